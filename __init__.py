@@ -1,0 +1,1 @@
+"""tpgbench: benchmark and datasets for textile pattern and fashion mannequin generation."""

@@ -1,0 +1,1 @@
+"""The harness: generate, score, and everything that makes their numbers repeatable."""

@@ -1,0 +1,113 @@
+"""The one operation that brings photos and truth to the size and frame of comparison."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import PIL.Image
+
+from ..datasets_builders.base import FITS, TpgRow
+from ..errors import TpgbenchError, UnknownNameError
+from ..images import MASK_THRESHOLD, Box, Image, check_size, square_box
+from ..metrics.base import Comparison
+from .sample import Sample
+
+MIN_SIZE = 16
+MAX_SIZE = 2048
+RESIZE = "pil-bicubic-antialias"  # for recipes
+
+
+def check_fit(fit: str, size: int) -> None:
+    """Raise unless ``fit`` and ``size`` are possible.
+
+    Raises:
+        TpgbenchError: Unknown fit, or a size outside 16 to 2048.
+    """
+    if fit not in FITS:
+        raise UnknownNameError("fit", fit, FITS)
+    if not MIN_SIZE <= size <= MAX_SIZE:
+        raise TpgbenchError(f"--size {size}: give a size from {MIN_SIZE} to {MAX_SIZE} px")
+
+
+def fit_sample(row: TpgRow, *, size: int, fit: str = "box") -> Sample:
+    """Return what a model sees of a row.
+
+    Args:
+        row: The row as the dataset holds it.
+        size: Side of the square frame, in pixels.
+        fit: ``"box"``: exactly the square box of the mask. ``"pad"``: the whole photo, its
+            shorter side padded. ``"stretch"``: the whole photo, its aspect given up.
+
+    Raises:
+        TpgbenchError: Empty mask, mask and photo of different size, or a photo out of bounds.
+    """
+    height, width = row.garment.shape[:2]
+    check_size((width, height), f"{row.sample_id}: garment photo")
+    if row.mask.shape != (height, width):
+        raise TpgbenchError(
+            f"{row.sample_id}: the mask is {row.mask.shape[1]}x{row.mask.shape[0]} px and the "
+            f"photo {width}x{height}: make them equal"
+        )
+    box = square_box(row.mask)  # refuses an empty mask, whatever the fit
+    if fit != "box":
+        side = max(width, height)
+        box = Box(left=-((side - width) // 2), top=-((side - height) // 2), side=side)
+    garment, mask = row.garment, row.mask.astype(np.uint8) * np.uint8(255)
+    if fit != "stretch":
+        garment, mask = _window(garment, box, mode="edge"), _window(mask, box, mode="constant")
+    visible = resize(mask, size) >= MASK_THRESHOLD
+    if not visible.any():
+        raise TpgbenchError(f"{row.sample_id}: the mask vanishes at {size} px: raise --size")
+    return Sample(row.sample_id, size, resize(garment, size), visible, row.caption)
+
+
+def fit_truth(row: TpgRow, *, size: int, fit: str = "box") -> Image | None:
+    """Return the pattern in the frame of comparison, or None for an unlabelled row.
+
+    It is the pattern's central square, or all of it for ``stretch``, resized to ``size``.
+    """
+    if row.pattern is None:
+        return None
+    height, width = row.pattern.shape[:2]
+    check_size((width, height), f"{row.sample_id}: pattern")
+    pattern = row.pattern
+    if fit != "stretch":
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        pattern = pattern[top : top + side, left : left + side]
+    return resize(pattern, size)
+
+
+def fit_comparison(row: TpgRow, output: Image, *, size: int, fit: str = "box") -> Comparison:
+    """Put a generated image beside the row's truth and garment, all in one frame."""
+    sample = fit_sample(row, size=size, fit=fit)
+    return Comparison(
+        sample_id=row.sample_id,
+        output=output,
+        truth=fit_truth(row, size=size, fit=fit),
+        garment=sample.garment,
+        mask=sample.mask,
+        meta=row.meta,
+    )
+
+
+def resize(image: Image, size: int) -> Image:
+    """Resize to a square by Pillow's bicubic filter, which averages when it shrinks."""
+    if image.shape[:2] == (size, size):
+        return image
+    resized = PIL.Image.fromarray(image).resize((size, size), PIL.Image.Resampling.BICUBIC)
+    return np.asarray(resized, dtype=np.uint8)
+
+
+def _window(image: Image, box: Box, *, mode: Literal["edge", "constant"]) -> Image:
+    """Cut out a box; beyond the picture repeat its edge, or put zeros (``constant``)."""
+    height, width = image.shape[:2]
+    pads = [
+        (max(0, -box.top), max(0, box.top + box.side - height)),
+        (max(0, -box.left), max(0, box.left + box.side - width)),
+    ]
+    inside = image[max(0, box.top) : box.top + box.side, max(0, box.left) : box.left + box.side]
+    if not any(map(any, pads)):
+        return inside
+    return np.pad(inside, pads + [(0, 0)] * (image.ndim - 2), mode=mode)

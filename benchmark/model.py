@@ -1,0 +1,96 @@
+"""What a model is: its card, its typed options, and how the harness calls it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from ..errors import TpgbenchError
+from ..images import Image
+from ..registry import BUILTIN_MODELS, Registry
+from .sample import Sample
+
+
+class ModelCard(BaseModel):
+    """Who made a model, from what, and under which terms.
+
+    Attributes:
+        title: One line.
+        source: Paper or repository.
+        licence: SPDX identifier of the code and weights.
+        weights: Names in `tpgbench.weights` that it needs.
+        parameters: How many trainable and frozen parameters it has.
+        trained_on: The training data, or None if nothing was trained.
+        limits: Where it is known to fail.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: str
+    source: str
+    licence: str
+    weights: tuple[str, ...] = ()
+    parameters: int = 0
+    trained_on: str | None = None
+    limits: str = ""
+
+
+class ModelConfig(BaseModel):
+    """Base of a model's options. Each field has a type, a default, bounds and a description."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Model(ABC):
+    """A generator: subclass it, one file a model.
+
+    `generate` must be a function of its arguments and the options alone: no state may carry
+    over from one call to the next, so that order, sharding and a restart change nothing.
+    ``version`` is raised whenever the images change for equal options.
+    """
+
+    name: ClassVar[str]
+    task: ClassVar[str]
+    version: ClassVar[int] = 1
+    card: ClassVar[ModelCard]
+    config_type: ClassVar[type[ModelConfig]] = ModelConfig
+    devices: ClassVar[tuple[str, ...]] = ("cpu",)  # add "cuda", "mps" where it can run there
+    precisions: ClassVar[tuple[str, ...]] = ("fp32",)  # the first is the default
+
+    def __init__(self, config: ModelConfig) -> None:
+        self.config = config
+
+    def load(self, device: str, precision: str, weights: str | None) -> dict[str, str]:
+        """Get ready to generate.
+
+        Args:
+            device: ``"cpu"``, ``"cuda:0"``, ``"mps"``.
+            precision: One of ``precisions``.
+            weights: A folder or hub id given by the user, or None for the model's own.
+
+        Returns:
+            SHA-256 by file of the weights that were loaded: part of the run's identity.
+        """
+        if weights is not None:
+            raise TpgbenchError(f"--weights {weights}: the model '{self.name}' has no weights")
+        return {}
+
+    @abstractmethod
+    def generate(self, samples: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Image]:
+        """Return one uint8 image (size, size, 3) a sample, in order.
+
+        Args:
+            samples: The batch.
+            seeds: One a sample, 0 <= seed < 2**63; all of a sample's randomness comes from it.
+        """
+
+
+MODELS: Registry[Model] = Registry(
+    "model",
+    "tpgbench.models",
+    Model,  # type: ignore[type-abstract]
+    BUILTIN_MODELS,
+)

@@ -1,0 +1,163 @@
+"""What a dataset is: rows by index, and the class that a registry name stands for."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from ..errors import TpgbenchError, UnknownNameError
+from ..images import Image, Mask
+from ..registry import BUILTIN_DATASETS, Registry
+from .integrity import BuildReport
+
+FITS = ("box", "pad", "stretch")
+
+
+@dataclass(frozen=True)
+class TpgRow:
+    """One garment photo, as a dataset holds it: nothing is cropped or resized yet.
+
+    Attributes:
+        sample_id: Unique in its split; any Unicode.
+        garment: The photo, uint8 (height, width, 3).
+        mask: True on the garment's visible pixels, bool, as large as the photo.
+        pattern: The flat textile pattern, uint8 of any size, or None for an unlabelled garment.
+        garment_id: Rows of one garment share it.
+        caption: A description, or None.
+        meta: The dataset's own facts; JSON types only.
+    """
+
+    sample_id: str
+    garment: Image
+    mask: Mask
+    pattern: Image | None
+    garment_id: str
+    caption: str | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Dataset(ABC):
+    """One split of a dataset. Rows are read or rendered when asked for, never before.
+
+    Attributes:
+        name: The registry's name, or the folder's.
+        task: ``"tpg"`` or ``"mannequin"``.
+        split: ``"test"``, ...
+        size: The side at which its samples are compared unless the user says otherwise.
+        fit: How its photos are brought to that size unless the user says otherwise.
+        fingerprint: Hex digest of what determines the rows; equal prints, equal rows.
+        licence: SPDX identifier, or a word on the terms.
+    """
+
+    name: str
+    task: str
+    split: str
+    size: int
+    fit: str = "box"
+    fingerprint: str
+    licence: str
+
+    @abstractmethod
+    def sample_ids(self, limit: int | None = None) -> Sequence[str]:
+        """Return the ids of the first ``limit`` rows, or of all.
+
+        Raises:
+            TpgbenchError: The split is endless and no limit was given.
+        """
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> TpgRow:
+        """Return a row; safe to call from several threads.
+
+        Raises:
+            TpgbenchError: The row cannot be read.
+            IndexError: There is no such row.
+        """
+
+    def __len__(self) -> int:
+        return len(self.sample_ids())
+
+    def __iter__(self) -> Iterator[TpgRow]:
+        index = 0
+        while True:
+            try:
+                row = self[index]
+            except IndexError:
+                return
+            yield row
+            index += 1
+
+
+@dataclass(frozen=True)
+class DatasetCard:
+    """What ``tpgbench list datasets`` shows.
+
+    Attributes:
+        title: One line.
+        source: Paper or repository.
+        licence: SPDX identifier, or a word on the terms.
+    """
+
+    title: str
+    source: str
+    licence: str
+
+
+class DatasetSource(ABC):
+    """What a name in the dataset registry stands for: subclass it, one file a dataset.
+
+    A procedural dataset writes `open`; one that is packaged from its owner's files writes
+    `build`.
+    """
+
+    name: ClassVar[str]
+    task: ClassVar[str]
+    card: ClassVar[DatasetCard]
+    splits: ClassVar[tuple[str, ...]]
+    default_size: ClassVar[int]
+
+    def open(self, split: str, *, size: int | None = None, seed: int = 0) -> Dataset:
+        """Return one split, ready to read.
+
+        Args:
+            split: One of ``splits``.
+            size: Side of the rendered pattern, for a procedural dataset; None for the default.
+            seed: Another seed is another dataset, for a procedural one.
+
+        Raises:
+            TpgbenchError: The dataset must first be built from its owner's files.
+        """
+        raise TpgbenchError(
+            f"{self.name} is not shipped with tpgbench: build it from your copy with 'tpgbench "
+            f"build-dataset {self.name} --source DIR --out DIR', then give --dataset that folder"
+        )
+
+    def build(self, source: Path | None, out: Path, *, strict: bool = False) -> BuildReport:
+        """Package the owner's files under ``out`` as Parquet.
+
+        Args:
+            source: The owner's folder.
+            out: The new dataset's folder; it appears only when it is complete.
+            strict: Refuse on any finding instead of leaving rows out.
+
+        Raises:
+            TpgbenchError: Wrong source, or a finding under ``strict``.
+        """
+        raise TpgbenchError(f"{self.name} has no builder")
+
+    def check_split(self, split: str) -> None:
+        """Raise unless ``split`` is one of this dataset's.
+
+        Raises:
+            UnknownNameError: With the nearest name.
+        """
+        if split not in self.splits:
+            raise UnknownNameError(f"split of {self.name}", split, self.splits)
+
+
+DATASETS: Registry[DatasetSource] = Registry(
+    "dataset", "tpgbench.datasets", DatasetSource, BUILTIN_DATASETS
+)

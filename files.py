@@ -1,0 +1,86 @@
+"""Writing files so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import TpgbenchError
+
+_CHUNK = 1 << 20
+TEMPORARY_PREFIX = ".tmp-"
+
+
+def _umask() -> int:
+    # There is no call that only reads it; the value is restored at once.
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+# Read once: reading it means setting it, which other threads would notice.
+_UMASK = _umask()
+
+
+def sha256_file(path: Path) -> str:
+    """Return the hex SHA-256 of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write ``data`` to ``path`` so that the file is there whole or not at all.
+
+    The bytes go to a temporary file beside ``path``, which then takes its name. ``durable``
+    waits until they are on the disk; without it a machine that dies may leave an empty or torn
+    file (a process that dies may not), which the caller must be able to notice.
+
+    Raises:
+        TpgbenchError: The disk is full, read-only, or otherwise refuses.
+    """
+    with explain_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(data)
+                if durable:
+                    stream.flush()
+                    os.fsync(stream.fileno())
+            temporary.chmod(0o666 & ~_UMASK)  # mkstemp makes files that only the owner reads
+            temporary.replace(path)
+            if durable:
+                sync_folder(path.parent)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in ``folder`` are on the disk (after a rename, say)."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def explain_os_errors(where: Path) -> Iterator[None]:
+    """Turn an ``OSError`` into one line with the way out."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise TpgbenchError(
+            f"cannot write {where}: {reason}; make room or rights there, then run the same "
+            "command again: it goes on where it stopped"
+        ) from error

@@ -1,0 +1,170 @@
+"""What a metric is: its protocol, its value, and the recipe that the value carries."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from ..errors import TpgbenchError, UnknownNameError
+from ..images import Image, Mask
+from ..registry import BUILTIN_METRICS, Registry
+from .bootstrap import bootstrap_mean_interval
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One generated image beside what it is judged against, all in one frame of one size.
+
+    Attributes:
+        sample_id: The row's id.
+        output: The generated image, uint8 (size, size, 3).
+        truth: The true image, uint8 (size, size, 3), or None where the dataset has none.
+        garment: The garment photo in the same frame, or None.
+        mask: True on the garment's visible pixels, bool (size, size), or None.
+        meta: The row's own facts; a procedural row knows its ``lattice`` (two vectors (x, y) in
+            parts of the truth's side).
+    """
+
+    sample_id: str
+    output: Image
+    truth: Image | None = None
+    garment: Image | None = None
+    mask: Mask | None = None
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Value(BaseModel):
+    """A metric over a set of samples; never a bare float.
+
+    Attributes:
+        name: The metric, with its variant if it has one: ``"fid@clean"``.
+        value: The aggregate over the ``n`` samples with a finite score; None if there is none.
+        interval: Its 95 % confidence interval, or None where none is defined.
+        n: How many samples the value rests on.
+        missing: How many samples it should rest on but does not (they failed, or lack a truth).
+        infinite: How many scores were infinite (PSNR of identical images): counted, not averaged.
+        recipe: Everything that must agree before two values may be compared.
+        higher_is_better: The direction.
+        not_computed: Why there is no value, or None.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    value: float | None
+    interval: tuple[float, float] | None
+    n: int
+    missing: int
+    infinite: int = 0
+    recipe: str
+    higher_is_better: bool
+    not_computed: str | None = None
+
+
+def format_recipe(name: str, parts: Mapping[str, str]) -> str:
+    """Join a metric's settings into one canonical line: ``"ssim|version:1|n:200|..."``."""
+    return "|".join([name, *(f"{key}:{value}" for key, value in sorted(parts.items()))])
+
+
+class Metric(ABC):
+    """A number a sample, and their mean: subclass it, one file a metric.
+
+    A subclass sets the class variables and writes `score`. Everything that changes the number
+    goes into `settings`, so that it stands in the recipe; a change of the numerics raises
+    ``version``.
+    """
+
+    name: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+    tasks: ClassVar[frozenset[str]]
+    range: ClassVar[tuple[float, float]]
+    unit: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    needs: ClassVar[frozenset[str]] = frozenset({"truth"})  # fields of Comparison
+    min_samples: ClassVar[int] = 1
+    variants: ClassVar[tuple[str, ...]] = ()  # the first is the default
+    weights: ClassVar[tuple[str, ...]] = ()  # names in tpgbench.weights
+    source: ClassVar[str]
+
+    def __init__(self, variant: str | None = None) -> None:
+        if variant is not None and variant not in self.variants:
+            raise UnknownNameError(f"variant of {self.name}", variant, self.variants)
+        self.variant = variant
+
+    @property
+    def key(self) -> str:
+        """The name that the user asked for: ``"ssim"`` or ``"lpips@vgg"``."""
+        return self.name if self.variant is None else f"{self.name}@{self.variant}"
+
+    def settings(self) -> dict[str, str]:
+        """Return what the number depends on, for the recipe."""
+        return {}
+
+    @abstractmethod
+    def score(self, comparison: Comparison) -> float:
+        """Return the number of one sample; NaN if it is not defined there."""
+
+    def unavailable(self, comparison: Comparison) -> str | None:
+        """Return why this sample cannot be scored (``"no truth"``), or None."""
+        lacking = sorted(name for name in self.needs if getattr(comparison, name) is None)
+        return f"no {' and no '.join(lacking)}" if lacking else None
+
+    def recipe(self, context: Mapping[str, str]) -> str:
+        """Return the canonical recipe; ``context`` adds what the caller knows (size, split)."""
+        return format_recipe(self.key, {**context, **self.settings(), "version": str(self.version)})
+
+    def aggregate(
+        self, scores: Sequence[float] | NDArray[np.float64], context: Mapping[str, str]
+    ) -> Value:
+        """Return the mean of the finite scores with its bootstrap interval.
+
+        Args:
+            scores: One a sample, in any order; NaN where a sample has none.
+            context: What the recipe holds beside the metric's own settings.
+        """
+        array = np.asarray(scores, dtype=np.float64)
+        infinite = int(np.isinf(array).sum())
+        # Sorted, so that neither the value nor the interval depends on the samples' order.
+        finite = np.sort(array[np.isfinite(array)])
+        enough = finite.size >= self.min_samples
+        reason = None
+        if not enough and not infinite:
+            reason = f"{finite.size} of {array.size} samples could be scored"
+        return Value(
+            name=self.key,
+            value=math.fsum(finite) / finite.size if enough else None,
+            interval=bootstrap_mean_interval(finite) if enough else None,
+            n=int(finite.size),
+            missing=int(np.isnan(array).sum()),
+            infinite=infinite,
+            recipe=self.recipe(context),
+            higher_is_better=self.higher_is_better,
+            not_computed=reason,
+        )
+
+
+METRICS: Registry[Metric] = Registry(
+    "metric",
+    "tpgbench.metrics",
+    Metric,  # type: ignore[type-abstract]
+    BUILTIN_METRICS,
+)
+
+
+def make_metric(text: str) -> Metric:
+    """Return the metric that ``text`` names: ``"ssim"`` or, with a variant, ``"fid@clean"``.
+
+    Raises:
+        UnknownNameError: No such metric or variant.
+    """
+    name, at, variant = text.partition("@")
+    if at and not variant:
+        raise TpgbenchError(f"'{text}' names no variant: write NAME or NAME@VARIANT")
+    return METRICS.get(name)(variant if at else None)

@@ -1,0 +1,107 @@
+"""Names to classes, resolved when they are asked for.
+
+A registry maps a short name to a lazy target, ``"package.module:Class"``: listing names imports
+nothing. Other people's packages add theirs through an entry point of the registry's group, so
+``pip install their-package`` is all that a user needs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar
+
+from .errors import TpgbenchError, UnknownNameError
+
+T = TypeVar("T")
+
+# One line a model, a metric, a dataset. The keys are the names that the command line takes.
+BUILTIN_MODELS = {
+    "autofill": "tpgbench.baselines.autofill:Autofill",
+    "crop": "tpgbench.baselines.crop:Crop",
+    "lattice": "tpgbench.baselines.lattice:Lattice",
+    "quilting": "tpgbench.baselines.quilting:Quilting",
+    "tile-crop": "tpgbench.baselines.tile_crop:TileCrop",
+}
+BUILTIN_METRICS = {
+    "palette": "tpgbench.metrics.palette:Palette",
+    "psnr": "tpgbench.metrics.psnr:PSNR",
+    "psnr_shift": "tpgbench.metrics.shift:PSNRShift",
+    "repeat": "tpgbench.metrics.repeat:Repeat",
+    "ssim": "tpgbench.metrics.ssim:SSIM",
+    "ssim_shift": "tpgbench.metrics.shift:SSIMShift",
+    "tileability": "tpgbench.metrics.tileability:Tileability",
+}
+BUILTIN_DATASETS = {
+    "ctp-hd": "tpgbench.datasets_builders.ctp_hd:CtpHd",
+    "ctp-synth": "tpgbench.datasets_builders.ctp_synth:CtpSynth",
+    "ctp-synth-unaligned": "tpgbench.datasets_builders.ctp_synth:CtpSynthUnaligned",
+}
+
+
+class Registry(Generic[T]):
+    """The known things of one kind, by name.
+
+    Args:
+        kind: What the things are, for error messages: ``"model"``.
+        group: The entry-point group that other packages use: ``"tpgbench.models"``.
+        base: The class that every target must be a subclass of.
+        builtin: Name to ``"module:Class"``, for the things that ship with tpgbench.
+    """
+
+    def __init__(self, kind: str, group: str, base: type[T], builtin: Mapping[str, str]) -> None:
+        self.kind = kind
+        self.group = group
+        self.base = base
+        self._builtin = dict(builtin)
+
+    @cached_property
+    def _targets(self) -> dict[str, str]:
+        targets = dict(self._builtin)
+        owners = dict.fromkeys(targets, "tpgbench")
+        for point in entry_points(group=self.group):
+            owner = _owner(point)
+            if point.name in targets and targets[point.name] != point.value:
+                raise TpgbenchError(
+                    f"two packages define the {self.kind} '{point.name}': {owners[point.name]} "
+                    f"and {owner}; uninstall one of them"
+                )
+            targets[point.name] = point.value
+            owners[point.name] = owner
+        return targets
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._targets))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._targets
+
+    def get(self, name: str) -> type[T]:
+        """Import and return the class behind ``name``.
+
+        Raises:
+            UnknownNameError: No such name; the message suggests the nearest one.
+            TpgbenchError: The target cannot be imported or is not of this kind.
+        """
+        if name not in self._targets:
+            raise UnknownNameError(self.kind, name, self._targets)
+        target = self._targets[name]
+        module_name, _, attribute = target.partition(":")
+        try:
+            found = getattr(importlib.import_module(module_name), attribute)
+        except (ImportError, AttributeError) as error:
+            raise TpgbenchError(
+                f"the {self.kind} '{name}' cannot be loaded from {target}: {error}; "
+                "reinstall the package that provides it"
+            ) from error
+        if not (isinstance(found, type) and issubclass(found, self.base)):
+            raise TpgbenchError(
+                f"the {self.kind} '{name}' at {target} is not a {self.base.__name__} class"
+            )
+        return found
+
+
+def _owner(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else point.value
