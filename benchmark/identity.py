@@ -1,0 +1,115 @@
+"""What makes a run the run that it is, and what was true each time it was worked on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from .results import Document
+
+
+class Identity(BaseModel):
+    """Everything that decides the images. Two runs of one identity are one run.
+
+    Attributes:
+        task: ``"tpg"`` or ``"mannequin"``.
+        model: The model's name.
+        model_version: The model's own version; raised when its images change.
+        options: All its options, defaults included.
+        weights: SHA-256 by file.
+        dataset: The dataset's name.
+        dataset_fingerprint: What determines its rows.
+        split: The split.
+        size: Side of the frame, in pixels.
+        fit: How photos are brought to it.
+        seed: The run's seed.
+        precision: ``"fp32"``, ``"bf16"``, ...
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    task: str
+    model: str
+    model_version: int
+    options: dict[str, Any]
+    weights: dict[str, str]
+    dataset: str
+    dataset_fingerprint: str
+    split: str
+    size: int
+    fit: str
+    seed: int
+    precision: str
+
+    def digest(self) -> str:
+        """Return the hex SHA-256 of the canonical JSON."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def folder_name(self) -> str:
+        """Return the name of the default output folder."""
+        return f"{self.model}-{self.dataset}-{self.split}-{self.digest()[:10]}"
+
+    def differences(self, other: Identity) -> list[str]:
+        """Return one ``"field: ours -> theirs"`` a field in which the two differ."""
+        mine, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
+        return [
+            f"{name}: {_short(mine[name])} -> {_short(theirs[name])}"
+            for name in mine
+            if mine[name] != theirs[name]
+        ]
+
+
+class Session(BaseModel):
+    """One process that worked on a run.
+
+    Attributes:
+        started: UTC, ISO 8601.
+        command: What was typed, or the equivalent.
+        batch_size: Samples a call of the model.
+        device: Where the model ran.
+        environment: Versions, platform and git commit.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    started: str
+    command: tuple[str, ...]
+    batch_size: int
+    device: str
+    environment: dict[str, str]
+
+
+class RunRecord(Document):
+    """`run.json`: the identity, and all that is needed to do the run again.
+
+    Attributes:
+        identity: See `Identity`.
+        dataset_location: What ``--dataset`` was: a name or a folder.
+        limit: How many samples the last command asked for, or None for all.
+        images: The folder of images made elsewhere, relative to nothing; None for our own.
+        sessions: Every process that worked on it, oldest first.
+    """
+
+    identity: Identity
+    dataset_location: str
+    limit: int | None
+    images: str | None = None
+    sessions: tuple[Session, ...] = ()
+
+
+def sample_seed(run_seed: int, sample_id: str) -> int:
+    """Return the seed of one sample, 0 <= seed < 2**63.
+
+    It hangs on the run's seed and the id alone, so neither order nor sharding changes an image.
+    """
+    digest = hashlib.sha256(f"{run_seed}:{sample_id}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value, sort_keys=True) if isinstance(value, dict) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
