@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from ..errors import TpgbenchError
 from ..images import Image
 from ..registry import BUILTIN_MODELS, Registry
+from ..weights import WeightFile
 from .sample import Sample
 
 
@@ -21,7 +22,7 @@ class ModelCard(BaseModel):
         title: One line.
         source: Paper or repository.
         licence: SPDX identifier of the code and weights.
-        weights: Names in `tpgbench.weights` that it needs.
+        weights: The files that it needs.
         parameters: How many trainable and frozen parameters it has.
         trained_on: The training data, or None if nothing was trained.
         limits: Where it is known to fail.
@@ -32,7 +33,7 @@ class ModelCard(BaseModel):
     title: str
     source: str
     licence: str
-    weights: tuple[str, ...] = ()
+    weights: tuple[WeightFile, ...] = ()
     parameters: int = 0
     trained_on: str | None = None
     limits: str = ""
@@ -59,6 +60,7 @@ class Model(ABC):
     config_type: ClassVar[type[ModelConfig]] = ModelConfig
     devices: ClassVar[tuple[str, ...]] = ("cpu",)  # add "cuda", "mps" where it can run there
     precisions: ClassVar[tuple[str, ...]] = ("fp32",)  # the first is the default
+    batch_size: ClassVar[int] = 1  # unless the user says otherwise
 
     def __init__(self, config: ModelConfig) -> None:
         self.config = config

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from ..errors import TpgbenchError, UnknownNameError
 from ..images import Image, Mask
 from ..registry import BUILTIN_METRICS, Registry
+from ..weights import WeightFile, get_weights
 from .bootstrap import bootstrap_mean_interval
 
 
@@ -90,7 +91,7 @@ class Metric(ABC):
     needs: ClassVar[frozenset[str]] = frozenset({"truth"})  # fields of Comparison
     min_samples: ClassVar[int] = 1
     variants: ClassVar[tuple[str, ...]] = ()  # the first is the default
-    weights: ClassVar[tuple[str, ...]] = ()  # names in tpgbench.weights
+    weights: ClassVar[tuple[WeightFile, ...]] = ()
     source: ClassVar[str]
 
     def __init__(self, variant: str | None = None) -> None:
@@ -102,6 +103,15 @@ class Metric(ABC):
     def key(self) -> str:
         """The name that the user asked for: ``"ssim"`` or ``"lpips@vgg"``."""
         return self.name if self.variant is None else f"{self.name}@{self.variant}"
+
+    def load(self) -> None:
+        """Get ready to score.
+
+        Raises:
+            TpgbenchError: Weights that it needs are not to be had.
+        """
+        for weights in self.weights:
+            get_weights(weights)
 
     def settings(self) -> dict[str, str]:
         """Return what the number depends on, for the recipe."""

@@ -1,0 +1,68 @@
+"""`scores.parquet`: one row a sample, one column a metric."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..errors import TpgbenchError
+from ..files import write_atomic
+from .store import RunStore
+
+FIXED_COLUMNS = ("sample_id", "error", "meta")
+
+
+@dataclass(frozen=True)
+class ScoredSample:
+    """One row of the table.
+
+    Attributes:
+        sample_id: The row's id.
+        error: Why it has no scores, or None.
+        meta: The dataset's facts on it, as JSON.
+        scores: One number a metric; a metric that is not defined here is left out.
+    """
+
+    sample_id: str
+    error: str | None
+    meta: str
+    scores: Mapping[str, float]
+
+
+def write_scores(store: RunStore, rows: Sequence[ScoredSample], metrics: Sequence[str]) -> None:
+    """Write the table; equal rows give equal bytes."""
+    columns: dict[str, pa.Array] = {
+        "sample_id": pa.array([row.sample_id for row in rows], pa.string()),
+        "error": pa.array([row.error for row in rows], pa.string()),
+        "meta": pa.array([row.meta for row in rows], pa.string()),
+    }
+    for metric in metrics:
+        columns[metric] = pa.array([row.scores.get(metric) for row in rows], pa.float64())
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns), buffer, compression="zstd")
+    write_atomic(store.scores_path, buffer.getvalue())
+
+
+def read_scores(store: RunStore) -> pd.DataFrame:
+    """Read the table; absent scores are NaN.
+
+    Raises:
+        TpgbenchError: The run was not scored, or the file is damaged.
+    """
+    try:
+        # From bytes: given a path, pyarrow looks for partitions in the names of its folders.
+        table = pq.read_table(io.BytesIO(store.scores_path.read_bytes()))
+    except FileNotFoundError:
+        raise TpgbenchError(
+            f"{store.path}: not scored yet; run 'tpgbench score {store.path}' first"
+        ) from None
+    except (OSError, pa.ArrowException) as error:
+        raise TpgbenchError(
+            f"{store.scores_path}: cannot be read ({error}); score the run again"
+        ) from error
+    return pd.DataFrame(table.to_pandas())

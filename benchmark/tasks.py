@@ -1,0 +1,53 @@
+"""The tasks: what each runs on and is judged by unless the user says otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import UnknownNameError
+
+
+@dataclass(frozen=True)
+class Task:
+    """A generation task.
+
+    Attributes:
+        name: ``"tpg"``.
+        title: One line.
+        dataset: The embedded default dataset.
+        metrics: The default metrics, in the order of the report; the first is the headline.
+    """
+
+    name: str
+    title: str
+    dataset: str
+    metrics: tuple[str, ...]
+
+
+_TASKS = {
+    "tpg": Task(
+        name="tpg",
+        title="textile pattern generation: garment photo and mask in, flat pattern out",
+        dataset="ctp-synth",
+        metrics=(
+            "ssim",
+            "psnr",
+            "ssim_shift",
+            "psnr_shift",
+            "tileability",
+            "repeat",
+            "palette",
+        ),
+    ),
+}
+
+
+def get_task(name: str) -> Task:
+    """Return a task.
+
+    Raises:
+        UnknownNameError: No such task.
+    """
+    if name not in _TASKS:
+        raise UnknownNameError("task", name, _TASKS)
+    return _TASKS[name]

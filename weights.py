@@ -1,0 +1,115 @@
+"""Weight files: found locally, else downloaded once, always checked by SHA-256."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import urllib.request
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from .errors import TpgbenchError
+from .files import TEMPORARY_PREFIX, explain_os_errors, sha256_file
+
+_TIMEOUT_SECONDS = 30
+_CHUNK = 1 << 20
+
+
+class WeightFile(BaseModel):
+    """One file of weights that a model or a metric needs.
+
+    Attributes:
+        name: The file's name.
+        url: Where its owner publishes it.
+        sha256: Hex SHA-256 of its bytes.
+        licence: SPDX identifier, or a word on the terms.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    url: str
+    sha256: str
+    licence: str
+
+
+def weights_folder() -> Path:
+    """Return where weights are kept: ``$TPGBENCH_WEIGHTS``, or the user's cache."""
+    given = os.environ.get("TPGBENCH_WEIGHTS")
+    if given:
+        return Path(given).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "tpgbench" / "weights"
+
+
+def is_offline() -> bool:
+    """Return whether ``TPGBENCH_OFFLINE`` forbids downloads."""
+    return os.environ.get("TPGBENCH_OFFLINE", "").lower() not in ("", "0", "false", "no")
+
+
+def find_weights(weights: WeightFile, folder: Path | None = None) -> Path | None:
+    """Return the file's path if it is here, unchecked; None otherwise.
+
+    Args:
+        weights: The file.
+        folder: Where to look first, before `weights_folder`.
+    """
+    places = [weights_folder()] if folder is None else [folder, weights_folder()]
+    paths = [place / weights.name for place in places]
+    return next((path for path in paths if path.is_file()), None)
+
+
+def get_weights(weights: WeightFile, folder: Path | None = None) -> Path:
+    """Return the file's path, downloading it if need be; its SHA-256 is right.
+
+    Raises:
+        TpgbenchError: It is not here and cannot be downloaded, or its bytes are not the owner's.
+    """
+    path = find_weights(weights, folder)
+    if path is not None:
+        found = sha256_file(path)
+        if found != weights.sha256:
+            raise TpgbenchError(
+                f"{path}: its sha256 begins {found[:12]}, not {weights.sha256[:12]}: the file is "
+                f"damaged or another one; remove it and fetch {weights.url}"
+            )
+        return path
+    if is_offline():
+        raise TpgbenchError(
+            f"{weights.name} is not here and TPGBENCH_OFFLINE is set: {how_to_get(weights)}"
+        )
+    return _download(weights, weights_folder() / weights.name)
+
+
+def how_to_get(weights: WeightFile) -> str:
+    """Return one line on how a user gets the file."""
+    return f"download {weights.url} and put it into {weights_folder()}"
+
+
+def _download(weights: WeightFile, path: Path) -> Path:
+    with explain_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
+    temporary = Path(name)
+    try:
+        with (
+            os.fdopen(descriptor, "wb") as target,
+            urllib.request.urlopen(weights.url, timeout=_TIMEOUT_SECONDS) as source,  # noqa: S310
+        ):
+            shutil.copyfileobj(source, target, _CHUNK)
+        found = sha256_file(temporary)
+        if found != weights.sha256:
+            raise TpgbenchError(
+                f"{weights.url}: what came has a sha256 that begins {found[:12]}, not "
+                f"{weights.sha256[:12]}; it was thrown away: try again, or {how_to_get(weights)}"
+            )
+        temporary.replace(path)
+    except OSError as error:
+        raise TpgbenchError(
+            f"{weights.url}: download failed ({error}); {how_to_get(weights)}"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
