@@ -98,8 +98,9 @@ def _warn_of_other_versions(earlier: RunRecord, record: RunRecord) -> None:
 def _pending_batches(plan: Plan) -> list[dict[str, int]]:
     """Return the batches of which an image is missing, whole: row number by sample id."""
     rows = {sample_id: index for index, sample_id in enumerate(plan.sample_ids)}
+    step = plan.batch_size
     batches = [
-        {sample_id: rows[sample_id] for sample_id in plan.sample_ids[start:][: plan.batch_size]}
-        for start in range(0, len(rows), plan.batch_size)
+        {sample_id: rows[sample_id] for sample_id in plan.sample_ids[start : start + step]}
+        for start in range(0, len(rows), step)
     ]
     return [batch for batch in batches if not all(map(plan.store.has_image, batch))]

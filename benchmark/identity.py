@@ -83,6 +83,23 @@ class Session(BaseModel):
     environment: dict[str, str]
 
 
+class OutsideImages(BaseModel):
+    """Images that tpgbench only scores.
+
+    Attributes:
+        folder: Where they are.
+        manifest: A CSV or JSON Lines file with ``sample_id`` and ``file``; None to match an
+            image to the sample whose id is its file stem.
+        resize: Bring an image of another size to the frame's instead of failing its sample.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: str
+    manifest: str | None = None
+    resize: bool = False
+
+
 class RunRecord(Document):
     """`run.json`: the identity, and all that is needed to do the run again.
 
@@ -90,14 +107,14 @@ class RunRecord(Document):
         identity: See `Identity`.
         dataset_location: What ``--dataset`` was: a name or a folder.
         limit: How many samples the last command asked for, or None for all.
-        images: The folder of images made elsewhere, relative to nothing; None for our own.
+        images: Where images made elsewhere are; None when tpgbench generated them.
         sessions: Every process that worked on it, oldest first.
     """
 
     identity: Identity
     dataset_location: str
     limit: int | None
-    images: str | None = None
+    images: OutsideImages | None = None
     sessions: tuple[Session, ...] = ()
 
 

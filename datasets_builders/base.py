@@ -118,6 +118,7 @@ class DatasetSource(ABC):
     card: ClassVar[DatasetCard]
     splits: ClassVar[tuple[str, ...]]
     default_size: ClassVar[int]
+    embedded: ClassVar[bool] = False  # True: `open` works with nothing downloaded
 
     def open(self, split: str, *, size: int | None = None, seed: int = 0) -> Dataset:
         """Return one split, ready to read.

@@ -1,0 +1,229 @@
+"""The second stage: numbers a sample, then their aggregates with recipes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..datasets_builders.base import Dataset
+from ..errors import TpgbenchError
+from ..metrics.base import Metric, Value, make_metric
+from .fit import RESIZE
+from .identity import RunRecord
+from .journal import ScoreJournal
+from .outside import find_images
+from .plan import list_samples, open_for_task
+from .results import Result, SampleCounts, write_document
+from .score_table import ScoredSample, write_scores
+from .scorer import ImageFile, Scorer
+from .store import RunStore
+from .tasks import get_task
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What the stage found.
+
+    Attributes:
+        result: The numbers.
+        problems: What was asked for and is missing, a line each; empty when all is complete.
+        notes: What a user should know besides.
+    """
+
+    result: Result
+    problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+
+def check_metrics(names: Sequence[str] | None, task: str) -> list[tuple[Metric, str | None]]:
+    """Return the metrics to compute, each with why it cannot be, or None.
+
+    Args:
+        names: What the user asked for by name, or None for the task's defaults.
+        task: The task.
+
+    Raises:
+        TpgbenchError: One that was asked for by name is unknown, is not for this task, or lacks
+            its weights. A default one that lacks its weights is no error.
+    """
+    chosen: list[tuple[Metric, str | None]] = []
+    for name in dict.fromkeys(get_task(task).metrics if names is None else names):
+        metric = make_metric(name)
+        if task not in metric.tasks:
+            raise TpgbenchError(
+                f"the metric '{name}' is not for the task '{task}': see 'tpgbench list metrics'"
+            )
+        try:
+            metric.load()
+        except TpgbenchError as error:
+            if names is not None:
+                raise
+            chosen.append((metric, str(error)))
+        else:
+            chosen.append((metric, None))
+    if not chosen:
+        raise TpgbenchError("--metrics: name at least one")
+    return chosen
+
+
+def score(
+    path: Path,
+    *,
+    metrics: Sequence[str] | None = None,
+    dataset: str | Path | None = None,
+    show_progress: bool = True,
+) -> Scored:
+    """Score a run directory.
+
+    Args:
+        path: The run directory.
+        metrics: Metrics by name, ``"fid@clean"`` with a variant; None for the task's defaults.
+        dataset: Where the dataset is now, if it has moved since.
+        show_progress: Say on stderr how far it is.
+
+    Raises:
+        TpgbenchError: Not a run, another dataset, or a metric that cannot be computed.
+    """
+    store = RunStore(path)
+    record = store.read_record()
+    identity = record.identity
+    chosen = check_metrics(metrics, identity.task)
+    location = dataset if dataset is not None else record.dataset_location
+    rows = open_for_task(location, identity.split, identity.task, size=identity.size)
+    if rows.fingerprint != identity.dataset_fingerprint:
+        raise TpgbenchError(
+            f"{location}: its fingerprint is {rows.fingerprint[:12]} and the run was made from "
+            f"{identity.dataset_fingerprint[:12]}: the dataset has changed; run again from it"
+        )
+    sample_ids = list_samples(rows, record.limit)
+    image_of, notes = _image_finder(store, record, sample_ids)
+    context = recipe_context(record, rows, sample_ids)
+
+    with store.locked():
+        journal = ScoreJournal(store.journal_path, _journal_context(record, rows))
+        with closing(journal):
+            scorer = Scorer(
+                dataset=rows,
+                size=identity.size,
+                fit=identity.fit,
+                resize_images=record.images is not None and record.images.resize,
+                metrics=[metric for metric, reason in chosen if reason is None],
+                journal=journal,
+            )
+            table = list(scorer.run(sample_ids, image_of, show_progress=show_progress))
+        scored = _summarise(record, chosen, table, context, by_name=metrics is not None)
+        write_scores(store, table, [metric.key for metric, reason in chosen if reason is None])
+        write_document(store.result_path, scored.result)
+    return Scored(scored.result, scored.problems, notes)
+
+
+def recipe_context(
+    record: RunRecord, dataset: Dataset, sample_ids: Sequence[str]
+) -> dict[str, str]:
+    """Return what every recipe of this run holds beside the metrics' own settings."""
+    samples = json.dumps([dataset.fingerprint, dataset.split, list(sample_ids)])
+    context = {
+        "fit": record.identity.fit,
+        "format": "png",
+        "n": str(len(sample_ids)),
+        "resize": RESIZE,
+        "size": str(record.identity.size),
+        "split": f"{dataset.split}-{hashlib.sha256(samples.encode()).hexdigest()[:8]}",
+    }
+    if record.images is not None:
+        context["format"] = "as-given"
+        if record.images.resize:
+            context["output-resize"] = RESIZE
+    return context
+
+
+def _journal_context(record: RunRecord, dataset: Dataset) -> str:
+    identity = record.identity
+    resized = record.images is not None and record.images.resize
+    return json.dumps(
+        [dataset.fingerprint, dataset.split, identity.size, identity.fit, RESIZE, resized]
+    )
+
+
+def _image_finder(
+    store: RunStore, record: RunRecord, sample_ids: Sequence[str]
+) -> tuple[Callable[[str], ImageFile], tuple[str, ...]]:
+    if record.images is None:
+        failures = store.read_failures()
+
+        def generated(sample_id: str) -> ImageFile:
+            path = store.image_path(sample_id)
+            if path.exists():
+                return ImageFile(path, "")
+            return ImageFile(None, failures.get(sample_id, "no image was generated yet"))
+
+        return generated, ()
+
+    found = find_images(record.images, sample_ids)
+
+    def outside(sample_id: str) -> ImageFile:
+        path = found.paths.get(sample_id)
+        return ImageFile(path, "" if path else "no image is named after it")
+
+    if not found.extra:
+        return outside, ()
+    names = ", ".join(found.extra[:5]) + (", ..." if len(found.extra) > 5 else "")
+    return outside, (f"{len(found.extra)} images belong to no sample of this split: {names}",)
+
+
+def _summarise(
+    record: RunRecord,
+    chosen: Sequence[tuple[Metric, str | None]],
+    table: Sequence[ScoredSample],
+    context: dict[str, str],
+    *,
+    by_name: bool,
+) -> Scored:
+    failed = [row for row in table if row.error is not None]
+    values = []
+    for metric, reason in chosen:
+        if reason is None:
+            scores = np.array([row.scores.get(metric.key, math.nan) for row in table])
+            values.append(metric.aggregate(scores, context))
+        else:
+            values.append(_not_computed(metric, reason, len(table), context))
+    problems = []
+    if failed:
+        first = failed[0]
+        problems.append(
+            f"{len(failed)} of {len(table)} samples failed; the first, {first.sample_id}: "
+            f"{first.error}"
+        )
+    if by_name:
+        problems += [
+            f"{v.name} was not computed: {v.not_computed}" for v in values if v.not_computed
+        ]
+    result = Result(
+        model=record.identity.model,
+        task=record.identity.task,
+        dataset=record.identity.dataset,
+        split=record.identity.split,
+        samples=SampleCounts(total=len(table), ok=len(table) - len(failed), failed=len(failed)),
+        metrics=tuple(values),
+    )
+    return Scored(result, tuple(problems))
+
+
+def _not_computed(metric: Metric, reason: str, count: int, context: dict[str, str]) -> Value:
+    return Value(
+        name=metric.key,
+        value=None,
+        interval=None,
+        n=0,
+        missing=count,
+        recipe=metric.recipe(context),
+        higher_is_better=metric.higher_is_better,
+        not_computed=reason,
+    )
