@@ -1,1 +1,57 @@
-"""tpgbench: benchmark and datasets for textile pattern and fashion mannequin generation."""
+"""tpgbench: benchmark and datasets for textile pattern and fashion mannequin generation.
+
+>>> import tpgbench
+>>> outcome = tpgbench.run("quilting", limit=20)
+>>> outcome.result.metric("ssim").value
+
+Importing the package imports nothing heavy; each name below is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .api import (
+        RunOutcome,
+        build_dataset,
+        compare,
+        generate,
+        load_dataset,
+        report,
+        run,
+        score,
+        score_images,
+    )
+    from .errors import TpgbenchError
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "RunOutcome",
+    "TpgbenchError",
+    "build_dataset",
+    "compare",
+    "generate",
+    "load_dataset",
+    "report",
+    "run",
+    "score",
+    "score_images",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'tpgbench' has no attribute '{name}'")
+    if name == "TpgbenchError":
+        from .errors import TpgbenchError
+
+        return TpgbenchError
+    from . import api
+
+    return getattr(api, name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

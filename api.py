@@ -1,0 +1,312 @@
+"""The Python API: what the commands do, with typed results."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .benchmark.compare import RunComparison, compare_runs
+from .benchmark.generate import Generated
+from .benchmark.generate import generate as generate_stage
+from .benchmark.model import MODELS
+from .benchmark.outside import find_images
+from .benchmark.plan import RunSpec
+from .benchmark.results import Result
+from .benchmark.score import Scored, check_metrics
+from .benchmark.score import score as score_stage
+from .benchmark.score_outside import OutsideSpec, score_outside
+from .benchmark.store import RunStore
+from .datasets_builders.base import DATASETS, Dataset
+from .datasets_builders.integrity import BuildReport
+from .datasets_builders.load import open_dataset
+from .errors import TpgbenchError
+from .leaderboard.report import write_report
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What a run, or the scoring of one, came to.
+
+    Attributes:
+        path: The run directory.
+        result: The numbers, as in `result.json`.
+        report: The page, if it was asked for.
+        problems: What was asked for and is missing, a line each.
+        notes: What else a user should know.
+    """
+
+    path: Path
+    result: Result
+    report: Path | None
+    problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 when complete, 1 when something that was asked for is missing."""
+        return 1 if self.problems else 0
+
+
+def run(
+    model: str,
+    *,
+    dataset: str | Path | None = None,
+    split: str = "test",
+    limit: int | None = None,
+    metrics: Sequence[str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    weights: str | None = None,
+    size: int | None = None,
+    fit: str | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    show_progress: bool = False,
+    command: Sequence[str] = (),
+) -> RunOutcome:
+    """Generate, score and report; the same call resumes what was interrupted.
+
+    Args:
+        model: A registered model: ``"quilting"``.
+        dataset: A registered dataset or a folder; the task's embedded one by default.
+        split: The dataset's split.
+        limit: Only the first so many samples; it can be raised later.
+        metrics: Metrics by name, ``"fid@clean"`` with a variant; None for the task's defaults.
+        options: The model's options.
+        weights: A folder or hub id for the model.
+        size: Side of the frame of comparison, in pixels; the dataset's own by default.
+        fit: ``"box"``, ``"pad"`` or ``"stretch"``; the dataset's own by default.
+        batch_size: Samples a call of the model.
+        seed: Decides all randomness.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+        precision: ``"fp32"``, ``"bf16"``, ...; the model's own by default.
+        out: The run directory; by default ``runs/`` and a name derived from the run's identity.
+        overwrite: Throw away another run's files in ``out``.
+        show_progress: Say on stderr how far it is.
+        command: What was typed, for the record.
+
+    Raises:
+        TpgbenchError: Wrong input; nothing is written then. Or the disk refuses.
+    """
+    model_class = MODELS.get(model)
+    check_metrics(metrics, model_class.task)  # before hours of generation
+    generated = generate(
+        model,
+        dataset=dataset,
+        split=split,
+        limit=limit,
+        options=options,
+        weights=weights,
+        size=size,
+        fit=fit,
+        batch_size=batch_size,
+        seed=seed,
+        device=device,
+        precision=precision,
+        out=out,
+        overwrite=overwrite,
+        show_progress=show_progress,
+        command=command,
+    )
+    path = generated.store.path
+    scored = score_stage(path, metrics=metrics, show_progress=show_progress)
+    return _outcome(path, scored, report(path))
+
+
+def generate(
+    model: str,
+    *,
+    dataset: str | Path | None = None,
+    split: str = "test",
+    limit: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    weights: str | None = None,
+    size: int | None = None,
+    fit: str | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    show_progress: bool = False,
+    command: Sequence[str] = (),
+) -> Generated:
+    """Only generate. Arguments and errors as in `run`."""
+    spec = RunSpec(
+        model=model,
+        dataset=dataset,
+        split=split,
+        limit=limit,
+        options=options or {},
+        weights=weights,
+        size=size,
+        fit=fit,
+        batch_size=batch_size,
+        seed=seed,
+        device=device,
+        precision=precision,
+        out=None if out is None else Path(out),
+        overwrite=overwrite,
+        command=tuple(command),
+    )
+    return generate_stage(spec, show_progress=show_progress)
+
+
+def score(
+    path: str | Path,
+    *,
+    metrics: Sequence[str] | None = None,
+    dataset: str | Path | None = None,
+    show_progress: bool = False,
+) -> RunOutcome:
+    """Score a run directory, again or with other metrics.
+
+    Args:
+        path: The run directory.
+        metrics: Metrics by name; None for the task's defaults.
+        dataset: Where the dataset is now, if it has moved.
+        show_progress: Say on stderr how far it is.
+
+    Raises:
+        TpgbenchError: Not a run directory, another dataset, an unknown metric.
+    """
+    scored = score_stage(Path(path), metrics=metrics, dataset=dataset, show_progress=show_progress)
+    return _outcome(Path(path), scored, None)
+
+
+def score_images(
+    images: str | Path,
+    dataset: str | Path,
+    *,
+    split: str = "test",
+    name: str = "outside",
+    limit: int | None = None,
+    size: int | None = None,
+    fit: str | None = None,
+    manifest: str | Path | None = None,
+    resize: bool = False,
+    metrics: Sequence[str] | None = None,
+    out: str | Path | None = None,
+    show_progress: bool = False,
+    command: Sequence[str] = (),
+) -> RunOutcome:
+    """Score images made elsewhere, matched by sample id and never by folder order.
+
+    Args:
+        images: The folder, read only.
+        dataset: A registered dataset or a folder.
+        split: The dataset's split.
+        name: What to call the method.
+        limit: Only the first so many samples.
+        size: Side of the frame of comparison, in pixels.
+        fit: The frame.
+        manifest: A CSV or JSON Lines file with ``sample_id`` and ``file``; without it an image
+            belongs to the sample whose id is its file stem.
+        resize: Resize images of another size; the recipe says so.
+        metrics: Metrics by name; None for the task's defaults.
+        out: The run directory for the scores.
+        show_progress: Say on stderr how far it is.
+        command: What was typed, for the record.
+
+    Raises:
+        TpgbenchError: Wrong input; nothing is written then.
+    """
+    spec = OutsideSpec(
+        images=Path(images),
+        dataset=dataset,
+        split=split,
+        name=name,
+        limit=limit,
+        size=size,
+        fit=fit,
+        manifest=None if manifest is None else Path(manifest),
+        resize=resize,
+        metrics=metrics,
+        out=None if out is None else Path(out),
+        command=tuple(command),
+    )
+    path, scored = score_outside(spec, show_progress=show_progress)
+    return _outcome(path, scored, None)
+
+
+def report(path: str | Path, *, dataset: str | Path | None = None) -> Path:
+    """Write `report.html` of a scored run and return its path.
+
+    Args:
+        path: The run directory.
+        dataset: Where the dataset is now, if it has moved. Without the dataset the page shows
+            the generated images alone.
+
+    Raises:
+        TpgbenchError: Not a scored run directory.
+    """
+    store = RunStore(Path(path))
+    record = store.read_record()
+    location = dataset if dataset is not None else record.dataset_location
+    rows: Dataset | None = None
+    try:
+        rows = open_dataset(location, record.identity.split, size=record.identity.size)
+    except TpgbenchError as error:
+        if dataset is not None:
+            raise
+        warnings.warn(f"the report shows no photos: {error}", stacklevel=2)
+    image_paths = None
+    if record.images is not None:
+        ids = [] if rows is None else list(rows.sample_ids(record.limit))
+        image_paths = find_images(record.images, ids).paths if ids else {}
+    return write_report(store, rows, image_paths=image_paths)
+
+
+def compare(paths: Sequence[str | Path]) -> RunComparison:
+    """Compare scored runs of the same data by paired tests, Holm-corrected.
+
+    Raises:
+        TpgbenchError: Fewer than two runs, or runs of different data.
+    """
+    return compare_runs([Path(path) for path in paths])
+
+
+def load_dataset(
+    name_or_folder: str | Path, split: str = "test", *, size: int | None = None, seed: int = 0
+) -> Dataset:
+    """Open one split of a registered dataset, a built one, or a folder of photos.
+
+    Args:
+        name_or_folder: ``"ctp-synth"``, or a folder.
+        split: The split.
+        size: Side of the rendered pattern, for a procedural dataset.
+        seed: Another seed is another dataset, for a procedural one.
+
+    Raises:
+        TpgbenchError: Unknown name, folder or split.
+    """
+    return open_dataset(name_or_folder, split, size=size, seed=seed)
+
+
+def build_dataset(
+    name: str, *, source: str | Path | None = None, out: str | Path, strict: bool = False
+) -> BuildReport:
+    """Package a dataset from its owner's files as Parquet.
+
+    Args:
+        name: A registered dataset with a builder: ``"ctp-hd"``.
+        source: The owner's folder.
+        out: The folder to make; it appears only when it is complete.
+        strict: Refuse on any finding instead of leaving rows out.
+
+    Raises:
+        TpgbenchError: Wrong source, or a finding under ``strict``.
+    """
+    builder = DATASETS.get(name)()
+    return builder.build(None if source is None else Path(source), Path(out), strict=strict)
+
+
+def _outcome(path: Path, scored: Scored, page: Path | None) -> RunOutcome:
+    return RunOutcome(path, scored.result, page, scored.problems, scored.notes)

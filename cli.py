@@ -1,0 +1,308 @@
+"""The command line: it parses, calls `tpgbench.api`, and prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from . import __version__
+from .errors import TpgbenchError, UnknownNameError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from .api import RunOutcome
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+EXIT_INCOMPLETE = 1
+EXIT_REFUSED = 2
+EXIT_INTERRUPTED = 130
+
+EPILOG = """Exit codes: 0 complete; 1 finished, but something that was asked for is missing; 2
+refused or wrong input, nothing written. Results go to stdout, progress and errors to stderr."""
+
+
+class _Group(click.Group):
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            raise UnknownNameError("command", args[0], self.list_commands(ctx))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Group, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tpgbench")
+def cli() -> None:
+    """Benchmark and datasets for textile pattern and fashion mannequin generation."""
+
+
+def _together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def apply(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return apply
+
+
+_FOLDER = click.Path(path_type=Path)
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+_metrics = click.option(
+    "--metrics",
+    multiple=True,
+    metavar="NAME[@VARIANT],...",
+    help="Metrics to compute, by comma; default: the task's.",
+)
+_frame = _together(
+    click.option("--split", default="test", show_default=True, help="Split of the dataset."),
+    click.option("--limit", type=int, help="Only the first so many samples; can be raised later."),
+    click.option("--size", type=int, help="Side of the frame in px; default: the dataset's."),
+    click.option("--fit", help="Frame: box, pad or stretch; default: the dataset's."),
+)
+_generation = _together(
+    click.option("--model", required=True, help="See 'tpgbench list models'."),
+    click.option("--dataset", metavar="NAME|DIR", help="Default: the task's embedded dataset."),
+    _frame,
+    click.option("-o", "--option", multiple=True, metavar="KEY=VALUE", help="Option of the model."),
+    click.option("--weights", metavar="DIR|ID", help="Weights of the model."),
+    click.option("--batch-size", type=int, help="Samples a call; default: the model's."),
+    click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run."),
+    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps."),
+    click.option("--precision", help="fp32, bf16, ...; default: the model's."),
+    click.option("--out", type=_FOLDER, help="Run directory; default: runs/NAME-OF-THE-RUN."),
+    click.option("--overwrite", is_flag=True, help="Replace another run in that folder."),
+)
+
+
+@cli.command()
+@_generation
+@_metrics
+@_json
+def run(option: Sequence[str], metrics: Sequence[str], as_json: bool, **given: Any) -> int:
+    """Generate, score and report. The same command resumes an interrupted run."""
+    from . import api
+    from .benchmark.options import parse_assignments
+
+    outcome = api.run(
+        **given,
+        options=parse_assignments(option),
+        metrics=_split(metrics),
+        show_progress=True,
+        command=_typed(),
+    )
+    return _show(outcome, as_json)
+
+
+@cli.command()
+@_generation
+def generate(option: Sequence[str], **given: Any) -> int:
+    """Only generate the images of a run."""
+    from . import api
+    from .benchmark.options import parse_assignments
+
+    generated = api.generate(
+        **given, options=parse_assignments(option), show_progress=True, command=_typed()
+    )
+    click.echo(generated.store.path)
+    if not generated.failures:
+        return 0
+    sample_id, error = next(iter(generated.failures.items()))
+    _say(f"{len(generated.failures)} samples failed; the first, {sample_id}: {error}")
+    return EXIT_INCOMPLETE
+
+
+@cli.command()
+@click.argument("path", metavar="RUN|IMAGES", type=_FOLDER)
+@click.option("--dataset", metavar="NAME|DIR", help="For images made elsewhere: their dataset.")
+@_frame
+@click.option("--name", default="outside", show_default=True, help="Name of the outside method.")
+@click.option("--manifest", type=_FOLDER, help="CSV or JSONL with sample_id and file.")
+@click.option("--resize", is_flag=True, help="Resize outside images of another size.")
+@click.option("--out", type=_FOLDER, help="Where the scores of outside images go.")
+@_metrics
+@_json
+def score(
+    path: Path, dataset: str | None, metrics: Sequence[str], as_json: bool, **given: Any
+) -> int:
+    """Score a run directory, or images made elsewhere (with --dataset)."""
+    from . import api
+
+    chosen = _split(metrics)
+    if (path / "run.json").exists():
+        outcome = api.score(path, metrics=chosen, dataset=dataset, show_progress=True)
+    elif dataset is None:
+        raise TpgbenchError(f"{path}: not a run directory; for images made elsewhere add --dataset")
+    else:
+        outcome = api.score_images(
+            path, dataset, metrics=chosen, show_progress=True, command=_typed(), **given
+        )
+    return _show(outcome, as_json)
+
+
+@cli.command()
+@click.argument("path", metavar="RUN", type=_FOLDER)
+@click.option("--dataset", metavar="NAME|DIR", help="Where the dataset is now, if it has moved.")
+def report(path: Path, dataset: str | None) -> int:
+    """Write report.html of a scored run."""
+    from . import api
+
+    click.echo(api.report(path, dataset=dataset))
+    return 0
+
+
+@cli.command()
+@click.argument("paths", metavar="RUN RUN...", nargs=-1, type=_FOLDER)
+@click.option("--html", type=_FOLDER, help="Also write a page to this file.")
+@_json
+def compare(paths: Sequence[Path], html: Path | None, as_json: bool) -> int:
+    """Compare scored runs of the same data by paired tests, Holm-corrected."""
+    from . import api
+    from .leaderboard.comparison import write_comparison
+    from .leaderboard.terminal import comparison_table
+
+    comparison = api.compare(paths)
+    if as_json:
+        _print_json(comparison)
+    else:
+        _print_table(comparison_table(comparison))
+    if html is not None:
+        write_comparison(comparison, html)
+        _say(f"page: {html}")
+    return 0
+
+
+@cli.command("build-dataset")
+@click.argument("name")
+@click.option("--source", type=_FOLDER, help="The owner's folder.")
+@click.option("--out", type=_FOLDER, required=True, help="Folder to make.")
+@click.option("--strict", is_flag=True, help="Refuse on any finding; write nothing.")
+@_json
+def build_dataset(name: str, source: Path | None, out: Path, strict: bool, as_json: bool) -> int:
+    """Package a dataset from its owner's files as Parquet."""
+    from . import api
+
+    built = api.build_dataset(name, source=source, out=out, strict=strict)
+    if as_json:
+        click.echo(json.dumps(built.as_dict(), indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(built.lines()))
+    return EXIT_INCOMPLETE if built.left_out else 0
+
+
+@cli.command("list")
+@click.argument("kind", metavar="models|datasets|metrics")
+@_json
+def list_(kind: str, as_json: bool) -> int:
+    """List the models, datasets or metrics that there are."""
+    from .benchmark import catalogue
+    from .leaderboard.catalogue_tables import catalogue_table
+
+    kinds: dict[str, Callable[[], Sequence[BaseModel]]] = {
+        "models": catalogue.list_models,
+        "datasets": catalogue.list_datasets,
+        "metrics": catalogue.list_metrics,
+    }
+    if kind not in kinds:
+        raise UnknownNameError("list", kind, kinds)
+    entries = kinds[kind]()
+    if as_json:
+        click.echo(json.dumps([entry.model_dump(mode="json") for entry in entries], indent=2))
+    else:
+        _print_table(catalogue_table(entries))
+    return 0
+
+
+@cli.command()
+@_json
+def doctor(as_json: bool) -> int:
+    """Show versions, devices, and which weights are here or missing."""
+    from .benchmark.catalogue import diagnose
+    from .leaderboard.catalogue_tables import diagnosis_table
+
+    diagnosis = diagnose()
+    if as_json:
+        _print_json(diagnosis)
+    else:
+        _print_table(diagnosis_table(diagnosis))
+    return EXIT_INCOMPLETE if diagnosis.broken else 0
+
+
+def _split(texts: Sequence[str]) -> list[str] | None:
+    names = [name.strip() for text in texts for name in text.split(",") if name.strip()]
+    if texts and not names:
+        raise TpgbenchError("--metrics: name at least one; see 'tpgbench list metrics'")
+    return names or None
+
+
+def _typed() -> tuple[str, ...]:
+    return ("tpgbench", *sys.argv[1:])
+
+
+def _show(outcome: RunOutcome, as_json: bool) -> int:
+    from .leaderboard.terminal import result_table
+
+    if as_json:
+        _print_json(outcome.result)
+    else:
+        _print_table(result_table(outcome.result))
+    for note in outcome.notes:
+        _say(f"note: {note}")
+    for problem in outcome.problems:
+        _say(f"incomplete: {problem}")
+    _say(f"report: {outcome.report}" if outcome.report else f"run: {outcome.path}")
+    return outcome.exit_code
+
+
+def _print_json(document: BaseModel) -> None:
+    click.echo(document.model_dump_json(indent=2))
+
+
+def _print_table(table: object) -> None:
+    from rich.console import Console
+
+    Console(soft_wrap=False).print(table)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _warn(message: Warning | str, *_: object) -> None:
+    _say(f"warning: {' '.join(str(message).split())}")
+
+
+def _refuse(message: str) -> NoReturn:
+    _say(f"error: {' '.join(message.split())}")
+    sys.exit(EXIT_REFUSED)
+
+
+def main() -> NoReturn:
+    """Run the command line; what a user can get wrong ends in one line and exit code 2."""
+    warnings.showwarning = _warn
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except TpgbenchError as error:
+        _refuse(str(error))
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "tpgbench"
+        _refuse(f"{error.format_message()} See '{where} --help'.")
+    except click.ClickException as error:
+        _refuse(error.format_message())
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted: the same command goes on where it stopped")
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python would complain again when it flushes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_INCOMPLETE)
+    except OSError as error:
+        _refuse(f"{error.filename or 'file'}: {error.strerror or error}")
