@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+
+SHOWN = 20  # findings that a report prints; build.json holds them all
+
+
+class FindingKind(StrEnum):
+    """The stable word for a kind of finding; scripts may rely on it."""
+
+    AMBIGUOUS = "ambiguous"  # two files could be meant
+    DUPLICATE_ID = "duplicate-id"  # twice in one split
+    IMAGE_SIZE = "image-size"  # a side too short to measure or too long to hold
+    LEAK = "leak"  # in two splits
+    MASK_EMPTY = "mask-empty"
+    MASK_SIZE = "mask-size"  # not as large as its photo
+    MISSING = "missing"  # named, but not there
+    OUTSIDE = "outside"  # a name that leads out of the source
+    UNLISTED = "unlisted"  # there, but named by no list
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True)
@@ -12,17 +31,21 @@ class Finding:
     """One thing wrong with the source.
 
     Attributes:
-        kind: A short stable word: ``"unreadable"``, ``"unlisted"``, ``"missing"``,
-            ``"mask-size"``, ``"mask-empty"``, ``"duplicate-id"``, ...
-        where: The file or the list's line, relative to the source.
+        kind: What sort of thing.
+        where: The file or the list's line, relative to the source: ``"train.txt:12"``.
         detail: What is wrong and what mends it, in one line.
         left_out: Whether a row was left out because of it.
     """
 
-    kind: str
+    kind: FindingKind
     where: str
     detail: str
     left_out: bool = True
+
+    def __str__(self) -> str:
+        # File names and lists are other people's: they must not steer the user's terminal.
+        line = f"{self.kind}: {self.where}: {self.detail}"
+        return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
 
 
 @dataclass(frozen=True)
@@ -32,11 +55,41 @@ class BuildReport:
     Attributes:
         out: The dataset's folder.
         rows: How many rows each split has.
-        findings: What was wrong, in the order of the source.
+        unlabelled: How many of them have no truth, by split.
+        findings: What was wrong, in the order in which it was met.
         fingerprint: The built dataset's fingerprint.
     """
 
     out: Path
     rows: Mapping[str, int]
+    unlabelled: Mapping[str, int]
     findings: tuple[Finding, ...]
     fingerprint: str
+
+    @property
+    def complete(self) -> bool:
+        """Whether every garment of the source became a row."""
+        return not any(finding.left_out for finding in self.findings)
+
+    def lines(self) -> list[str]:
+        """Return the report as lines of text: the splits, the counts, the first findings."""
+        text = [f"{self.out}: fingerprint {self.fingerprint}"]
+        for split, rows in self.rows.items():
+            unlabelled = self.unlabelled.get(split, 0)
+            text.append(f"{split}: {rows} rows" + (f", {unlabelled} unlabelled" * bool(unlabelled)))
+        if self.findings:
+            counts = Counter(finding.kind for finding in self.findings)
+            kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+            text.append(f"findings: {kinds}")
+            text += [f"  {finding}" for finding in self.findings[:SHOWN]]
+            if len(self.findings) > SHOWN:
+                text.append(f"  and {len(self.findings) - SHOWN} more in build.json")
+        return text
+
+
+def summarise(findings: Sequence[Finding], shown: int = 3) -> str:
+    """Return the number of findings and the first few, in one line, for an error."""
+    head = f"{len(findings)} finding{'s' * (len(findings) != 1)}"
+    first = "; ".join(map(str, findings[:shown]))
+    rest = f"; and {len(findings) - shown} more" if len(findings) > shown else ""
+    return f"{head} ({first}{rest})"

@@ -1,0 +1,125 @@
+"""CTP-HD: garment photos with masks and flat textile patterns, from a folder that the user has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from ..errors import TpgbenchError
+from .base import DatasetCard
+from .build import PackagedDataset
+from .integrity import Finding, FindingKind
+from .lists import leads_outside, read_lines
+from .rows import RawRow, RowRefusedError
+from .schema import DEFAULT_SIZE, TPG_SCHEMA
+from .sources import SourceFolder, by_stem, split_suffix
+
+# Test first: a garment that it names is kept from training.
+_LISTS = {"test": "test.txt", "train": "train.txt"}
+_FOLDERS = {"garment": "cloth", "mask": "cloth_mask", "pattern": "pattern"}
+
+
+class CtpHd(PackagedDataset):
+    """CTP-HD as its owners lay it out.
+
+    ``train.txt`` and ``test.txt`` name one garment a line. Its photo is in ``cloth/``, its mask
+    in ``cloth_mask/`` and, unless it is unlabelled, its pattern in ``pattern/``, all under that
+    name; only the suffix may differ. The name without its suffix is the sample's id.
+    """
+
+    name = "ctp-hd"
+    task = "tpg"
+    card = DatasetCard(
+        title="CTP-HD: clothing photos and their textile patterns",
+        source="arXiv 2603.16747, https://github.com/Cg-Hu/SLDDM-TPG",
+        licence="not stated by its owners: ask them",
+    )
+    splits = ("train", "test")
+    default_size = DEFAULT_SIZE
+    schema = TPG_SCHEMA
+    builder_version = 1
+    lists = tuple(sorted(_LISTS.values()))
+
+    def rows(self, source: SourceFolder) -> Iterator[RawRow | Finding]:
+        """Yield the rows of test, then of train, then what no list names."""
+        lists = {split: name for split, name in _LISTS.items() if (source.root / name).is_file()}
+        if not lists or not (source.root / _FOLDERS["garment"]).is_dir():
+            raise TpgbenchError(
+                f"{source.root}: has no {'cloth/ folder' if lists else 'train.txt or test.txt'}; "
+                "a CTP-HD folder holds cloth/, cloth_mask/, pattern/, train.txt and test.txt"
+            )
+        folders = {column: _Pictures(source, folder) for column, folder in _FOLDERS.items()}
+        listed: set[str] = set()
+        for split, list_name in lists.items():
+            for number, line in read_lines(source.read(list_name), list_name):
+                name = PurePosixPath(line).as_posix()
+                listed.add(split_suffix(name)[0])
+                try:
+                    yield _row(split, f"{list_name}:{number}", name, folders)
+                except RowRefusedError as error:
+                    yield error.finding
+        yield from _unlisted(folders, listed)
+
+
+def is_ctp_hd(folder: Path) -> bool:
+    """Whether a folder is laid out as CTP-HD's owners do, and so has to be built first."""
+    has_list = any((folder / name).is_file() for name in _LISTS.values())
+    return has_list and (folder / _FOLDERS["garment"]).is_dir()
+
+
+class _Pictures:
+    """The pictures of one folder, to be found by a listed name."""
+
+    def __init__(self, source: SourceFolder, folder: str) -> None:
+        self.folder = folder
+        self.files = source.files(folder)
+        self._by_stem = by_stem(self.files, folder)
+
+    def find(self, name: str) -> str | None:
+        """Return the file of this very name, else the one that differs in its suffix only."""
+        files = self._by_stem.get(split_suffix(name)[0], [])
+        exact = f"{self.folder}/{name}"
+        if len(files) > 1 and exact not in files:
+            raise RowRefusedError(
+                FindingKind.AMBIGUOUS, exact, f"could be {' or '.join(files)}; remove all but one"
+            )
+        return exact if exact in files else next(iter(files), None)
+
+    def stem(self, file: str) -> str:
+        """Return a file's name below the folder without the suffix."""
+        return split_suffix(file.removeprefix(f"{self.folder}/"))[0]
+
+
+def _row(split: str, where: str, name: str, folders: Mapping[str, _Pictures]) -> RawRow:
+    if leads_outside(name):
+        raise RowRefusedError(
+            FindingKind.OUTSIDE, where, f"'{name}' leads out of the folder; give a plain file name"
+        )
+    found = {column: pictures.find(name) for column, pictures in folders.items()}
+    for column in ("garment", "mask"):
+        if found[column] is None:
+            raise RowRefusedError(
+                FindingKind.MISSING,
+                where,
+                f"'{name}' has no {column} in {folders[column].folder}/; add it or remove the line",
+            )
+    sample_id = split_suffix(name)[0]
+    files = {column: file for column, file in found.items() if file is not None}
+    return RawRow(split, sample_id, where, files, texts={"garment_id": sample_id})
+
+
+def _unlisted(folders: Mapping[str, _Pictures], listed: set[str]) -> Iterator[Finding]:
+    """Yield the photos that no list names; then masks and patterns that belong to no photo."""
+    photos = folders["garment"]
+    known = set(listed)
+    for column, pictures in folders.items():
+        for file in pictures.files:
+            stem = pictures.stem(file)
+            if stem in known:
+                continue
+            if pictures is photos:
+                detail = "is in no list; add it to train.txt or test.txt, or remove it"
+            else:
+                detail = f"is the {column} of no garment; remove it, or add the garment"
+            yield Finding(FindingKind.UNLISTED, file, detail, left_out=pictures is photos)
+        known.update(photos.stem(file) for file in photos.files)

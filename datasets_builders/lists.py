@@ -1,0 +1,38 @@
+"""Reading the owners' text lists."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath, PureWindowsPath
+
+from ..errors import TpgbenchError
+
+
+def read_lines(data: bytes, name: str) -> list[tuple[int, str]]:
+    """Return a list's lines with their numbers, from 1; blank lines are passed over.
+
+    A byte-order mark, Windows line ends, and blanks around a line are taken off.
+
+    Args:
+        data: The file's bytes.
+        name: What to call it in an error.
+
+    Raises:
+        TpgbenchError: It is not UTF-8.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TpgbenchError(
+            f"{name}: is not UTF-8 (byte {error.start}); save it as UTF-8"
+        ) from error
+    # Not splitlines(), which also splits at characters that a file's name may hold.
+    lines = ((number, line.strip(" \t\r")) for number, line in enumerate(text.split("\n"), 1))
+    return [(number, line) for number, line in lines if line]
+
+
+def leads_outside(name: str) -> bool:
+    """Whether a listed name, read as a path of this or another system, leaves its folder."""
+    return any(
+        path.is_absolute() or ".." in path.parts
+        for path in (PurePosixPath(name), PureWindowsPath(name))
+    )

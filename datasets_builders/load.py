@@ -1,0 +1,60 @@
+"""From what the user names to a dataset that can be read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import TpgbenchError, UnknownNameError
+from .base import DATASETS, Dataset
+from .build_info import BUILD_INFO_NAME
+from .ctp_hd import CtpHd, is_ctp_hd
+from .folder import PhotoFolder
+from .parquet import ParquetDataset
+from .shards import find_shards
+
+
+def open_dataset(
+    name_or_dir: str | Path, split: str = "test", *, size: int | None = None, seed: int = 0
+) -> Dataset:
+    """Open one split of a dataset by its registered name or its folder.
+
+    A name wins over a folder of the same name; ``./name`` or a `Path` means the folder. A folder
+    holds a packaged dataset or the user's own photos.
+
+    Args:
+        name_or_dir: ``"ctp-synth"``, or a folder.
+        split: Which of its splits.
+        size: Side in pixels at which samples are compared; None for the dataset's own.
+        seed: For a procedural dataset: another seed is another dataset. A folder has none.
+
+    Raises:
+        UnknownNameError: No such dataset or split.
+        TpgbenchError: No such folder, or one that has to be built first or cannot be read.
+    """
+    if isinstance(name_or_dir, str) and name_or_dir in DATASETS:
+        source = DATASETS.get(name_or_dir)()
+        source.check_split(split)
+        return source.open(split, size=size, seed=seed)
+    folder = Path(name_or_dir)
+    if folder.is_dir():
+        return _open_folder(folder, split, size)
+    if folder.exists():
+        raise TpgbenchError(f"{folder}: is a file; give a dataset's folder or name")
+    if isinstance(name_or_dir, Path) or os.sep in name_or_dir:
+        raise TpgbenchError(
+            f"{folder}: no such folder; give a folder that is there, or one of the names "
+            f"{', '.join(DATASETS)}"
+        )
+    raise UnknownNameError("dataset", name_or_dir, DATASETS)
+
+
+def _open_folder(folder: Path, split: str, size: int | None) -> Dataset:
+    if (folder / BUILD_INFO_NAME).exists() or find_shards(folder):
+        return ParquetDataset(folder, split, size=size)
+    if is_ctp_hd(folder):
+        raise TpgbenchError(
+            f"{folder}: holds its owner's files, not a packaged dataset: run 'tpgbench "
+            f"build-dataset {CtpHd.name} --source {folder} --out DIR', then give that DIR"
+        )
+    return PhotoFolder(folder, split, size=size)
