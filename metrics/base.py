@@ -88,7 +88,7 @@ class Metric(ABC):
     range: ClassVar[tuple[float, float]]
     unit: ClassVar[str] = ""
     version: ClassVar[int] = 1
-    needs: ClassVar[frozenset[str]] = frozenset({"truth"})  # fields of Comparison
+    needs: frozenset[str] = frozenset({"truth"})  # fields of Comparison; a variant may differ
     min_samples: ClassVar[int] = 1
     variants: ClassVar[tuple[str, ...]] = ()  # the first is the default
     weights: ClassVar[tuple[WeightFile, ...]] = ()

@@ -50,7 +50,7 @@ def ssim(output: Image, truth: Image) -> float:
     for top in range(0, rows, _BLOCK):
         strip = slice(top, min(top + _BLOCK, rows) + WINDOW - 1)
         total += _similarity_sum(_local_moments(first[:, strip], second[:, strip]))
-    return total / (channels * rows * columns)
+    return float(total / (channels * rows * columns))
 
 
 def _local_moments(x: NDArray[np.uint8], y: NDArray[np.uint8]) -> NDArray[np.float64]:
