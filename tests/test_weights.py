@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from tpgbench.errors import TpgbenchError
+from tpgbench.weights import WeightFile, find_weights, get_weights, weights_folder
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch):
+    """A weight file at its owner's, and an empty folder for ours."""
+    monkeypatch.setenv("TPGBENCH_WEIGHTS", str(tmp_path / "mine"))
+    monkeypatch.delenv("TPGBENCH_OFFLINE", raising=False)
+    owner = tmp_path / "owner.bin"
+    owner.write_bytes(b"weights")
+    digest = hashlib.sha256(b"weights").hexdigest()
+    return WeightFile(name="w.bin", url=owner.as_uri(), sha256=digest, licence="MIT")
+
+
+def test_download_once_then_found(published, tmp_path):
+    assert find_weights(published) is None
+    path = get_weights(published)
+    assert path == weights_folder() / "w.bin"
+    assert path.read_bytes() == b"weights"
+    (tmp_path / "owner.bin").unlink()
+    assert get_weights(published) == path
+
+
+def test_a_given_folder_comes_first(published, tmp_path):
+    get_weights(published)
+    given = tmp_path / "given"
+    given.mkdir()
+    (given / "w.bin").write_bytes(b"weights")
+    assert get_weights(published, given) == given / "w.bin"
+
+
+def test_wrong_bytes_are_refused_and_not_kept(published):
+    wrong = published.model_copy(update={"sha256": "0" * 64})
+    with pytest.raises(TpgbenchError, match="thrown away"):
+        get_weights(wrong)
+    assert list(weights_folder().iterdir()) == []
+
+
+def test_a_damaged_local_file_is_refused(published):
+    weights_folder().mkdir()
+    (weights_folder() / "w.bin").write_bytes(b"weight")
+    with pytest.raises(TpgbenchError, match="damaged or another one"):
+        get_weights(published)
+
+
+def test_offline_says_what_to_do(published, monkeypatch):
+    monkeypatch.setenv("TPGBENCH_OFFLINE", "1")
+    with pytest.raises(TpgbenchError, match=r"TPGBENCH_OFFLINE is set: download file:.* and put"):
+        get_weights(published)
+
+
+def test_no_network_says_what_to_do(published, tmp_path):
+    (tmp_path / "owner.bin").unlink()
+    with pytest.raises(TpgbenchError, match=r"download failed .* put it into"):
+        get_weights(published)
