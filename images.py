@@ -7,6 +7,7 @@ mask is a bool array of shape (height, width), True where the garment is.
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,18 @@ Mask = NDArray[np.bool_]
 MIN_SIDE = 16
 MAX_SIDE = 16_384
 MASK_THRESHOLD = 128  # a JPEG mask is not exactly binary
+
+# What Pillow raises on damaged files; the last four come from damaged EXIF and TIFF tags.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +88,7 @@ def _open(source: Path | bytes, name: str) -> PIL.Image.Image:
         raise TpgbenchError(
             f"{name}: {error}; shrink it to {MAX_SIDE} px a side at most"
         ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except _DAMAGE as error:
         raise TpgbenchError(
             f"{name}: cannot be read as an image ({error}); replace or remove it"
         ) from error
