@@ -106,6 +106,7 @@ class RunRecord(Document):
     Attributes:
         identity: See `Identity`.
         dataset_location: What ``--dataset`` was: a name or a folder.
+        weights_location: What ``--weights`` was, or None.
         limit: How many samples the last command asked for, or None for all.
         images: Where images made elsewhere are; None when tpgbench generated them.
         sessions: Every process that worked on it, oldest first.
@@ -113,6 +114,7 @@ class RunRecord(Document):
 
     identity: Identity
     dataset_location: str
+    weights_location: str | None = None
     limit: int | None
     images: OutsideImages | None = None
     sessions: tuple[Session, ...] = ()

@@ -118,6 +118,7 @@ def make_plan(spec: RunSpec) -> Plan:
     record = RunRecord(
         identity=identity,
         dataset_location=portable_location(location),
+        weights_location=spec.weights,
         limit=spec.limit,
         sessions=(new_session(spec.command, batch_size, device),),
     )
