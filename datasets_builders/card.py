@@ -36,9 +36,12 @@ def write_card(folder: Path, info: BuildInfo, card: DatasetCard, schema: RowSche
 
 # {card.title}
 
-Source: {card.source}. Terms: {card.licence}. Packaged by tpgbench, builder version
-{info.builder_version}, fingerprint `{info.fingerprint}`; `build.json` says what was left out and
-`manifest.parquet` lists every source file with its SHA-256.
+- Source: {card.source}
+- Terms: {card.licence}
+- Packaged by tpgbench, builder version {info.builder_version}
+- Fingerprint: `{info.fingerprint}`
+- Left out, and why: see `build.json` ({len(info.findings)} findings)
+- Source files with their SHA-256: see `manifest.parquet`
 
 | split | rows | of them without truth |
 |---|---|---|

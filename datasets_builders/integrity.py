@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 SHOWN = 20  # findings that a report prints; build.json holds them all
 
@@ -67,9 +68,13 @@ class BuildReport:
     fingerprint: str
 
     @property
-    def complete(self) -> bool:
-        """Whether every garment of the source became a row."""
-        return not any(finding.left_out for finding in self.findings)
+    def left_out(self) -> int:
+        """How many rows of the source were left out."""
+        return sum(finding.left_out for finding in self.findings)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON types."""
+        return {**asdict(self), "out": str(self.out), "left_out": self.left_out}
 
     def lines(self) -> list[str]:
         """Return the report as lines of text: the splits, the counts, the first findings."""
