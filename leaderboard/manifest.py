@@ -1,0 +1,99 @@
+"""What a run was made of, and the command that makes it again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..benchmark.identity import RunRecord
+
+
+@dataclass(frozen=True)
+class ManifestSection:
+    """A titled table of the manifest.
+
+    Attributes:
+        title: What it is about.
+        entries: Names and values, in order.
+    """
+
+    title: str
+    entries: tuple[tuple[str, str], ...]
+
+
+def reproduce_command(record: RunRecord) -> str:
+    """Return the shell command that makes the run again, quoted for a POSIX shell.
+
+    Options that are None stand for themselves: they cannot be typed. Images made elsewhere
+    cannot be made again, so there the command scores them again.
+    """
+    identity = record.identity
+    if record.images is None:
+        words = ["tpgbench", "run", "--model", identity.model]
+    else:
+        words = ["tpgbench", "score", record.images.folder, "--name", identity.model]
+        if record.images.manifest is not None:
+            words += ["--manifest", record.images.manifest]
+        if record.images.resize:
+            words += ["--resize"]
+    words += ["--dataset", record.dataset_location, "--split", identity.split]
+    if record.limit is not None:
+        words += ["--limit", str(record.limit)]
+    words += ["--size", str(identity.size), "--fit", identity.fit]
+    if record.images is None:
+        words += ["--seed", str(identity.seed), "--precision", identity.precision]
+        for name, value in identity.options.items():
+            if value is not None:
+                words += ["-o", f"{name}={_typed(value)}"]
+        if record.weights_location is not None:
+            words += ["--weights", record.weights_location]
+        if record.sessions:
+            words += ["--batch-size", str(record.sessions[-1].batch_size)]
+    return shlex.join(words)
+
+
+def manifest(record: RunRecord) -> list[ManifestSection]:
+    """Return everything that is recorded about a run, as text, by section."""
+    identity = record.identity
+    what = {
+        "task": identity.task,
+        "model": f"{identity.model}, version {identity.model_version}",
+        "dataset": identity.dataset,
+        "dataset location": record.dataset_location,
+        "dataset fingerprint": identity.dataset_fingerprint,
+        "split": identity.split,
+        "limit": "none" if record.limit is None else str(record.limit),
+        "size": f"{identity.size} px",
+        "fit": identity.fit,
+        "seed": str(identity.seed),
+        "precision": identity.precision,
+        **({"images from": record.images.folder} if record.images is not None else {}),
+        "identity": identity.digest(),
+    }
+    options = {name: json.dumps(v, ensure_ascii=False) for name, v in identity.options.items()}
+    sections = [
+        _section("Identity", what),
+        _section("Options", options),
+        _section("Weights (SHA-256)", identity.weights),
+    ]
+    for number, session in enumerate(record.sessions, start=1):
+        facts = {
+            "started": session.started,
+            "command": shlex.join(session.command),
+            "device": session.device,
+            "batch size": str(session.batch_size),
+        }
+        sections.append(_section(f"Session {number}", {**facts, **session.environment}))
+    return [section for section in sections if section.entries]
+
+
+def _section(title: str, entries: Mapping[str, str]) -> ManifestSection:
+    return ManifestSection(title, tuple(entries.items()))
+
+
+def _typed(value: Any) -> str:
+    """Return an option's value as one types it after ``-o name=``."""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,123 @@
+"""A run's numbers, and a comparison's, as tables for the terminal.
+
+They fit 80 columns and need no colour, so that a log or a pipe holds the same text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import rich.box
+from rich.table import Table
+from rich.text import Text
+
+from ..benchmark.compare import RunComparison
+from ..benchmark.results import Result
+from ..metrics.base import Value
+from .formatting import (
+    FEW_SAMPLES,
+    format_interval,
+    format_value,
+    shorten,
+    unit_of,
+)
+from .ranking import AT_LEVEL, find_value, rank
+
+_LONGEST_NAME = 30
+
+
+def result_table(result: Result) -> Table:
+    """Return the headline numbers of a run, one line a metric; what has no value stands below.
+
+    Args:
+        result: The run's `result.json`.
+    """
+    counts = result.samples
+    title = f"{result.model} on {result.dataset} ({result.split}), {counts.total:,} samples"
+    if counts.failed:
+        title += f", {counts.failed:,} FAILED"
+    lines = ["↑ higher is better, ↓ lower is better"]
+    table = _table(title, ("metric", "value", "unit", "95 % interval", "n", "notes"))
+    for value in result.metrics:
+        if value.value is None and value.not_computed:
+            lines.append(f"{value.name} not computed: {value.not_computed}")
+            continue
+        table.add_row(
+            _metric(value),
+            Text(format_value(value)),
+            Text(unit_of(value.name)),
+            Text(format_interval(value)),
+            Text(f"{value.n:,}"),
+            Text(_notes(value)),
+        )
+    table.caption = _lines(lines)
+    return table
+
+
+def comparison_table(comparison: RunComparison) -> Table:
+    """Return runs side by side: a block a metric, a line a run, the best and its ties marked.
+
+    Args:
+        comparison: Two runs or more.
+    """
+    lines = ["↑ higher is better, ↓ lower is better"]
+    title = f"{len(comparison.runs)} runs on {comparison.dataset} ({comparison.split})"
+    table = _table(title, ("metric", "value", "unit", "95 % interval", "run", "verdict"))
+    tied = False
+    for metric in comparison.metrics:
+        ranking = rank(comparison, metric)
+        if not ranking.best:
+            lines.append(f"{metric}: {ranking.verdict}")
+        mark = "best" if len(ranking.best) == 1 else "tied for best"
+        tied |= len(ranking.best) > 1
+        table.add_section()
+        for run in comparison.runs:
+            value = find_value(run.result, metric)
+            if value is None:
+                continue
+            table.add_row(
+                _metric(value),
+                Text(format_value(value)),
+                Text(unit_of(metric)),
+                Text(format_interval(value)),
+                Text(shorten(run.label, _LONGEST_NAME)),
+                Text(mark if run.label in ranking.best else ""),
+            )
+    if tied:
+        lines.append(f"tied: no difference from the best mean shown {AT_LEVEL}")
+    table.caption = _lines(lines)
+    return table
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    table = Table(
+        title=Text(shorten(title, 160), style="bold"),
+        title_justify="left",
+        caption_justify="left",
+        box=rich.box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for name in columns:
+        number = name in ("value", "95 % interval", "n")
+        table.add_column(name, justify="right" if number else "left", no_wrap=number)
+    return table
+
+
+def _lines(lines: Sequence[str]) -> Text:
+    return Text("\n".join(lines), style="dim")
+
+
+def _metric(value: Value) -> Text:
+    arrow = "↑" if value.higher_is_better else "↓"
+    return Text(f"{shorten(value.name, _LONGEST_NAME)} {arrow}")
+
+
+def _notes(value: Value) -> str:
+    notes = []
+    if value.missing:
+        notes.append(f"{value.missing:,} missing")
+    if value.infinite:
+        notes.append(f"{value.infinite:,} infinite")
+    if value.value is not None and value.n < FEW_SAMPLES:
+        notes.append("few samples")
+    return ", ".join(notes)
