@@ -241,7 +241,9 @@ SPOILT = {
         "missing", "train.txt:2", True, REST,
     ),
     "photo-truncated": (truncate("cloth/A2.jpg"), "unreadable", "cloth/A2.jpg", True, REST),
-    "mask-truncated": (truncate("cloth_mask/A2.jpg"), "unreadable", "cloth_mask/A2.jpg", True, REST),
+    "mask-truncated": (
+        truncate("cloth_mask/A2.jpg"), "unreadable", "cloth_mask/A2.jpg", True, REST,
+    ),
     "pattern-truncated": (truncate("pattern/A2.jpg"), "unreadable", "pattern/A2.jpg", True, REST),
     "photo-is-text": (
         lambda root: (root / "cloth" / "A2.jpg").write_text("not a picture"),
@@ -363,7 +365,7 @@ def test_any_id_goes(source, out, stem):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda root: shutil.rmtree(root), "no such folder"),
+        (shutil.rmtree, "no such folder"),
         (
             lambda root: [(root / f"{s}.txt").unlink() for s in ("train", "test")],
             "has no train.txt",
