@@ -5,9 +5,8 @@ import json
 import numpy as np
 import PIL.Image
 import pytest
-from toy_plugin import ODD_IDS
-
 import tpgbench
+from toy_plugin import ODD_IDS
 from tpgbench.benchmark.filenames import safe_stem
 from tpgbench.benchmark.identity import sample_seed
 from tpgbench.benchmark.store import RunStore

@@ -6,9 +6,8 @@ import shutil
 import numpy as np
 import PIL.Image
 import pytest
-from toy_plugin import ODD_IDS
-
 import tpgbench
+from toy_plugin import ODD_IDS
 from tpgbench.benchmark import scorer
 from tpgbench.benchmark.journal import ScoreJournal
 from tpgbench.benchmark.score_table import read_scores
@@ -59,9 +58,7 @@ def test_a_limit_is_another_recipe(tmp_path, run):
 
 
 def test_failed_samples_stay_in_the_denominator(tmp_path):
-    outcome = tpgbench.run(
-        "toy-broken", dataset="toy", metrics=["psnr"], out=tmp_path / "run"
-    )
+    outcome = tpgbench.run("toy-broken", dataset="toy", metrics=["psnr"], out=tmp_path / "run")
     assert outcome.exit_code == 1
     assert outcome.result.samples.model_dump() == {"total": 12, "ok": 8, "failed": 4}
     value = outcome.result.metric("psnr")

@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-
 from tpgbench.benchmark.model import Model, ModelCard, ModelConfig
 from tpgbench.benchmark.sample import Sample
 from tpgbench.datasets_builders.base import Dataset, DatasetCard, DatasetSource, TpgRow
@@ -125,7 +124,13 @@ class ToyDataset(Dataset):
     licence = "CC0-1.0"
 
     def __init__(self, name: str, split: str, size: int | None, seed: int, count: int) -> None:
-        self.name, self.split, self.size, self.seed, self.count = name, split, size or 32, seed, count
+        self.name, self.split, self.size, self.seed, self.count = (
+            name,
+            split,
+            size or 32,
+            seed,
+            count,
+        )
         self.fingerprint = f"{name}-1-{seed}"
 
     def sample_ids(self, limit: int | None = None) -> list[str]:

@@ -1,0 +1,101 @@
+"""Runs one command many times, each in a process that is killed at a random moment.
+
+A trial's process is forked from this one, which has imported everything, so that a trial takes
+a fraction of a second and 200 of them a few minutes. Run as a script:
+
+    python tests/kill_driver.py FOLDER TRIALS SEED
+
+It prints one JSON line: how many trials were killed in which stage, and the first difference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import tpgbench
+from tpgbench import api  # noqa: F401 (imported here, so that a fork need not)
+
+SAMPLES = 12
+SECONDS = 0.01
+
+
+def work(out: Path) -> None:
+    tpgbench.run(
+        "toy-noise",
+        dataset="toy",
+        metrics=["psnr", "ssim", "toy-mean"],
+        options={"seconds": SECONDS},
+        batch_size=2,
+        out=out,
+    )
+
+
+def fork(out: Path) -> int:
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            work(out)
+            status = 0
+        finally:
+            os._exit(status)
+    return child
+
+
+def contents(out: Path) -> dict[str, str]:
+    files = [*sorted((out / "generations").iterdir()), out / "scores.parquet", out / "result.json"]
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def stage(out: Path) -> str:
+    images = len(list((out / "generations").glob("*.png"))) if out.exists() else 0
+    if images < SAMPLES:
+        return f"generate, {images} images" if images else "before the first image"
+    if (out / "report.html").exists():
+        return "after the report"
+    return "report" if (out / "result.json").exists() else "score"
+
+
+def wait_for_first_image(out: Path, child: int) -> None:
+    while not list(out.glob("generations/*.png")):
+        if os.waitpid(child, os.WNOHANG)[0]:
+            raise SystemExit("the run ended before its first image")
+        time.sleep(0.001)
+
+
+def main(folder: Path, trials: int, seed: int) -> None:
+    calm = folder / "calm"
+    start = time.monotonic()
+    os.waitpid(fork(calm), 0)
+    duration = time.monotonic() - start
+    expected = contents(calm)
+    random_moments = random.Random(seed)
+    stages: Counter[str] = Counter()
+    for trial in range(trials):
+        out = folder / f"trial-{trial}"
+        for _ in range(random_moments.choice([1, 1, 2])):
+            child = fork(out)
+            wait_for_first_image(out, child)
+            time.sleep(random_moments.uniform(0, duration))
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            stages[stage(out).split(",")[0]] += 1
+        _, status = os.waitpid(fork(out), 0)
+        if status != 0 or contents(out) != expected:
+            print(json.dumps({"trial": trial, "status": status, "stages": stages}))
+            raise SystemExit(1)
+        shutil.rmtree(out)
+    print(json.dumps({"trials": trials, "stages": stages}))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
