@@ -1,0 +1,124 @@
+"""ctp-synth: garment photos with known textile patterns, rendered when asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import ClassVar
+
+from ..errors import TpgbenchError
+from .base import Dataset, DatasetCard, DatasetSource, TpgRow
+from .synth.render import SEVERITIES, VERSION, Track, check_size, render, row_id
+from .synth.streams import SPLIT_CODES, SceneKey
+
+LICENCE = "CC0-1.0"
+ENDLESS = "train"
+ROWS = {"validation": 200, "test": 200, "robustness": 40 * len(SEVERITIES)}
+
+
+class SynthDataset(Dataset):
+    """One split of a procedural dataset.
+
+    In ``robustness`` the rows ``5 i`` to ``5 i + 4`` show scene ``i`` at the severities 1 to 5;
+    everywhere else a row is a scene of its own. ``train`` has no end.
+    """
+
+    task = "tpg"
+    licence = LICENCE
+
+    def __init__(self, name: str, track: Track, split: str, *, size: int, seed: int) -> None:
+        """Open a split.
+
+        Raises:
+            TpgbenchError: The size is outside 64 to 1024, or the seed negative.
+        """
+        check_size(size)
+        if seed < 0:
+            raise TpgbenchError(f"{name}: seed {seed}: give a seed of at least 0")
+        self.name = name
+        self.split = split
+        self.size = size
+        self._track = track
+        self._seed = seed
+        # Not the size: it is another part of a run's identity, and the scenes do not change.
+        identity = {"name": name, "version": VERSION, "seed": seed, "options": {"track": track}}
+        canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+        self.fingerprint = hashlib.sha256(canonical.encode()).hexdigest()
+
+    def sample_ids(self, limit: int | None = None) -> Sequence[str]:
+        """Return the ids of the first ``limit`` rows, or of all; nothing is rendered.
+
+        Raises:
+            TpgbenchError: The split is endless and no limit was given.
+        """
+        count = ROWS.get(self.split, limit)
+        if count is None:
+            raise TpgbenchError(f"{self.name}: the split '{self.split}' is endless: give --limit")
+        if limit is not None:
+            count = min(count, limit)
+        return [row_id(*self._scene(index)) for index in range(count)]
+
+    def __getitem__(self, index: int) -> TpgRow:
+        """Render a row.
+
+        Raises:
+            IndexError: There is no such row.
+        """
+        if index < 0 or (self.split != ENDLESS and index >= ROWS[self.split]):
+            raise IndexError(f"{self.name}: the split '{self.split}' has no row {index}")
+        key, severity = self._scene(index)
+        return render(key, size=self.size, track=self._track, severity=severity)
+
+    def _scene(self, index: int) -> tuple[SceneKey, int | None]:
+        if self.split == "robustness":
+            scene, nth = divmod(index, len(SEVERITIES))
+            return SceneKey(self._seed, self.split, scene), SEVERITIES[nth]
+        return SceneKey(self._seed, self.split, index), None
+
+
+class CtpSynth(DatasetSource):
+    """The aligned track: the truth is the flat cloth in the square box of the garment's mask."""
+
+    name: ClassVar[str] = "ctp-synth"
+    task: ClassVar[str] = "tpg"
+    card: ClassVar[DatasetCard] = DatasetCard(
+        title="Procedural garment photos; the pattern lies flat in the garment's own frame",
+        source="tpgbench (rendered on the fly, nothing to download)",
+        licence=LICENCE,
+    )
+    splits: ClassVar[tuple[str, ...]] = tuple(SPLIT_CODES)
+    default_size: ClassVar[int] = 128
+    track: ClassVar[Track] = "aligned"
+
+    def open(self, split: str, *, size: int | None = None, seed: int = 0) -> SynthDataset:
+        """Return one split; nothing is rendered before a row is asked for.
+
+        Args:
+            split: ``"train"`` (endless), ``"validation"``, ``"test"`` or ``"robustness"``.
+            size: Side of the pattern, 64 to 1024 pixels; the photo is twice as large.
+            seed: Another seed is another dataset.
+
+        Raises:
+            UnknownNameError: No such split.
+            TpgbenchError: The size or the seed is out of range.
+        """
+        self.check_split(split)
+        size = self.default_size if size is None else size
+        return SynthDataset(self.name, self.track, split, size=size, seed=seed)
+
+
+class CtpSynthUnaligned(CtpSynth):
+    """The unaligned track: the same photos; the truth is the pattern's canonical tile.
+
+    It shows two repeats along x, unrotated, the motif's origin at the centre, while the garment
+    wears the pattern at another phase, scale and rotation.
+    """
+
+    name: ClassVar[str] = "ctp-synth-unaligned"
+    card: ClassVar[DatasetCard] = DatasetCard(
+        title="Procedural garment photos; the pattern is a canonical tile, as in CTP-HD",
+        source=CtpSynth.card.source,
+        licence=LICENCE,
+    )
+    track: ClassVar[Track] = "unaligned"

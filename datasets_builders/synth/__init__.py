@@ -1,0 +1,1 @@
+"""The procedural renderer: textile patterns, worn by a figure and photographed."""
