@@ -17,7 +17,13 @@ from ..images import Mask
 _PLAIN = 1e-4
 
 
-def lag_lengths(shape: tuple[int, ...]) -> NDArray[np.float32]:
+def lag_map_shape(mask: Mask) -> tuple[int, int]:
+    """Return the shape of the lag maps of a frame: a size that the FFT likes."""
+    height, width = (int(fft.next_fast_len(2 * side, real=True)) for side in mask.shape)
+    return height, width
+
+
+def lag_lengths(shape: tuple[int, int]) -> NDArray[np.float32]:
     """Return the length of every lag, in pixels, for a lag map of this shape."""
     dy, dx = (np.fft.fftfreq(side, 1 / side) for side in shape)
     return np.hypot(dy[:, None], dx[None]).astype(np.float32)
@@ -42,8 +48,7 @@ def masked_autocorrelation(
         A lag map, float32: 1 where the shifted garment is equal, 0 where it is unrelated (or
         plain), NaN where too little of it overlaps.
     """
-    height, width = mask.shape
-    shape = fft.next_fast_len(2 * height, real=True), fft.next_fast_len(2 * width, real=True)
+    shape = lag_map_shape(mask)
     weight = mask.astype(np.float32)
     colours = np.moveaxis((cloth - cloth[mask].mean(axis=0)) * weight[..., None], -1, 0)
     energy = (colours**2).sum(axis=0)
@@ -53,9 +58,7 @@ def masked_autocorrelation(
     )
     power = sum(np.abs(spectrum) ** 2 for spectrum in colour_spectra)
     products, overlap, first = fft.irfft2(
-        np.stack(
-            [power, np.abs(weight_spectrum) ** 2, energy_spectrum * weight_spectrum.conj()]
-        ),
+        np.stack([power, np.abs(weight_spectrum) ** 2, energy_spectrum * weight_spectrum.conj()]),
         s=shape,
     )
     second = np.roll(first[::-1, ::-1], 1, axis=(0, 1))  # at lag -d

@@ -10,7 +10,7 @@ from ..benchmark.model import ModelCard
 from ..images import Mask
 from .autocorrelation import lag_lengths, masked_autocorrelation
 from .base import EDGE, Baseline, BaselineConfig, FloatImage
-from .fill import mean_of_translates
+from .fill import inverse_distance_fill, mean_of_translates
 from .region import interior
 
 _MIN_OVERLAP = 0.04
@@ -30,6 +30,9 @@ class AutofillConfig(BaselineConfig):
         gt=0.0,
         le=100.0,
         description="Distance over which a repeat's weight falls by e, in parts of the side.",
+    )
+    min_similarity: float = Field(
+        0.2, ge=-1.0, le=1.0, description="Autocorrelation from which a lag counts at all."
     )
     rounds: int = Field(
         3,
@@ -56,10 +59,11 @@ class Autofill(Baseline):
     def fill(self, cloth: FloatImage, mask: Mask, rng: np.random.Generator) -> FloatImage:
         """Return the soft fill of the last round."""
         source = interior(mask, self.pixels(EDGE, mask))
+        ground = inverse_distance_fill(cloth, source)
         pattern, known = cloth, mask
         for _ in range(self.config.rounds):
             similarity = masked_autocorrelation(pattern, known, min_overlap=_MIN_OVERLAP)
-            pattern = mean_of_translates(cloth, source, self._weights(similarity))
+            pattern = mean_of_translates(cloth, source, self._weights(similarity), ground)
             known = np.ones_like(mask)
         return pattern
 
@@ -68,4 +72,5 @@ class Autofill(Baseline):
         # A lag map spans two frames.
         distance = lag_lengths(similarity.shape) / (self.config.reach * similarity.shape[0] / 2)
         weights = np.exp(self.config.sharpness * (similarity - 1) - distance)
-        return np.nan_to_num(weights, nan=0.0)
+        # The many lags that repeat nothing would add up to a fog; NaN compares false.
+        return np.where(similarity > self.config.min_similarity, weights, 0).astype(np.float32)

@@ -10,14 +10,16 @@ from pydantic import Field
 from ..benchmark.model import ModelCard
 from ..images import Mask
 from .base import Baseline, BaselineConfig, FloatImage
-from .fill import nearest_fill
+from .fill import inverse_distance_fill
 
 
 class CropConfig(BaselineConfig):
     """Options of `Crop`."""
 
-    outside: Literal["mean", "nearest"] = Field(
-        "mean", description="What covers the frame beyond the garment: its mean or nearest colour."
+    outside: Literal["mean", "blend"] = Field(
+        "mean",
+        description="What covers the frame beyond the garment: its mean colour, or a blend of its "
+        "colours, the nearest counting most.",
     )
 
 
@@ -36,6 +38,6 @@ class Crop(Baseline):
 
     def fill(self, cloth: FloatImage, mask: Mask, rng: np.random.Generator) -> FloatImage:
         """Return the garment on a ground of its own colour."""
-        if self.config.outside == "nearest":
-            return nearest_fill(cloth, mask)
+        if self.config.outside == "blend":
+            return inverse_distance_fill(cloth, mask)
         return np.where(mask[..., None], cloth, cloth[mask].mean(axis=0))

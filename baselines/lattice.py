@@ -11,7 +11,7 @@ from ..benchmark.model import ModelCard
 from ..images import Mask
 from .autocorrelation import lag_lengths, masked_autocorrelation
 from .base import EDGE, Baseline, BaselineConfig, FloatImage
-from .fill import mean_of_translates, nearest_fill
+from .fill import inverse_distance_fill, mean_of_translates
 from .region import interior
 
 Vectors = NDArray[np.float64]
@@ -65,12 +65,13 @@ class Lattice(Baseline):
             min_period=self.config.min_period,
             min_similarity=self.config.min_similarity,
         )
+        ground = inverse_distance_fill(cloth, source)
         if len(vectors) == 0:
-            return nearest_fill(cloth, source)
+            return ground
         lags = lattice_lags(vectors, side)
         weights = np.zeros_like(similarity)
         weights[tuple(lags.T)] = np.exp(-np.hypot(*lags.T) / (self.config.reach * side))
-        return mean_of_translates(cloth, source, weights)
+        return mean_of_translates(cloth, source, weights, ground)
 
 
 def find_lattice(

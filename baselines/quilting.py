@@ -10,7 +10,7 @@ from scipy import fft
 from ..benchmark.model import ModelCard
 from ..images import Mask
 from .base import EDGE, Baseline, BaselineConfig, FloatImage
-from .fill import nearest_fill
+from .fill import inverse_distance_fill
 from .region import interior
 
 _SMALLEST_BLOCK = 3  # pixels
@@ -66,7 +66,7 @@ class Quilting(Baseline):
         while block >= _SMALLEST_BLOCK and not whole_blocks(inside, block).any():
             block //= 2
         if block < _SMALLEST_BLOCK:
-            return nearest_fill(cloth, inside)
+            return inverse_distance_fill(cloth, inside)
         patches = PatchSearch(cloth, inside, block)
         overlap = max(1, round(self.config.overlap * block))
 
@@ -164,7 +164,10 @@ def whole_blocks(mask: Mask, block: int) -> NDArray[np.bool_]:
     """
     sums = np.pad(mask.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     count = (
-        sums[block:, block:] - sums[:-block, block:] - sums[block:, :-block] + sums[:-block, :-block]
+        sums[block:, block:]
+        - sums[:-block, block:]
+        - sums[block:, :-block]
+        + sums[:-block, :-block]
     )
     return count == block**2
 

@@ -13,9 +13,7 @@ from ..images import Mask
 _DARKEST = 0.03  # below it a gain would only amplify noise
 
 
-def flatten_shading(
-    cloth: NDArray[np.float32], mask: Mask, sigma: float
-) -> NDArray[np.float32]:
+def flatten_shading(cloth: NDArray[np.float32], mask: Mask, sigma: float) -> NDArray[np.float32]:
     """Give every part of the garment the same local brightness.
 
     Light, folds and curvature change slowly across a garment, its pattern quickly. So the photo

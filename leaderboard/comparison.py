@@ -146,7 +146,8 @@ def _pair(test: PairTest) -> PairLine:
 
 def _figure(comparison: RunComparison, column: MetricColumn, position: int) -> ChartFigure | None:
     """Return the runs' means as a chart; values of different recipes share no axis."""
-    if len(column.recipes) > 1:
+    computed = [cell for cell in column.cells if cell.value and cell.value.value is not None]
+    if len(column.recipes) > 1 or not computed:
         return None
     groups = [
         GroupMean(

@@ -27,31 +27,28 @@ class ManifestSection:
 def reproduce_command(record: RunRecord) -> str:
     """Return the shell command that makes the run again, quoted for a POSIX shell.
 
-    Options that are None stand for themselves: they cannot be typed. Images made elsewhere
-    cannot be made again, so there the command scores them again.
+    Options that are None are left out: they are their own defaults, and cannot be typed. Images
+    made elsewhere cannot be made again, so there the command scores them again.
     """
-    identity = record.identity
-    if record.images is None:
-        words = ["tpgbench", "run", "--model", identity.model]
-    else:
-        words = ["tpgbench", "score", record.images.folder, "--name", identity.model]
-        if record.images.manifest is not None:
-            words += ["--manifest", record.images.manifest]
-        if record.images.resize:
-            words += ["--resize"]
-    words += ["--dataset", record.dataset_location, "--split", identity.split]
+    identity, images = record.identity, record.images
+    frame = ["--dataset", record.dataset_location, "--split", identity.split]
     if record.limit is not None:
-        words += ["--limit", str(record.limit)]
-    words += ["--size", str(identity.size), "--fit", identity.fit]
-    if record.images is None:
-        words += ["--seed", str(identity.seed), "--precision", identity.precision]
-        for name, value in identity.options.items():
-            if value is not None:
-                words += ["-o", f"{name}={_typed(value)}"]
-        if record.weights_location is not None:
-            words += ["--weights", record.weights_location]
-        if record.sessions:
-            words += ["--batch-size", str(record.sessions[-1].batch_size)]
+        frame += ["--limit", str(record.limit)]
+    frame += ["--size", str(identity.size), "--fit", identity.fit]
+    if images is not None:
+        words = ["tpgbench", "score", images.folder, *frame, "--name", identity.model]
+        if images.manifest is not None:
+            words += ["--manifest", images.manifest]
+        if images.resize:
+            words.append("--resize")
+        return shlex.join(words)
+    words = ["tpgbench", "run", "--model", identity.model, *frame]
+    if record.weights_location is not None:
+        words += ["--weights", record.weights_location]
+    words += ["--seed", str(identity.seed), "--precision", identity.precision]
+    for name, value in identity.options.items():
+        if value is not None:
+            words += ["-o", f"{name}={_typed(value)}"]
     return shlex.join(words)
 
 
@@ -70,6 +67,7 @@ def manifest(record: RunRecord) -> list[ManifestSection]:
         "fit": identity.fit,
         "seed": str(identity.seed),
         "precision": identity.precision,
+        **({"weights from": record.weights_location} if record.weights_location is not None else {}),
         **({"images from": record.images.folder} if record.images is not None else {}),
         "identity": identity.digest(),
     }

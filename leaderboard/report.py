@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..benchmark.identity import RunRecord
 from ..benchmark.store import RunStore
 from ..datasets_builders.base import Dataset
 from ..files import write_atomic
@@ -92,8 +93,9 @@ def write_report(
             return store.image_path(sample_id)
         return image_paths.get(sample_id)
 
+    photo_notice = _photo_notice(dataset, record)
+    album = PhotoAlbum(None if photo_notice else dataset, record, len(rows))
     lines = [_line(value) for value in result.metrics]
-    album = PhotoAlbum(dataset, record, len(rows))
     context = {
         "record": record,
         "result": result,
@@ -103,11 +105,26 @@ def write_report(
         "histograms": [_histogram(line, rows, column) for column, line in _computed(lines)],
         "breakdowns": [_breakdown(b, lines, rows) for b in find_breakdowns(rows)],
         "grid": make_grid(rows, result.metrics, album, image_path, max_samples=max_samples),
-        "photos_at_hand": dataset is not None,
+        "photo_notice": photo_notice,
         "manifest": manifest(record),
     }
     write_atomic(store.report_path, render_page("report.html", context))
     return store.report_path
+
+
+def _photo_notice(dataset: Dataset | None, record: RunRecord) -> str | None:
+    """Return why the page shows no photos, or None if it does."""
+    if dataset is None:
+        return (
+            "The dataset's photos were not at hand when this page was made, so it shows the "
+            "generated images only."
+        )
+    if dataset.fingerprint != record.identity.dataset_fingerprint:
+        return (
+            "The dataset at hand is not the one of this run (its fingerprint differs), so the "
+            "page shows the generated images only."
+        )
+    return None
 
 
 def _line(value: Value) -> MetricLine:

@@ -6,6 +6,7 @@ They fit 80 columns and need no colour, so that a log or a pipe holds the same t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import rich.box
 from rich.table import Table
@@ -23,7 +24,7 @@ from .formatting import (
 )
 from .ranking import AT_LEVEL, find_value, rank
 
-_LONGEST_NAME = 30
+_LONGEST_NAME = 40
 
 
 def result_table(result: Result) -> Table:
@@ -68,12 +69,12 @@ def comparison_table(comparison: RunComparison) -> Table:
         ranking = rank(comparison, metric)
         if not ranking.best:
             lines.append(f"{metric}: {ranking.verdict}")
-        mark = "best" if len(ranking.best) == 1 else "tied for best"
+        mark = "best" if len(ranking.best) == 1 else "tied"
         tied |= len(ranking.best) > 1
         table.add_section()
         for run in comparison.runs:
             value = find_value(run.result, metric)
-            if value is None:
+            if value is None or value.not_computed:
                 continue
             table.add_row(
                 _metric(value),
@@ -84,7 +85,7 @@ def comparison_table(comparison: RunComparison) -> Table:
                 Text(mark if run.label in ranking.best else ""),
             )
     if tied:
-        lines.append(f"tied: no difference from the best mean shown {AT_LEVEL}")
+        lines.append(f"tied: no difference from the best mean is shown {AT_LEVEL}")
     table.caption = _lines(lines)
     return table
 
@@ -99,7 +100,8 @@ def _table(title: str, columns: Sequence[str]) -> Table:
     )
     for name in columns:
         number = name in ("value", "95 % interval", "n")
-        table.add_column(name, justify="right" if number else "left", no_wrap=number)
+        justify: Literal["left", "right"] = "right" if number else "left"
+        table.add_column(name, justify=justify, no_wrap=number or name == "metric")
     return table
 
 

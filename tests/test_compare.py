@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pytest
-
 import tpgbench
 from tpgbench.errors import TpgbenchError
 

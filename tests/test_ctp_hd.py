@@ -11,7 +11,6 @@ import numpy as np
 import PIL.Image
 import pyarrow.parquet as pq
 import pytest
-
 from tpgbench.datasets_builders import shards
 from tpgbench.datasets_builders.base import DATASETS
 from tpgbench.datasets_builders.ctp_hd import CtpHd

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tpgbench.datasets_builders.lists import leads_outside, read_lines
 from tpgbench.datasets_builders.sources import split_suffix
 from tpgbench.errors import TpgbenchError

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 
 import pytest
-
 from tpgbench.errors import TpgbenchError
 from tpgbench.files import TEMPORARY_PREFIX, write_atomic
 

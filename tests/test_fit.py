@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from tpgbench.benchmark.fit import check_fit, fit_sample, fit_truth
 from tpgbench.datasets_builders.base import TpgRow
 from tpgbench.errors import TpgbenchError, UnknownNameError

@@ -7,7 +7,6 @@ import warnings
 import numpy as np
 import PIL.Image
 import pytest
-
 from tpgbench.datasets_builders.folder import PhotoFolder
 from tpgbench.errors import TpgbenchError, UnknownNameError
 

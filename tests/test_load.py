@@ -11,7 +11,6 @@ import PIL.Image
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
 from tpgbench.datasets_builders import shards
 from tpgbench.datasets_builders.ctp_hd import CtpHd
 from tpgbench.datasets_builders.folder import PhotoFolder

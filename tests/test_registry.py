@@ -3,7 +3,6 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint
 
 import pytest
-
 from tpgbench.benchmark.model import MODELS, Model
 from tpgbench.datasets_builders.base import DATASETS
 from tpgbench.errors import TpgbenchError, UnknownNameError

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import permutation_test
-
 from tpgbench.benchmark.statistics import holm, paired_permutation_test
 
 
 def test_exact_for_few_samples_as_scipy_has_it():
     differences = np.random.default_rng(1).normal(0.6, 1, 9)
-    oracle = permutation_test((differences,), np.mean, permutation_type="samples", n_resamples=np.inf)
+    oracle = permutation_test(
+        (differences,), np.mean, permutation_type="samples", n_resamples=np.inf
+    )
     assert paired_permutation_test(differences) == pytest.approx(oracle.pvalue, abs=1e-12)
 
 

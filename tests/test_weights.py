@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-
 from tpgbench.errors import TpgbenchError
 from tpgbench.weights import WeightFile, find_weights, get_weights, weights_folder
 
