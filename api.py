@@ -6,9 +6,8 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .benchmark.compare import RunComparison, compare_runs
 from .benchmark.generate import Generated
 from .benchmark.generate import generate as generate_stage
 from .benchmark.model import MODELS
@@ -24,6 +23,9 @@ from .datasets_builders.integrity import BuildReport
 from .datasets_builders.load import open_dataset
 from .errors import TpgbenchError
 from .leaderboard.report import write_report
+
+if TYPE_CHECKING:
+    from .benchmark.compare import RunComparison
 
 
 @dataclass(frozen=True)
@@ -270,6 +272,8 @@ def compare(paths: Sequence[str | Path]) -> RunComparison:
     Raises:
         TpgbenchError: Fewer than two runs, or runs of different data.
     """
+    from .benchmark.compare import compare_runs  # with pandas, which a run can do without
+
     return compare_runs([Path(path) for path in paths])
 
 

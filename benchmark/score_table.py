@@ -5,14 +5,17 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import TpgbenchError
 from ..files import write_atomic
 from .store import RunStore
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FIXED_COLUMNS = ("sample_id", "error", "meta")
 
@@ -65,4 +68,5 @@ def read_scores(store: RunStore) -> pd.DataFrame:
         raise TpgbenchError(
             f"{store.scores_path}: cannot be read ({error}); score the run again"
         ) from error
-    return pd.DataFrame(table.to_pandas())
+    frame: pd.DataFrame = table.to_pandas()
+    return frame

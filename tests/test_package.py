@@ -30,7 +30,8 @@ def source_files(root: Path) -> set[str]:
         and (
             len(path.relative_to(root).parts) > 1 or path.suffix == ".py" or path.name == "py.typed"
         )
-    } - {"runs"}
+        and path.relative_to(root).parts[0] != "runs"
+    }
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +43,10 @@ def wheel(root: Path, source_files: set[str], tmp_path_factory) -> Path:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(root / name, target)
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
-        + ["-w", str(folder / "dist"), str(folder / "source")],
+        [
+            *(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"),
+            *("-w", str(folder / "dist"), str(folder / "source")),
+        ],
         check=True,
     )
     (built,) = (folder / "dist").glob("tpgbench-*.whl")
