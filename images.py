@@ -89,8 +89,11 @@ def _open(source: Path | bytes, name: str) -> PIL.Image.Image:
             f"{name}: {error}; shrink it to {MAX_SIDE} px a side at most"
         ) from error
     except _DAMAGE as error:
+        # Pillow's own words on an unknown format hold an address in memory.
+        unknown = isinstance(error, PIL.UnidentifiedImageError)
+        reason = "unknown format" if unknown else error
         raise TpgbenchError(
-            f"{name}: cannot be read as an image ({error}); replace or remove it"
+            f"{name}: cannot be read as an image ({reason}); replace or remove it"
         ) from error
     if upright.mode.startswith("I;16") or upright.mode in ("I", "F"):
         # Pillow clips such values instead of scaling them.

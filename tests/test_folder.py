@@ -181,5 +181,5 @@ def test_what_is_no_such_folder_is_refused(mine, add):
     add("mask/a.png", mask(3))
     with pytest.raises(TpgbenchError, match="has no photos"):
         PhotoFolder(mine)
-    with pytest.raises(UnknownNameError, match="split of .* 'train': known: test"):
+    with pytest.raises(UnknownNameError, match=r"split of .* 'train': known: test"):
         PhotoFolder(mine, "train")
