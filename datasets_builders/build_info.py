@@ -80,8 +80,14 @@ class BuildInfo(BaseModel):
             return cls.model_validate_json(text)
         except FileNotFoundError:
             return None
-        except (OSError, ValidationError) as error:
-            raise TpgbenchError(f"{path}: cannot be read ({error}); build it again") from error
+        except OSError as error:
+            raise TpgbenchError(f"{path}: cannot be read: {error.strerror}") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"])) or "the file"
+            raise TpgbenchError(
+                f"{path}: is damaged ({field}: {first['msg']}); copy or build it again"
+            ) from error
 
 
 class _Versioned(BaseModel):

@@ -52,7 +52,7 @@ class PhotoFolder(Dataset):
         self._source = SourceFolder(folder)
         self.name = folder.resolve().name
         self.split = split
-        self.size = size or DEFAULT_SIZE
+        self.size = DEFAULT_SIZE if size is None else size
         self._photos, self._masks, self._patterns = _find(self._source)
         self._ids = list(self._photos)
         if not self._ids:

@@ -53,13 +53,13 @@ class ParquetDataset(Dataset):
         if info is None:
             self.name = folder.resolve().name
             self.licence = "unknown"
-            self.size = size or DEFAULT_SIZE
+            self.size = DEFAULT_SIZE if size is None else size
             self.fingerprint = _fingerprint(shards[split])
         else:
             _check_complete(info, split, len(self._ids), folder)
             self.name = info.name
             self.licence = info.licence
-            self.size = size or info.default_size
+            self.size = info.default_size if size is None else size
             self.fingerprint = info.fingerprint
 
     def sample_ids(self, limit: int | None = None) -> Sequence[str]:

@@ -481,8 +481,8 @@ def test_two_builds_are_byte_identical(source, tmp_path):
         lambda root: save(photo(77), root / "pattern" / "A3.jpg"),
         lambda root: (root / "train.txt").write_text("A2.jpg\nA1.jpg\nA3.png\n"),
         lambda root: (
-            (root / "train.txt").write_text("A1.jpg\nA2.jpg\n"),
-            (root / "test.txt").write_text("B1.jpg\nB2.jpg\nA3.png\n"),
+            (root / "train.txt").write_text("B2.jpg\nA1.jpg\nA2.jpg\nA3.png\n"),
+            (root / "test.txt").write_text("B1.jpg\n"),
         ),
     ],
     ids=["pixels", "label", "order", "split"],

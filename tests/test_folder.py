@@ -135,6 +135,7 @@ def test_an_unreadable_photo_fails_alone(mine, add):
     (mine / "c.png").symlink_to(mine / "nowhere.png")
     add("c_mask.png", mask(3))
     dataset = PhotoFolder(mine)
+    assert dataset.fingerprint == PhotoFolder(mine).fingerprint
     assert dataset[1].sample_id == "b"
     with pytest.raises(TpgbenchError, match=r"a\.png: cannot be read as an image"):
         dataset[0]

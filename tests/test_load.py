@@ -319,7 +319,11 @@ def edit_info(**changes):
         (swap_shard, "has 5 rows where build.json says 6"),
         (second_shard, "are both part 2 of split 'test'"),
         (other_columns, "has other columns than"),
-        (lambda folder: (folder / "build.json").write_text("{"), "build.json: cannot be read"),
+        (
+            lambda folder: (folder / "build.json").write_text("{"),
+            r"build\.json: is damaged \(the file: Invalid JSON",
+        ),
+        (edit_info(default_size="big"), r"build\.json: is damaged \(default_size: "),
         (edit_info(task="mannequin"), "holds the task 'mannequin', not 'tpg'"),
         (edit_info(schema_version=2, new=1), "schema version 2, .* up to 1; upgrade tpgbench"),
     ],
