@@ -67,7 +67,9 @@ def manifest(record: RunRecord) -> list[ManifestSection]:
         "fit": identity.fit,
         "seed": str(identity.seed),
         "precision": identity.precision,
-        **({"weights from": record.weights_location} if record.weights_location is not None else {}),
+        **(
+            {"weights from": record.weights_location} if record.weights_location is not None else {}
+        ),
         **({"images from": record.images.folder} if record.images is not None else {}),
         "identity": identity.digest(),
     }

@@ -150,7 +150,9 @@ def _histogram(line: MetricLine, rows: Sequence[ScoredRow], column: int) -> Char
     if value.interval is not None:
         caption += f" (band: 95 % interval, {line.interval})"
     if finite:
-        caption += f", from {format_range((min(finite), max(finite)))}"
+        caption += ", from " + " to ".join(
+            format_number(end, value.interval) for end in (min(finite), max(finite))
+        )
     if value.infinite:
         caption += f"; {value.infinite:,} infinite, not drawn"
     svg = histogram(
