@@ -1,6 +1,6 @@
 """How alike a garment is to itself, shifted.
 
-A lag (dy, dx) leads from one pixel to another. A lag map holds one value a lag; it spans two
+A lag (dy, dx) leads from one pixel to another. A lag map holds one value a lag: it spans two
 frames, so that no lag wraps around, and lies in the order of the FFT, so that ``a_map[dy, dx]``
 is right for negative lags too.
 """
@@ -13,20 +13,20 @@ from scipy import fft
 
 from ..images import Mask
 
-# Energies, in squared units of a colour from 0 to 1, below which cloth counts as plain.
-_PLAIN = 1e-4
+# Sum of squared colours, from 0 to 1, below which cloth counts as plain: nothing to correlate.
+_PLAIN = 1e-3
 
 
 def lag_map_shape(mask: Mask) -> tuple[int, int]:
-    """Return the shape of the lag maps of a frame: a size that the FFT likes."""
+    """Return the shape of a frame's lag maps, rounded up to what the FFT is quick at."""
     height, width = (int(fft.next_fast_len(2 * side, real=True)) for side in mask.shape)
     return height, width
 
 
 def lag_lengths(shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Return the length of every lag, in pixels, for a lag map of this shape."""
+    """Return the length of each lag, in pixels, as a lag map of this shape."""
     dy, dx = (np.fft.fftfreq(side, 1 / side) for side in shape)
-    return np.hypot(dy[:, None], dx[None]).astype(np.float32)
+    return np.asarray(np.hypot(dy[:, None], dx), dtype=np.float32)
 
 
 def masked_autocorrelation(
@@ -34,34 +34,32 @@ def masked_autocorrelation(
 ) -> NDArray[np.float32]:
     """Correlate a garment with itself at every lag, over the pixels that are visible twice.
 
-    The normalised correlation of D. Padfield, "Masked object registration in the Fourier domain",
-    IEEE TIP 2012, with one simplification: colours are taken about the mean of the whole garment,
-    not about that of each overlap.
+    This is the masked normalised correlation of D. Padfield, "Masked object registration in the
+    Fourier domain", IEEE TIP 2012, but for one thing: colours are taken about the mean of the
+    whole garment, not about that of each overlap.
 
     Args:
         cloth: Float32 (height, width, 3), 0 to 1.
         mask: True on the garment, bool (height, width), not empty.
-        min_overlap: At lags where less than this part of the garment is visible twice, the
-            correlation means nothing.
+        min_overlap: The part of the garment that must be visible twice for a lag to count, 0 to 1.
 
     Returns:
-        A lag map, float32: 1 where the shifted garment is equal, 0 where it is unrelated (or
-        plain), NaN where too little of it overlaps.
+        A lag map, float32, -1 to 1: 1 where the shifted garment is equal; 0 where it is unrelated
+        or plain; NaN where too little of it overlaps.
     """
     shape = lag_map_shape(mask)
     weight = mask.astype(np.float32)
     colours = np.moveaxis((cloth - cloth[mask].mean(axis=0)) * weight[..., None], -1, 0)
     energy = (colours**2).sum(axis=0)
+    spectra = fft.rfft2(np.stack([*colours, energy, weight]), s=shape)
+    power = (np.abs(spectra[:3]) ** 2).sum(axis=0)
+    energy_spectrum, weight_spectrum = spectra[3:]
 
-    *colour_spectra, energy_spectrum, weight_spectrum = fft.rfft2(
-        np.stack([*colours, energy, weight]), s=shape
-    )
-    power = sum(np.abs(spectrum) ** 2 for spectrum in colour_spectra)
-    products, overlap, first = fft.irfft2(
-        np.stack([power, np.abs(weight_spectrum) ** 2, energy_spectrum * weight_spectrum.conj()]),
-        s=shape,
-    )
-    second = np.roll(first[::-1, ::-1], 1, axis=(0, 1))  # at lag -d
-    similarity = products / np.sqrt(np.maximum(first, _PLAIN) * np.maximum(second, _PLAIN))
+    products = fft.irfft2(power, s=shape)
+    overlap = fft.irfft2(np.abs(weight_spectrum) ** 2, s=shape)
+    energy_here = fft.irfft2(energy_spectrum * weight_spectrum.conj(), s=shape)
+    energy_there = np.roll(energy_here[::-1, ::-1], 1, axis=(0, 1))  # its value at lag -d
+    scale = np.sqrt(np.maximum(energy_here, _PLAIN) * np.maximum(energy_there, _PLAIN))
+    similarity = np.clip(products / scale, -1, 1)
     enough = overlap > max(min_overlap * mask.sum(), 0.5)
-    return np.where(enough, np.clip(similarity, -1, 1), np.nan).astype(np.float32)
+    return np.where(enough, similarity, np.nan).astype(np.float32)

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from ..benchmark.model import ModelCard
 from ..images import Mask
-from .autocorrelation import lag_lengths, masked_autocorrelation
-from .base import EDGE, Baseline, BaselineConfig, FloatImage
+from .autocorrelation import lag_lengths, lag_map_shape, masked_autocorrelation
+from .base import Baseline, BaselineConfig
 from .fill import inverse_distance_fill, mean_of_translates
 from .region import interior
 
@@ -23,23 +23,24 @@ class AutofillConfig(BaselineConfig):
         14.0,
         ge=0.0,
         le=60.0,
-        description="How far a better repeat outweighs a worse: exp(sharpness * similarity).",
+        description="How far a better repeat outweighs a worse one: the weight of a shift is "
+        "exp(sharpness * (its autocorrelation - 1)).",
+    )
+    min_similarity: float = Field(
+        0.2, ge=0.0, le=1.0, description="Autocorrelation above which a shift counts at all."
     )
     reach: float = Field(
         60 / 64,
         gt=0.0,
         le=100.0,
-        description="Distance over which a repeat's weight falls by e, in parts of the side.",
-    )
-    min_similarity: float = Field(
-        0.2, ge=-1.0, le=1.0, description="Autocorrelation from which a lag counts at all."
+        description="Length over which a shift's weight falls by e, in parts of the side.",
     )
     rounds: int = Field(
         3,
         ge=1,
         le=10,
-        description="How often the repeats are looked for: first in the garment, then in the "
-        "filled frame, which has no holes.",
+        description="How often the repeat is looked for: first in the garment, then in the result, "
+        "which has neither holes nor folds.",
     )
 
 
@@ -49,28 +50,33 @@ class Autofill(Baseline):
     name = "autofill"
     card = ModelCard(
         title="Soft fill by the garment's own autocorrelation",
-        source="tpgbench; the masked correlation after Padfield, IEEE TIP 2012",
+        source="tpgbench: the averaging of A. Buades, B. Coll and J.-M. Morel, A non-local "
+        "algorithm for image denoising, CVPR 2005, by shifts in place of patches",
         licence="Apache-2.0",
-        limits="Blurs where the cloth is distorted or has no repeat.",
+        limits="One weight a shift for the whole garment, so distorted cloth blurs; what does not "
+        "repeat is not continued.",
     )
     config_type = AutofillConfig
     config: AutofillConfig
 
-    def fill(self, cloth: FloatImage, mask: Mask, rng: np.random.Generator) -> FloatImage:
+    def fill(
+        self, cloth: NDArray[np.float32], mask: Mask, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
         """Return the soft fill of the last round."""
-        source = interior(mask, self.pixels(EDGE, mask))
+        source = interior(mask)
         ground = inverse_distance_fill(cloth, source)
+        nearness = self._nearness(mask)
         pattern, known = cloth, mask
         for _ in range(self.config.rounds):
             similarity = masked_autocorrelation(pattern, known, min_overlap=_MIN_OVERLAP)
-            pattern = mean_of_translates(cloth, source, self._weights(similarity), ground)
+            weights = nearness * np.exp(self.config.sharpness * (similarity - 1))
+            # Thousands of shifts that repeat nothing would add up to a fog. NaN compares false.
+            weights = np.where(similarity > self.config.min_similarity, weights, 0)
+            pattern = mean_of_translates(cloth, source, weights, ground)
             known = np.ones_like(mask)
         return pattern
 
-    def _weights(self, similarity: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the weight of the pixel at each lag: a lag map like the similarity."""
-        # A lag map spans two frames.
-        distance = lag_lengths(similarity.shape) / (self.config.reach * similarity.shape[0] / 2)
-        weights = np.exp(self.config.sharpness * (similarity - 1) - distance)
-        # The many lags that repeat nothing would add up to a fog; NaN compares false.
-        return np.where(similarity > self.config.min_similarity, weights, 0).astype(np.float32)
+    def _nearness(self, mask: Mask) -> NDArray[np.float32]:
+        """Return how much each shift counts for its length alone: a lag map, 0 to 1."""
+        length = lag_lengths(lag_map_shape(mask)) / mask.shape[0]
+        return np.asarray(np.exp(-length / self.config.reach), dtype=np.float32)

@@ -35,7 +35,7 @@ def inverse_distance_fill(cloth: NDArray[np.float32], mask: Mask) -> NDArray[np.
 def mean_of_translates(
     cloth: NDArray[np.float32],
     mask: Mask,
-    weights: NDArray[np.float32],
+    weights: NDArray[np.floating],
     ground: NDArray[np.float32],
 ) -> NDArray[np.float32]:
     """Give each pixel the weighted mean of the garment's pixels at all lags from it.

@@ -9,18 +9,19 @@ from scipy import fft
 
 from ..benchmark.model import ModelCard
 from ..images import Mask
-from .base import EDGE, Baseline, BaselineConfig, FloatImage
+from .base import Baseline, BaselineConfig
 from .fill import inverse_distance_fill
 from .region import interior
 
 _SMALLEST_BLOCK = 3  # pixels
+_ROUNDING = 1e-6  # of a block's error, squared colours from 0 to 1
 
 
 class QuiltingConfig(BaselineConfig):
     """Options of `Quilting`."""
 
     block: float = Field(
-        1 / 4,
+        3 / 16,
         gt=0.0,
         le=1.0,
         description="Side of a block, in parts of the frame's side; it is halved until the "
@@ -36,7 +37,7 @@ class QuiltingConfig(BaselineConfig):
         description="A block is drawn from those whose error is at most this part above the least.",
     )
     guidance: float = Field(
-        0.0,
+        1.0,
         ge=0.0,
         le=100.0,
         description="Weight of agreeing with the garment where it is visible behind the block, "
@@ -53,48 +54,61 @@ class Quilting(Baseline):
         source="A. Efros and W. Freeman, Image quilting for texture synthesis and transfer, "
         "SIGGRAPH 2001",
         licence="Apache-2.0",
-        limits="",
+        limits="Blocks know nothing of the repeat: long lines break and plain patches spread.",
     )
     config_type = QuiltingConfig
     config: QuiltingConfig
 
-    def fill(self, cloth: FloatImage, mask: Mask, rng: np.random.Generator) -> FloatImage:
+    def fill(
+        self, cloth: NDArray[np.float32], mask: Mask, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
         """Return a quilt, sewn row by row from the top left."""
         side = mask.shape[0]
-        inside = interior(mask, self.pixels(EDGE, mask))
-        block = self.pixels(self.config.block, mask)
+        inside = interior(mask)
+        block = max(1, round(self.config.block * side))
         while block >= _SMALLEST_BLOCK and not whole_blocks(inside, block).any():
             block //= 2
         if block < _SMALLEST_BLOCK:
             return inverse_distance_fill(cloth, inside)
         patches = PatchSearch(cloth, inside, block)
         overlap = max(1, round(self.config.overlap * block))
-
         starts = range(0, max(1, side - overlap), block - overlap)
-        beyond = starts[-1] + block - side
-        guide = np.pad(cloth, ((0, beyond), (0, beyond), (0, 0)))
-        guide_weight = np.pad(inside * self.config.guidance, (0, beyond))
+
+        beyond = (0, starts[-1] + block - side)  # the last blocks reach over the frame's edge
+        guide = np.pad(cloth, (beyond, beyond, (0, 0)))
+        guide_weight = np.pad(inside * self.config.guidance, (beyond, beyond))
         quilt = np.zeros_like(guide)
         for top in starts:
             for left in starts:
                 here = np.s_[top : top + block, left : left + block]
-                sewn = np.zeros((block, block), dtype=bool)
-                sewn[: overlap if top else 0] = True
-                sewn[:, : overlap if left else 0] = True
+                margins = (overlap if top else 0, overlap if left else 0)
+                sewn = np.ones((block, block))
+                sewn[margins[0] :, margins[1] :] = 0
                 patch = patches.draw(
-                    np.stack([quilt[here], guide[here]]),
-                    np.stack([sewn, guide_weight[here]]),
-                    self.config.tolerance,
-                    rng,
+                    targets=np.stack([quilt[here], guide[here]]),
+                    weights=np.stack([sewn, guide_weight[here]]),
+                    tolerance=self.config.tolerance,
+                    rng=rng,
                 )
-                difference = ((patch - quilt[here]) ** 2).sum(axis=-1)
-                keep = np.zeros_like(sewn)
-                if left:
-                    keep[:, :overlap] |= left_of_seam(difference[:, :overlap])
-                if top:
-                    keep[:overlap] |= left_of_seam(difference[:overlap].T).T
+                keep = _before_seams(((patch - quilt[here]) ** 2).sum(axis=-1), *margins)
                 quilt[here] = np.where(keep[..., None], quilt[here], patch)
         return quilt[:side, :side]
+
+
+def _before_seams(cost: NDArray[np.float32], top: int, left: int) -> NDArray[np.bool_]:
+    """Return the pixels of a block that stay as they were sewn: above or left of its seams.
+
+    Args:
+        cost: How far the block is from what lies under it, (block, block).
+        top: Height of the strip that overlaps what lies above, in pixels; 0 for none.
+        left: Width of the strip that overlaps what lies to the left.
+    """
+    keep = np.zeros(cost.shape, dtype=bool)
+    if left:
+        keep[:, :left] |= left_of_seam(cost[:, :left])
+    if top:
+        keep[:top] |= left_of_seam(cost[:top].T).T
+    return keep
 
 
 class PatchSearch:
@@ -106,7 +120,7 @@ class PatchSearch:
         block: Side of a patch in pixels.
     """
 
-    def __init__(self, cloth: FloatImage, mask: Mask, block: int) -> None:
+    def __init__(self, cloth: NDArray[np.float32], mask: Mask, block: int) -> None:
         self._cloth = cloth
         self._block = block
         self._whole = whole_blocks(mask, block)
@@ -118,11 +132,11 @@ class PatchSearch:
     def errors(
         self, targets: NDArray[np.float32], weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return how far every patch is from several targets at once.
+        """Return how far each patch is from several targets together.
 
         Args:
-            targets: (k, block, block, 3).
-            weights: (k, block, block), how much each target's pixel counts.
+            targets: (k, block, block, 3), 0 to 1.
+            weights: How much each pixel of each target counts, (k, block, block).
 
         Returns:
             The sum of weighted squared differences by the patch's top left pixel, float64
@@ -140,14 +154,16 @@ class PatchSearch:
 
     def draw(
         self,
+        *,
         targets: NDArray[np.float32],
         weights: NDArray[np.float64],
         tolerance: float,
         rng: np.random.Generator,
-    ) -> FloatImage:
+    ) -> NDArray[np.float32]:
         """Return one of the patches whose error is at most ``1 + tolerance`` times the least."""
         error = self.errors(targets, weights)
-        choice = rng.choice(np.flatnonzero(error <= error.min() * (1 + tolerance) + 1e-6))
+        good = error <= error.min() * (1 + tolerance) + _ROUNDING
+        choice = rng.choice(np.flatnonzero(good))
         top, left = np.unravel_index(choice, error.shape)
         return self._cloth[top : top + self._block, left : left + self._block]
 
@@ -163,13 +179,8 @@ def whole_blocks(mask: Mask, block: int) -> NDArray[np.bool_]:
         Bool (height - block + 1, width - block + 1).
     """
     sums = np.pad(mask.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
-    count = (
-        sums[block:, block:]
-        - sums[:-block, block:]
-        - sums[block:, :-block]
-        + sums[:-block, :-block]
-    )
-    return count == block**2
+    columns = sums[:, block:] - sums[:, :-block]
+    return np.asarray(columns[block:] - columns[:-block] == block**2)
 
 
 def left_of_seam(cost: NDArray[np.floating]) -> NDArray[np.bool_]:

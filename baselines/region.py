@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,12 @@ from scipy import ndimage
 
 from ..images import Mask
 
+EDGE = 1 / 64  # how far a garment's edge mixes with what lies behind, in parts of the side
+
 
 @dataclass(frozen=True)
 class Rectangle:
-    """A window on an image, in pixels; ``bottom`` and ``right`` lie one beyond it."""
+    """An upright window on an image, in pixels; ``bottom`` and ``right`` lie one beyond it."""
 
     top: int
     left: int
@@ -25,21 +28,28 @@ class Rectangle:
         return (self.bottom - self.top) * (self.right - self.left)
 
 
-def interior(mask: Mask, margin: int) -> Mask:
-    """Return the pixels that see nothing but mask within ``margin`` pixels, rows and columns.
+def interior(mask: Mask, margin: float = EDGE) -> Mask:
+    """Return the pixels that have nothing but mask around them.
 
-    Pixels at a garment's edge mix with what lies behind it. Beyond the frame there is no mask.
-    Where a mask is too thin to have an interior, it is returned as it is.
+    Args:
+        mask: Bool (size, size); beyond the frame there is no mask.
+        margin: How far around them, along rows and columns, in parts of the side; rounded up to
+            whole pixels.
+
+    Returns:
+        Bool (size, size); the mask itself where it is too thin to have an interior.
     """
-    inner = ndimage.minimum_filter(mask, size=2 * margin + 1, mode="constant", cval=False)
+    width = 2 * math.ceil(margin * mask.shape[0]) + 1
+    inner = ndimage.minimum_filter(mask, size=width, mode="constant", cval=False)
     return inner if inner.any() else mask
 
 
 def largest_rectangle(mask: Mask) -> Rectangle:
-    """Return the largest upright rectangle inside a mask; the topmost, leftmost of several.
+    """Return a largest upright rectangle inside a mask; of several, the one that ends first.
 
-    One pass over the rows, each handled at once: for every pixel, how far the mask reaches up
-    from it, and how far a rectangle of that height reaches to both sides.
+    Each row is handled at once, from the top: above every pixel the mask reaches up to some
+    height, and a rectangle of that height reaches as far to both sides as all its rows do. One
+    of these rectangles is a largest.
 
     Args:
         mask: Bool (height, width), not empty.
@@ -51,16 +61,14 @@ def largest_rectangle(mask: Mask) -> Rectangle:
     right = np.full(width, width, dtype=np.intp)
     best = Rectangle(0, 0, 0, 0)
     for row, inside in enumerate(mask):
-        # Where the row's run of mask around each column starts and ends.
-        start = np.maximum.accumulate(np.where(inside, 0, columns + 1))
-        end = np.minimum.accumulate(np.where(inside, width, columns)[::-1])[::-1]
+        run_start = np.maximum.accumulate(np.where(inside, 0, columns + 1))
+        run_end = np.minimum.accumulate(np.where(inside, width, columns)[::-1])[::-1]
         height = np.where(inside, height + 1, 0)
-        left = np.where(inside, np.maximum(left, start), 0)
-        right = np.where(inside, np.minimum(right, end), width)
-        area = height * (right - left)
-        column = int(area.argmax())
-        if area[column] > best.area:
-            best = Rectangle(
-                row + 1 - int(height[column]), int(left[column]), row + 1, int(right[column])
-            )
+        left = np.where(inside, np.maximum(left, run_start), 0)
+        right = np.where(inside, np.minimum(right, run_end), width)
+        areas = height * (right - left)
+        column = int(areas.argmax())
+        if areas[column] > best.area:
+            top = row + 1 - int(height[column])
+            best = Rectangle(top, int(left[column]), row + 1, int(right[column]))
     return best

@@ -1,56 +1,59 @@
-"""A rectangle of the garment, laid out like tiles."""
+"""A rectangle of the garment, laid like tiles."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from ..benchmark.model import ModelCard
 from ..images import Mask
-from .base import Baseline, BaselineConfig, FloatImage
-from .region import interior, largest_rectangle
+from .base import Baseline, BaselineConfig
+from .region import EDGE, interior, largest_rectangle
 
 
 class TileCropConfig(BaselineConfig):
     """Options of `TileCrop`."""
 
     margin: float = Field(
-        1 / 64,
+        EDGE,
         ge=0.0,
         le=0.25,
-        description="How far the rectangle keeps from the mask's edge, in parts of the side.",
+        description="How far the rectangle keeps from the garment's edge, in parts of the side.",
     )
     mirror: bool = Field(
-        True, description="Mirror every other tile, so that no seam shows, instead of repeating it."
+        True, description="Mirror every other tile, which hides the seams; else repeat it as it is."
     )
 
 
 class TileCrop(Baseline):
-    """The largest rectangle inside the garment, tiled from where it lies."""
+    """The largest rectangle inside the garment, tiled from the place where it lies."""
 
     name = "tile-crop"
     card = ModelCard(
         title="Largest rectangle inside the garment, tiled",
-        source="Common practice in texture mapping",
+        source="Common practice; the mirrored tiling is that of texture mapping (GL_MIRRORED_REPEAT"
+        " in OpenGL 1.4)",
         licence="Apache-2.0",
-        limits="The tile is no unit cell: the pattern's repeat breaks at every seam.",
+        limits="The rectangle is no unit cell: the pattern's own repeat breaks at every seam.",
     )
     config_type = TileCropConfig
     config: TileCropConfig
 
-    def fill(self, cloth: FloatImage, mask: Mask, rng: np.random.Generator) -> FloatImage:
-        """Return the frame tiled; inside the rectangle itself the garment stays in place."""
-        size = mask.shape[0]
-        tile = largest_rectangle(interior(mask, round(self.config.margin * size)))
-        rows = self._tiled(size, tile.top, tile.bottom)
-        columns = self._tiled(size, tile.left, tile.right)
+    def fill(
+        self, cloth: NDArray[np.float32], mask: Mask, rng: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """Return the tiling; inside the rectangle the garment stays where it is."""
+        tile = largest_rectangle(interior(mask, self.config.margin))
+        rows = self._source_pixels(mask.shape[0], tile.top, tile.bottom)
+        columns = self._source_pixels(mask.shape[1], tile.left, tile.right)
         return cloth[np.ix_(rows, columns)]
 
-    def _tiled(self, size: int, start: int, stop: int) -> np.typing.NDArray[np.intp]:
-        """Return for each of ``size`` pixels in a line the one of ``start..stop`` it shows."""
+    def _source_pixels(self, size: int, start: int, stop: int) -> NDArray[np.intp]:
+        """Return which pixel of ``start`` to ``stop`` each of ``size`` pixels in a line shows."""
         length = stop - start
         offset = np.arange(size) - start
-        if not self.config.mirror:
-            return start + offset % length
-        offset = offset % (2 * length)
-        return start + np.minimum(offset, 2 * length - 1 - offset)
+        if self.config.mirror:
+            offset %= 2 * length
+            return start + np.minimum(offset, 2 * length - 1 - offset)
+        return start + offset % length
