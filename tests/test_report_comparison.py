@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import math
 
 import pytest
 from fake_run import FakeSample, write_run
@@ -125,7 +126,7 @@ def comparison(tmp_path_factory):
         return [
             FakeSample(
                 f"s{i:02d}",
-                {"ssim": 0.5 + i / 100 + shift + wobble * (-1) ** i, "psnr": 20.0 + i},
+                {"ssim": 0.5 + i / 100 + shift + wobble * math.sin(37 * i), "psnr": 20.0 + i},
                 error=None,
             )
             for i in range(24)

@@ -52,7 +52,7 @@ if (grid) {
       // A select that lacks the wanted option would be left blank.
       if (field.selectedIndex === -1) field.value = defaults[field.name];
     }
-    document.getElementById("samples").scrollIntoView();
+    document.getElementById("samples").scrollIntoView({ behavior: "instant" });
     show();
   };
   const writeAddress = () => {
