@@ -90,12 +90,12 @@ class Quilting(Baseline):
                     tolerance=self.config.tolerance,
                     rng=rng,
                 )
-                keep = _before_seams(((patch - quilt[here]) ** 2).sum(axis=-1), *margins)
+                keep = before_seams(((patch - quilt[here]) ** 2).sum(axis=-1), *margins)
                 quilt[here] = np.where(keep[..., None], quilt[here], patch)
         return quilt[:side, :side]
 
 
-def _before_seams(cost: NDArray[np.float32], top: int, left: int) -> NDArray[np.bool_]:
+def before_seams(cost: NDArray[np.float32], top: int, left: int) -> NDArray[np.bool_]:
     """Return the pixels of a block that stay as they were sewn: above or left of its seams.
 
     Args:

@@ -10,6 +10,7 @@ from tpgbench.baselines.quilting import (
     PatchSearch,
     Quilting,
     QuiltingConfig,
+    before_seams,
     left_of_seam,
     whole_blocks,
 )
@@ -47,6 +48,19 @@ def test_a_seam_follows_the_free_path():
     path = [1, 2, 3, 2]
     cost[np.arange(4), path] = 0
     assert left_of_seam(cost).sum(axis=1).tolist() == path
+
+
+def test_a_block_is_cut_along_its_top_and_its_left():
+    cost = np.ones((6, 6), np.float32)
+    cost[:, 1] = 0
+    columns, rows = np.meshgrid(np.arange(6), np.arange(6))
+    np.testing.assert_array_equal(before_seams(cost, 0, 3), columns < 1)
+    np.testing.assert_array_equal(before_seams(cost.T, 3, 0), rows < 1)
+    both = before_seams(np.minimum(cost, cost.T), 3, 3)
+    assert both[:, 0].sum() >= 5
+    assert both[0].sum() >= 5
+    assert not both[2:, 2:].any()
+    assert not before_seams(cost, 0, 0).any()
 
 
 def test_whole_blocks_against_trying_each():

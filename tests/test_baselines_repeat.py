@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 from tpgbench.baselines.autocorrelation import (
     lag_lengths,
     lag_map_shape,
@@ -86,6 +87,26 @@ def test_flattening_is_what_brings_a_shaded_pattern_back(name):
 
 
 @pytest.mark.parametrize("name", ["lattice", "autofill"])
+def test_the_background_at_a_garments_edge_is_no_source(name):
+    truth, mask = pattern(), garment_mask()
+    inside = ndimage.binary_erosion(mask, np.ones((3, 3)))  # the mask is a pixel too wide
+    image = fill(name, photo(truth, inside, shade=False), mask, flatten=False)
+    assert psnr(image, truth, ~mask) > 24
+
+
+def test_later_rounds_of_autofill_reach_beyond_what_one_strip_tells():
+    truth = pattern()
+    mask = np.zeros((64, 64), bool)
+    mask[2:62, 4:26] = True
+    once, again = (
+        fill("autofill", photo(truth, mask, shade=False), mask, rounds=n) for n in (1, 3)
+    )
+    far = np.zeros_like(mask)
+    far[:, 50:] = True
+    assert psnr(again, truth, far) > psnr(once, truth, far) + 3
+
+
+@pytest.mark.parametrize("name", ["lattice", "autofill"])
 def test_one_stripe_direction_is_enough(name):
     stripes = np.rint(127 + 100 * np.sin(2 * np.pi * np.arange(64) / 9)).astype(np.uint8)
     truth = np.broadcast_to(stripes[:, None, None], (64, 64, 3)).copy()
@@ -114,6 +135,15 @@ def test_find_repeat_recovers_the_generating_vectors(size):
     coefficients = found @ np.linalg.inv(np.array(VECTORS) * size / 64)
     np.testing.assert_allclose(coefficients, np.rint(coefficients), atol=0.05)
     assert abs(np.linalg.det(np.rint(coefficients))) == 1
+
+
+def test_find_repeat_knows_the_vectors_to_part_of_a_pixel():
+    vectors = np.array([(0.4, 10.4), (8.6, 3.3)])
+    cloth = pattern(vectors=vectors).astype(np.float32) / 255
+    similarity = masked_autocorrelation(cloth, garment_mask(), min_overlap=0.12)
+    found = find_repeat(similarity, 64, min_period=6 / 64, min_similarity=0.4)
+    whole = np.rint(found @ np.linalg.inv(vectors))
+    np.testing.assert_allclose(found, whole @ vectors, atol=0.15)
 
 
 def test_find_repeat_finds_none_in_noise():
