@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..datasets_builders.base import Dataset
 from ..errors import TpgbenchError
-from ..metrics.base import Metric, Value, make_metric
+from ..metrics.base import Metric, SampleMetric, SetMetric, Value, make_metric
+from .comparisons import ComparisonReader, ImageFile
 from .fit import RESIZE
 from .identity import RunRecord
 from .journal import ScoreJournal
@@ -22,7 +24,8 @@ from .outside import find_images
 from .plan import list_samples, open_for_task
 from .results import Result, SampleCounts, write_document
 from .score_table import ScoredSample, write_scores
-from .scorer import ImageFile, Scorer
+from .scorer import Scorer
+from .set_scores import compute_set_metrics
 from .store import RunStore
 from .tasks import get_task
 
@@ -106,20 +109,39 @@ def score(
     image_of, notes = _image_finder(store, record, sample_ids)
     context = recipe_context(record, rows, sample_ids)
 
+    reader = ComparisonReader(
+        rows,
+        identity.size,
+        identity.fit,
+        resize_images=record.images is not None and record.images.resize,
+    )
+    by_sample = [m for m, reason in chosen if not reason and isinstance(m, SampleMetric)]
+
     with store.locked():
         journal = ScoreJournal(store.journal_path, _journal_context(record, rows))
         with closing(journal):
-            scorer = Scorer(
-                dataset=rows,
-                size=identity.size,
-                fit=identity.fit,
-                resize_images=record.images is not None and record.images.resize,
-                metrics=[metric for metric, reason in chosen if reason is None],
-                journal=journal,
-            )
+            scorer = Scorer(reader, by_sample, journal)
             table = list(scorer.run(sample_ids, image_of, show_progress=show_progress))
-        scored = _summarise(record, chosen, table, context, by_name=metrics is not None)
-        write_scores(store, table, [metric.key for metric, reason in chosen if reason is None])
+        values = {
+            metric.key: metric.aggregate(_column(table, metric), context) for metric in by_sample
+        }
+        images = {i: image_of(row.sample_id).path for i, row in enumerate(table) if not row.error}
+        for value in compute_set_metrics(
+            [metric for metric, reason in chosen if not reason and isinstance(metric, SetMetric)],
+            reader,
+            {index: path for index, path in images.items() if path is not None},
+            len(table) - len(images),
+            context,
+            show_progress=show_progress,
+        ):
+            values[value.name] = value
+        for metric, reason in chosen:
+            if reason is not None:
+                values[metric.key] = metric.not_computed(reason, len(table), context)
+        scored = _summarise(
+            record, table, [values[metric.key] for metric, _ in chosen], metrics is not None
+        )
+        write_scores(store, table, [metric.key for metric in by_sample])
         write_document(store.result_path, scored.result)
     return Scored(scored.result, scored.problems, notes)
 
@@ -178,22 +200,14 @@ def _image_finder(
     return outside, (f"{len(found.extra)} images belong to no sample of this split: {names}",)
 
 
+def _column(table: Sequence[ScoredSample], metric: SampleMetric) -> NDArray[np.float64]:
+    return np.array([row.scores.get(metric.key, math.nan) for row in table], np.float64)
+
+
 def _summarise(
-    record: RunRecord,
-    chosen: Sequence[tuple[Metric, str | None]],
-    table: Sequence[ScoredSample],
-    context: dict[str, str],
-    *,
-    by_name: bool,
+    record: RunRecord, table: Sequence[ScoredSample], values: Sequence[Value], by_name: bool
 ) -> Scored:
     failed = [row for row in table if row.error is not None]
-    values = []
-    for metric, reason in chosen:
-        if reason is None:
-            scores = np.array([row.scores.get(metric.key, math.nan) for row in table])
-            values.append(metric.aggregate(scores, context))
-        else:
-            values.append(_not_computed(metric, reason, len(table), context))
     problems = []
     if failed:
         first = failed[0]
@@ -214,16 +228,3 @@ def _summarise(
         metrics=tuple(values),
     )
     return Scored(result, tuple(problems))
-
-
-def _not_computed(metric: Metric, reason: str, count: int, context: dict[str, str]) -> Value:
-    return Value(
-        name=metric.key,
-        value=None,
-        interval=None,
-        n=0,
-        missing=count,
-        recipe=metric.recipe(context),
-        higher_is_better=metric.higher_is_better,
-        not_computed=reason,
-    )

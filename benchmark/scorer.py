@@ -9,24 +9,17 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
-from ..datasets_builders.base import Dataset
 from ..errors import TpgbenchError
-from ..images import Image, read_image
-from ..metrics.base import Comparison, Metric
-from .fit import fit_comparison, resize
+from ..metrics.base import Comparison, SampleMetric
+from .comparisons import ComparisonReader, ImageFile
 from .journal import ScoreJournal
 from .progress import progress
 from .score_table import ScoredSample
 
 
-@dataclass(frozen=True)
-class ImageFile:
-    """A sample's generated image, or why there is none."""
-
-    path: Path | None
-    error: str
+class MetricFailedError(TpgbenchError):
+    """A metric raised on a sample that it said it could score."""
 
 
 @dataclass(frozen=True)
@@ -34,19 +27,13 @@ class Scorer:
     """Scores samples one by one, skipping what the journal knows.
 
     Attributes:
-        dataset: Where the truth is.
-        size: Side of the frame, in pixels.
-        fit: How rows are brought to it.
-        resize_images: Resize an image of another size instead of failing its sample.
+        reader: Puts images beside their rows.
         metrics: What to compute.
         journal: What is known, and where what is new goes.
     """
 
-    dataset: Dataset
-    size: int
-    fit: str
-    resize_images: bool
-    metrics: Sequence[Metric]
+    reader: ComparisonReader
+    metrics: Sequence[SampleMetric]
     journal: ScoreJournal
 
     def run(
@@ -74,7 +61,7 @@ class Scorer:
     ) -> tuple[ScoredSample, str, dict[str, float | None]]:
         meta = "{}"
         try:
-            row = self.dataset[index]
+            row = self.reader.dataset[index]
             meta = json.dumps(dict(row.meta), sort_keys=True)
             if image.path is None:
                 return ScoredSample(sample_id, image.error, meta, {}), "", {}
@@ -85,9 +72,10 @@ class Scorer:
             todo = [metric for metric in self.metrics if recipes[metric.key] not in known]
             fresh: dict[str, float | None] = {}
             if todo:
-                output = self._frame(read_image(content, str(image.path)), image.path)
-                comparison = fit_comparison(row, output, size=self.size, fit=self.fit)
+                comparison = self.reader.read(row, content, image.path)
                 fresh = {recipes[m.key]: _score(m, comparison) for m in todo}
+        except MetricFailedError:
+            raise
         except (TpgbenchError, OSError) as error:
             return ScoredSample(sample_id, str(error), meta, {}), "", {}
         scores = {**known, **fresh}
@@ -95,19 +83,16 @@ class Scorer:
         present = {key: value for key, value in values.items() if value is not None}
         return ScoredSample(sample_id, None, meta, present), digest, fresh
 
-    def _frame(self, output: Image, path: Path) -> Image:
-        height, width = output.shape[:2]
-        if (height, width) == (self.size, self.size):
-            return output
-        if self.resize_images:
-            return resize(output, self.size)
-        raise TpgbenchError(
-            f"{path}: {width}x{height} px, not {self.size}x{self.size}: give --size, or --resize"
-        )
 
-
-def _score(metric: Metric, comparison: Comparison) -> float | None:
+def _score(metric: SampleMetric, comparison: Comparison) -> float | None:
     if metric.unavailable(comparison) is not None:
         return None
-    value = float(metric.score(comparison))
+    try:
+        value = float(metric.score(comparison))
+    except Exception as error:
+        # A defect of the metric, not of the sample: no number may hide it.
+        raise MetricFailedError(
+            f"the metric '{metric.key}' failed on '{comparison.sample_id}' "
+            f"({type(error).__name__}: {error}); leave it out with --metrics"
+        ) from error
     return None if math.isnan(value) else value

@@ -70,16 +70,20 @@ class Value(BaseModel):
 
 
 def format_recipe(name: str, parts: Mapping[str, str]) -> str:
-    """Join a metric's settings into one canonical line: ``"ssim|version:1|n:200|..."``."""
-    return "|".join([name, *(f"{key}:{value}" for key, value in sorted(parts.items()))])
+    """Join a metric's settings into one canonical line: ``"ssim|n:200|version:1|..."``.
+
+    Equal settings give equal lines and different ones different lines: a bar within a value
+    (a folder's name may hold one) is written ``%7C``.
+    """
+    quoted = {key: value.replace("%", "%25").replace("|", "%7C") for key, value in parts.items()}
+    return "|".join([name, *(f"{key}:{value}" for key, value in sorted(quoted.items()))])
 
 
 class Metric(ABC):
-    """A number a sample, and their mean: subclass it, one file a metric.
+    """What all metrics have; subclass `SampleMetric` or `SetMetric`, one file a metric.
 
-    A subclass sets the class variables and writes `score`. Everything that changes the number
-    goes into `settings`, so that it stands in the recipe; a change of the numerics raises
-    ``version``.
+    A subclass sets the class variables. Everything that changes the number goes into `settings`,
+    so that it stands in the recipe; a change of the numerics raises ``version``.
     """
 
     name: ClassVar[str]
@@ -117,10 +121,6 @@ class Metric(ABC):
         """Return what the number depends on, for the recipe."""
         return {}
 
-    @abstractmethod
-    def score(self, comparison: Comparison) -> float:
-        """Return the number of one sample; NaN if it is not defined there."""
-
     def unavailable(self, comparison: Comparison) -> str | None:
         """Return why this sample cannot be scored (``"no truth"``), or None."""
         lacking = sorted(name for name in self.needs if getattr(comparison, name) is None)
@@ -129,6 +129,27 @@ class Metric(ABC):
     def recipe(self, context: Mapping[str, str]) -> str:
         """Return the canonical recipe; ``context`` adds what the caller knows (size, split)."""
         return format_recipe(self.key, {**context, **self.settings(), "version": str(self.version)})
+
+    def not_computed(self, reason: str, missing: int, context: Mapping[str, str]) -> Value:
+        """Return the value of a metric that has none, with the reason."""
+        return Value(
+            name=self.key,
+            value=None,
+            interval=None,
+            n=0,
+            missing=missing,
+            recipe=self.recipe(context),
+            higher_is_better=self.higher_is_better,
+            not_computed=reason,
+        )
+
+
+class SampleMetric(Metric):
+    """A number a sample, and their mean: a subclass writes `score`."""
+
+    @abstractmethod
+    def score(self, comparison: Comparison) -> float:
+        """Return the number of one sample; NaN if it is not defined there."""
 
     def aggregate(
         self, scores: Sequence[float] | NDArray[np.float64], context: Mapping[str, str]
@@ -144,12 +165,17 @@ class Metric(ABC):
         # Sorted, so that neither the value nor the interval depends on the samples' order.
         finite = np.sort(array[np.isfinite(array)])
         enough = finite.size >= self.min_samples
+        value = None
+        if enough:
+            # Rounding may carry the mean of equal scores past them, out of its own interval.
+            mean = math.fsum(finite) / finite.size
+            value = min(max(mean, float(finite[0])), float(finite[-1]))
         reason = None
         if not enough and not infinite:
             reason = f"{finite.size} of {array.size} samples could be scored"
         return Value(
             name=self.key,
-            value=math.fsum(finite) / finite.size if enough else None,
+            value=value,
             interval=bootstrap_mean_interval(finite) if enough else None,
             n=int(finite.size),
             missing=int(np.isnan(array).sum()),
@@ -160,10 +186,61 @@ class Metric(ABC):
         )
 
 
+class FeatureExtractor(ABC):
+    """A backbone that turns images into vectors; metrics with an equal one share its pass.
+
+    Attributes:
+        key: What the vectors depend on (backbone, weights' hash, protocol): the cache's key.
+        batch_size: How many images a call should get.
+    """
+
+    key: str
+    batch_size: int = 16
+
+    @abstractmethod
+    def extract(self, images: Sequence[Image]) -> NDArray[np.float32]:
+        """Return one vector an image, shape (n, d).
+
+        Args:
+            images: uint8 (height, width, 3) each; their sizes may differ.
+        """
+
+
+class SetMetric(Metric):
+    """A number of whole sets of images, from their features.
+
+    Attributes:
+        uses: Which images of a `Comparison` are embedded.
+    """
+
+    uses: ClassVar[tuple[str, ...]] = ("truth", "output")
+
+    @abstractmethod
+    def extractor(self) -> FeatureExtractor:
+        """Return the backbone, with its weights loaded.
+
+        Raises:
+            TpgbenchError: The weights are not to be had.
+        """
+
+    @abstractmethod
+    def compute(
+        self, features: Mapping[str, NDArray[np.float32]], missing: int, context: Mapping[str, str]
+    ) -> Value:
+        """Return the value.
+
+        Args:
+            features: For each name in ``uses`` the vectors of the samples that have all of them,
+                shape (n, d); row i of each belongs to the same sample.
+            missing: How many samples have not.
+            context: What the recipe holds beside the metric's own settings.
+        """
+
+
 METRICS: Registry[Metric] = Registry(
     "metric",
     "tpgbench.metrics",
-    Metric,  # type: ignore[type-abstract]
+    Metric,
     BUILTIN_METRICS,
 )
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images import Image
-from .base import Comparison, Metric
+from .base import Comparison, SampleMetric
 from .inputs import check_image
 
 COLOURS = 5
@@ -169,7 +169,7 @@ def _earth_movers_distance(
     return max(0.0, float(np.vdot(cost, np.asarray(result.x))))
 
 
-class Palette(Metric):
+class Palette(SampleMetric):
     """`palette` of the output and the truth."""
 
     name = "palette"

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..images import Image
-from .base import Comparison, Metric
+from .base import Comparison, SampleMetric
 from .inputs import check_pair
 
 DATA_RANGE = 255
@@ -37,7 +37,7 @@ def psnr(output: Image, truth: Image) -> float:
     return float(10 * np.log10(DATA_RANGE**2 / (squared_error / output.size)))
 
 
-class PSNR(Metric):
+class PSNR(SampleMetric):
     """`psnr` of the output and the truth; identical pairs are counted apart, not averaged."""
 
     name = "psnr"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import TpgbenchError
 from ..images import Image
-from .base import Comparison, Metric
+from .base import Comparison, SampleMetric
 from .inputs import check_pair
 from .lattice import (
     MIN_CORRELATION,
@@ -89,7 +89,7 @@ def repeat(output: Image, truth: Image, known: Vectors | None = None) -> float:
     return min(lattice_error(found, reference) for reference in visible)
 
 
-class Repeat(Metric):
+class Repeat(SampleMetric):
     """`repeat` of the output, against the row's ``lattice`` where its ``meta`` has one."""
 
     name = "repeat"

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.ndimage
 
 from ..images import Image
-from .base import Comparison, Metric
+from .base import Comparison, SampleMetric
 from .correlation import normalised_correlation
 from .inputs import check_pair
 from .psnr import PSNR, psnr
@@ -96,7 +96,7 @@ def _best(measure: Callable[[Image, Image], float], output: Image, truth: Image)
 _SETTINGS = {"peaks": str(PEAKS), "reach": f"1/{REACH}", "overlap": "no-wrap"}
 
 
-class PSNRShift(Metric):
+class PSNRShift(SampleMetric):
     """`psnr_shift` of the output and the truth."""
 
     name = "psnr_shift"
@@ -117,7 +117,7 @@ class PSNRShift(Metric):
         return psnr_shift(comparison.output, comparison.truth)
 
 
-class SSIMShift(Metric):
+class SSIMShift(SampleMetric):
     """`ssim_shift` of the output and the truth."""
 
     name = "ssim_shift"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images import Image
-from .base import Comparison, Metric
+from .base import Comparison, SampleMetric
 from .inputs import check_pair
 
 WINDOW = 11
@@ -100,7 +100,7 @@ def _band(size: int) -> NDArray[np.float64]:
     return band
 
 
-class SSIM(Metric):
+class SSIM(SampleMetric):
     """`ssim` of the output and the truth."""
 
     name = "ssim"

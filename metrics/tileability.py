@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images import Image
-from .base import Comparison, Metric
+from .base import Comparison, SampleMetric
 from .inputs import check_image
 
 # The mean squared difference that rounding to whole numbers alone leaves between two pixels.
@@ -74,7 +74,8 @@ def visible_seam(output: Image) -> float:
         output: uint8 (height, width, 3), each side at least 2 px.
 
     Returns:
-        At least 0; about 0 for one tile of a repeating pattern.
+        At least 0; about 0 for one tile of a repeating texture. A tile that is cut along an edge
+        of its own motif scores more than it deserves, since most of its inside is smoother.
 
     Raises:
         TpgbenchError: Wrong type, shape or size.
@@ -82,7 +83,7 @@ def visible_seam(output: Image) -> float:
     return sum(max(0.0, math.log(ratio)) for ratio in seam_ratio(output)) / 2
 
 
-class Tileability(Metric):
+class Tileability(SampleMetric):
     """Seam energy against interior energy, in one of two variants that are never mixed.
 
     ``tileability@truth``, the default, is `tileability` and needs a truth: without one the

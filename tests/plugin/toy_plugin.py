@@ -12,7 +12,7 @@ from tpgbench.benchmark.model import Model, ModelCard, ModelConfig
 from tpgbench.benchmark.sample import Sample
 from tpgbench.datasets_builders.base import Dataset, DatasetCard, DatasetSource, TpgRow
 from tpgbench.errors import TpgbenchError
-from tpgbench.metrics.base import Comparison, Metric
+from tpgbench.metrics.base import Comparison, SampleMetric
 from tpgbench.weights import WeightFile
 
 CARD = ModelCard(title="a toy", source="the tests", licence="CC0-1.0")
@@ -93,7 +93,7 @@ class ToyBroken(Model):
         return images
 
 
-class ToyMean(Metric):
+class ToyMean(SampleMetric):
     name = "toy-mean"
     higher_is_better = True
     tasks = frozenset({"tpg"})
