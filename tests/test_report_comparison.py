@@ -132,7 +132,7 @@ def comparison(tmp_path_factory):
             for i in range(24)
         ]
 
-    for name, shift, wobble in (("good", 0.0, 0.0), ("like", 0.0, 0.001), ("poor", -0.2, 0.0)):
+    for name, shift, wobble in (("good", 0.0, 0.0), ("like", 0.0, 0.001), ("poor", -0.2, 0.002)):
         write_run(folder / name, samples(shift, wobble), model=name)
     return compare_runs([folder / name for name in ("good", "like", "poor")])
 
