@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
 import PIL.ImageOps
 from numpy.typing import NDArray
@@ -25,6 +26,10 @@ Mask = NDArray[np.bool_]
 MIN_SIDE = 16
 MAX_SIDE = 16_384
 MASK_THRESHOLD = 128  # a JPEG mask is not exactly binary
+
+# The formats of photos. Pillow knows more, and some of those start other programs (EPS) or hold
+# no pixels of their own (WMF). JPEG includes MPO, which is how some cameras write it.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 
 # What Pillow raises on damaged files; the last four come from damaged EXIF and TIFF tags.
 _DAMAGE = (
@@ -48,8 +53,24 @@ class Box:
     side: int
 
 
+@dataclass(frozen=True)
+class Photo:
+    """A decoded photo, and what its file was.
+
+    Attributes:
+        pixels: The photo as it is meant to be seen, uint8 (height, width, 3).
+        format: Pillow's name of the file's format, by its content: ``"JPEG"``.
+        changes: What was done to the file's pixels, a few words each: ``"turned upright by its
+            EXIF orientation"``. Empty if any reader gets these very pixels.
+    """
+
+    pixels: Image
+    format: str
+    changes: tuple[str, ...]
+
+
 def read_image(source: Path | bytes, name: str) -> Image:
-    """Decode a picture to RGB, turned upright by its EXIF orientation; alpha lies on white.
+    """Decode a photo to RGB, as `read_photo` does.
 
     Args:
         source: A file, or the encoded bytes.
@@ -58,12 +79,33 @@ def read_image(source: Path | bytes, name: str) -> Image:
     Raises:
         TpgbenchError: Unreadable, truncated, or with a side outside 16 to 16,384 pixels.
     """
-    picture = _open(source, name)
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+    return read_photo(source, name).pixels
+
+
+def read_photo(source: Path | bytes, name: str) -> Photo:
+    """Decode a photo to RGB and tell what that took.
+
+    It is turned upright by its EXIF orientation; alpha lies on white; of an animation the first
+    frame is taken; 16-bit grey is scaled to 8 bits; CMYK is converted without its profile.
+
+    Args:
+        source: A file, or the encoded bytes.
+        name: What to call it in an error.
+
+    Raises:
+        TpgbenchError: As `read_image`.
+    """
+    opened = _open(source, name)
+    picture, changes = opened.picture, list(opened.changes)
+    if picture.has_transparency_data:
         layer = picture.convert("RGBA")
         picture = PIL.Image.new("RGBA", layer.size, "white")
         picture.alpha_composite(layer)
-    return np.asarray(picture.convert("RGB"), dtype=np.uint8)
+        changes.append("transparency laid on white")
+    elif picture.mode != "RGB":
+        changes.append(f"mode {picture.mode} converted to RGB")
+    pixels = np.asarray(picture.convert("RGB"), dtype=np.uint8)
+    return Photo(pixels, opened.format, tuple(changes))
 
 
 def read_mask(source: Path | bytes, name: str) -> Mask:
@@ -72,18 +114,30 @@ def read_mask(source: Path | bytes, name: str) -> Mask:
     Raises:
         TpgbenchError: As `read_image`.
     """
-    return np.asarray(_open(source, name).convert("L")) >= MASK_THRESHOLD
+    return np.asarray(_open(source, name).picture.convert("L")) >= MASK_THRESHOLD
 
 
-def _open(source: Path | bytes, name: str) -> PIL.Image.Image:
+@dataclass(frozen=True)
+class _Opened:
+    """A picture of at most 8 bits a channel, upright."""
+
+    picture: PIL.Image.Image
+    format: str
+    changes: tuple[str, ...]
+
+
+def _open(source: Path | bytes, name: str) -> _Opened:
     try:
         with warnings.catch_warnings():
             # Our own limit is on the sides, checked before anything is decoded.
             warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-            picture = PIL.Image.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+            picture = PIL.Image.open(
+                io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
+            )
             check_size(picture.size, name)
             picture.load()
-            upright = PIL.ImageOps.exif_transpose(picture)
+            turned = picture.getexif().get(PIL.ExifTags.Base.Orientation) in range(2, 9)
+            upright = PIL.ImageOps.exif_transpose(picture) if turned else picture
     except PIL.Image.DecompressionBombError as error:
         raise TpgbenchError(
             f"{name}: {error}; shrink it to {MAX_SIDE} px a side at most"
@@ -95,12 +149,18 @@ def _open(source: Path | bytes, name: str) -> PIL.Image.Image:
         raise TpgbenchError(
             f"{name}: cannot be read as an image ({reason}); replace or remove it"
         ) from error
+    changes = []
+    if picture.format != "MPO" and getattr(picture, "is_animated", False):
+        changes.append("first frame taken of an animation")
+    if turned:
+        changes.append("turned upright by its EXIF orientation")
     if upright.mode.startswith("I;16") or upright.mode in ("I", "F"):
         # Pillow clips such values instead of scaling them.
         array = np.asarray(upright, dtype=np.float64)
         scale = 255.0 / 65535.0 if array.max(initial=0) > 255 else 1.0
-        return PIL.Image.fromarray(np.rint(np.clip(array * scale, 0, 255)).astype(np.uint8))
-    return upright
+        upright = PIL.Image.fromarray(np.rint(np.clip(array * scale, 0, 255)).astype(np.uint8))
+        changes.append("16-bit values scaled to 8 bits")
+    return _Opened(upright, picture.format or "", tuple(changes))
 
 
 def check_size(size: tuple[int, int], name: str) -> None:

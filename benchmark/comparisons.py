@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..datasets_builders.base import Dataset, TpgRow
+from ..datasets_builders.base import Dataset, Row
 from ..errors import TpgbenchError
 from ..images import read_image
 from ..metrics.base import Comparison
@@ -36,7 +36,7 @@ class ComparisonReader:
     fit: str
     resize_images: bool
 
-    def read(self, row: TpgRow, content: bytes, path: Path) -> Comparison:
+    def read(self, row: Row, content: bytes, path: Path) -> Comparison:
         """Decode an image's bytes and compare it with its row.
 
         Raises:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import PIL.Image
 
-from ..datasets_builders.base import FITS, TpgRow
+from ..datasets_builders.base import FITS, Row, TpgRow
 from ..errors import TpgbenchError, UnknownNameError
 from ..images import MASK_THRESHOLD, Box, Image, check_size, square_box
 from ..metrics.base import Comparison
@@ -30,7 +30,7 @@ def check_fit(fit: str, size: int) -> None:
         raise TpgbenchError(f"--size {size}: give a size from {MIN_SIZE} to {MAX_SIZE} px")
 
 
-def fit_sample(row: TpgRow, *, size: int, fit: str = "box") -> Sample:
+def fit_sample(row: Row, *, size: int, fit: str = "box") -> Sample:
     """Return what a model sees of a row.
 
     Args:
@@ -40,8 +40,10 @@ def fit_sample(row: TpgRow, *, size: int, fit: str = "box") -> Sample:
             shorter side padded. ``"stretch"``: the whole photo, its aspect given up.
 
     Raises:
-        TpgbenchError: Empty mask, mask and photo of different size, or a photo out of bounds.
+        TpgbenchError: Empty mask, mask and photo of different size, a photo out of bounds, or a
+            row of another task.
     """
+    row = _tpg_row(row)
     height, width = row.garment.shape[:2]
     check_size((width, height), f"{row.sample_id}: garment photo")
     if row.mask.shape != (height, width):
@@ -62,11 +64,15 @@ def fit_sample(row: TpgRow, *, size: int, fit: str = "box") -> Sample:
     return Sample(row.sample_id, size, resize(garment, size), visible, row.caption)
 
 
-def fit_truth(row: TpgRow, *, size: int, fit: str = "box") -> Image | None:
+def fit_truth(row: Row, *, size: int, fit: str = "box") -> Image | None:
     """Return the pattern in the frame of comparison, or None for an unlabelled row.
 
     It is the pattern's central square, or all of it for ``stretch``, resized to ``size``.
+
+    Raises:
+        TpgbenchError: A pattern out of bounds, or a row of another task.
     """
+    row = _tpg_row(row)
     if row.pattern is None:
         return None
     height, width = row.pattern.shape[:2]
@@ -79,7 +85,7 @@ def fit_truth(row: TpgRow, *, size: int, fit: str = "box") -> Image | None:
     return resize(pattern, size)
 
 
-def fit_comparison(row: TpgRow, output: Image, *, size: int, fit: str = "box") -> Comparison:
+def fit_comparison(row: Row, output: Image, *, size: int, fit: str = "box") -> Comparison:
     """Put a generated image beside the row's truth and garment, all in one frame."""
     sample = fit_sample(row, size=size, fit=fit)
     return Comparison(
@@ -98,6 +104,15 @@ def resize(image: Image, size: int) -> Image:
         return image
     resized = PIL.Image.fromarray(image).resize((size, size), PIL.Image.Resampling.BICUBIC)
     return np.asarray(resized, dtype=np.uint8)
+
+
+def _tpg_row(row: Row) -> TpgRow:
+    if isinstance(row, TpgRow):
+        return row
+    raise TpgbenchError(
+        f"{row.sample_id}: is a row of the task 'mannequin', which has no garment photo to fit: "
+        "give a dataset of the task 'tpg'"
+    )
 
 
 def _window(image: Image, box: Box, *, mode: Literal["edge", "constant"]) -> Image:

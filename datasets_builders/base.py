@@ -39,11 +39,37 @@ class TpgRow:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class MannequinRow:
+    """One photo of a person or mannequin that wears a garment, and what describes it.
+
+    Attributes:
+        sample_id: Unique in its split; any Unicode.
+        caption: What the photo shows, in any language.
+        condition: What else a model is given (a silhouette, a pose), uint8 of any size, or None.
+        mask: True on the garment's visible pixels, bool, as large as the photo, or None.
+        image: The photo, uint8 (height, width, 3).
+        garment_id: Rows of one garment share it.
+        meta: The dataset's own facts; JSON types only.
+    """
+
+    sample_id: str
+    caption: str
+    condition: Image | None
+    mask: Mask | None
+    image: Image
+    garment_id: str
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+Row = TpgRow | MannequinRow
+
+
 class Dataset(ABC):
     """One split of a dataset. Rows are read or rendered when asked for, never before.
 
     Attributes:
-        name: The registry's name, or the folder's.
+        name: The registry's name, or the folder's; one of several configurations follows it.
         task: ``"tpg"`` or ``"mannequin"``.
         split: ``"test"``, ...
         size: The side at which its samples are compared unless the user says otherwise.
@@ -69,7 +95,7 @@ class Dataset(ABC):
         """
 
     @abstractmethod
-    def __getitem__(self, index: int) -> TpgRow:
+    def __getitem__(self, index: int) -> Row:
         """Return a row; safe to call from several threads.
 
         Raises:
@@ -80,7 +106,7 @@ class Dataset(ABC):
     def __len__(self) -> int:
         return len(self.sample_ids())
 
-    def __iter__(self) -> Iterator[TpgRow]:
+    def __iter__(self) -> Iterator[Row]:
         index = 0
         while True:
             try:
@@ -93,24 +119,28 @@ class Dataset(ABC):
 
 @dataclass(frozen=True)
 class DatasetCard:
-    """What ``tpgbench list datasets`` shows.
+    """What ``tpgbench list datasets`` and the card of a built dataset say.
 
     Attributes:
         title: One line.
         source: Paper or repository.
         licence: SPDX identifier, or a word on the terms.
+        citation: BibTeX, or empty if there is nothing to cite.
+        limits: What a user must know before trusting a number on it, a sentence each.
     """
 
     title: str
     source: str
     licence: str
+    citation: str = ""
+    limits: tuple[str, ...] = ()
 
 
 class DatasetSource(ABC):
     """What a name in the dataset registry stands for: subclass it, one file a dataset.
 
-    A procedural dataset writes `open`; one that is packaged from its owner's files writes
-    `build`.
+    A procedural dataset writes `open`, and `procedural.build_procedural` packages what it opens; one that is packaged
+    from its owner's files subclasses `build.PackagedDataset`.
     """
 
     name: ClassVar[str]
@@ -135,19 +165,6 @@ class DatasetSource(ABC):
             f"{self.name} is not shipped with tpgbench: build it from your copy with 'tpgbench "
             f"build-dataset {self.name} --source DIR --out DIR', then give --dataset that folder"
         )
-
-    def build(self, source: Path | None, out: Path, *, strict: bool = False) -> BuildReport:
-        """Package the owner's files under ``out`` as Parquet.
-
-        Args:
-            source: The owner's folder.
-            out: The new dataset's folder; it appears only when it is complete.
-            strict: Refuse on any finding instead of leaving rows out.
-
-        Raises:
-            TpgbenchError: Wrong source, or a finding under ``strict``.
-        """
-        raise TpgbenchError(f"{self.name} has no builder")
 
     def check_split(self, split: str) -> None:
         """Raise unless ``split`` is one of this dataset's.

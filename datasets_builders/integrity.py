@@ -16,13 +16,21 @@ class FindingKind(StrEnum):
     """The stable word for a kind of finding; scripts may rely on it."""
 
     AMBIGUOUS = "ambiguous"  # two files could be meant
+    COUNT = "count"  # not as many rows as the owner published
+    DUPLICATE = "duplicate"  # two files of one split with the same bytes
     DUPLICATE_ID = "duplicate-id"  # twice in one split
     IMAGE_SIZE = "image-size"  # a side too short to measure or too long to hold
     LEAK = "leak"  # in two splits
     MASK_EMPTY = "mask-empty"
+    MASK_FULL = "mask-full"
+    MASK_OUTLINE = "mask-outline"  # not what stands out from the background
     MASK_SIZE = "mask-size"  # not as large as its photo
     MISSING = "missing"  # named, but not there
+    NEAR_DUPLICATE = "near-duplicate"  # two photos of one split that look alike
+    NEAR_LEAK = "near-leak"  # photos of two splits that look alike
     OUTSIDE = "outside"  # a name that leads out of the source
+    SIZE_OUTLIER = "size-outlier"  # far smaller or larger than the others
+    SYNTAX = "syntax"  # a list's line that cannot be understood
     UNLISTED = "unlisted"  # there, but named by no list
     UNREADABLE = "unreadable"
 

@@ -5,22 +5,41 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-import PIL.ExifTags
+import numpy as np
 import PIL.Image
 
 from ..errors import TpgbenchError
-from ..images import png_bytes, read_image, read_mask
+from ..images import (
+    FORMATS,
+    MASK_THRESHOLD,
+    MAX_SIDE,
+    Image,
+    Mask,
+    png_bytes,
+    read_mask,
+    read_photo,
+)
 from .integrity import Finding, FindingKind
+from .row_facts import RowFacts, audit_row
 from .schema import Column, RowSchema
 from .sources import SourceFolder, split_suffix
 
-_KEPT_FORMATS = ("JPEG", "MPO", "PNG")  # MPO is how some cameras write JPEG
+DEFAULT_CONFIG = "default"
+_SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg"),
+    "MPO": (".jpg", ".jpeg"),
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+    "GIF": (".gif",),
+}
+_KEPT_FORMATS = ("JPEG", "MPO", "PNG")
 
 
 @dataclass(frozen=True)
@@ -31,9 +50,11 @@ class RawRow:
         split: ``"train"``, ...
         sample_id: Unique in the whole dataset; any Unicode.
         where: What names the row, for findings: ``"train.txt:12"``.
-        files: Image column to the file's name in the source; a column may be absent if nullable.
+        files: Column to the file's name in the source; a column may be absent if nullable. A
+            text column takes the file's text.
         texts: Text column to its value, beside ``sample_id`` and ``meta``.
         meta: The row's own facts; JSON types only.
+        config: Which of the dataset's configurations it belongs to.
     """
 
     split: str
@@ -42,6 +63,7 @@ class RawRow:
     files: Mapping[str, str]
     texts: Mapping[str, str] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
+    config: str = DEFAULT_CONFIG
 
 
 @dataclass(frozen=True)
@@ -52,7 +74,7 @@ class SourceFile:
         name: Relative to the source.
         size: In bytes.
         sha256: Of its bytes as the owner gave them.
-        column: The image column that it became; None for a list.
+        column: The column that it became; None for a list.
     """
 
     name: str
@@ -74,11 +96,13 @@ class PackedRow:
         record: Column to value; an image is ``{"bytes": ..., "path": ...}``.
         sources: The files that it was made from.
         size: Bytes of its images.
+        facts: What was measured on the way.
     """
 
     record: Mapping[str, Any]
     sources: tuple[SourceFile, ...]
     size: int
+    facts: RowFacts
 
 
 class RowRefusedError(TpgbenchError):
@@ -93,50 +117,157 @@ class RowRefusedError(TpgbenchError):
         self.finding = Finding(kind, where, detail)
 
 
-def pack_row(raw: RawRow, schema: RowSchema, source: SourceFolder) -> PackedRow:
-    """Read, check and encode a row.
+def pack_row(
+    raw: RawRow, schema: RowSchema, source: SourceFolder, *, max_side: int | None = None
+) -> PackedRow:
+    """Read, check, measure and encode a row.
 
     A photo that is a plain upright RGB JPEG or PNG keeps its bytes; any other becomes an RGB
     PNG, and ``meta`` names its column under ``reencoded``. A mask becomes a grey PNG that holds
-    0 and 255 only.
+    0 and 255 only. Any other picture keeps its bytes.
+
+    Args:
+        raw: What the owner's layout names.
+        schema: The dataset's columns.
+        source: Where the files are.
+        max_side: Reduce images with a longer side to this many pixels; None keeps all sizes.
 
     Raises:
         RowRefusedError: A file is missing or unreadable, its size is out of bounds, or the mask
             is empty or not as large as its photo.
     """
-    images: dict[str, dict[str, Any]] = {}
-    sizes: dict[str, tuple[int, int]] = {}
-    sources: list[SourceFile] = []
-    reencoded: list[str] = []
+    packing = _Packing(source, max_side)
     for column in schema.images:
         name = raw.files.get(column.name)
-        if name is None:
-            if not column.nullable:
-                raise RowRefusedError(
-                    FindingKind.MISSING, raw.where, f"{raw.sample_id}: has no {column.name}"
-                )
-            continue
-        data = _read(source, name)
-        if column.kind == "photo":
-            stored, sizes[column.name] = _pack_photo(data, name)
-            if stored is not data:
-                reencoded.append(column.name)
-        else:
-            stored = _pack_mask(data, name, column, sizes)
-        base = PurePosixPath(name).name
-        path = base if stored is data else f"{split_suffix(base)[0]}.png"
-        images[column.name] = {"bytes": stored, "path": path}
-        sources.append(SourceFile.of(name, data, column.name))
-    meta = {**raw.meta, **({"reencoded": reencoded} if reencoded else {})}
+        if name is not None:
+            packing.add_image(column, name)
+        elif not column.nullable:
+            raise RowRefusedError(
+                FindingKind.MISSING, raw.where, f"{raw.sample_id}: has no {column.name}"
+            )
+    for column in schema.columns:
+        if column.kind == "text" and column.name in raw.files:
+            packing.add_text(column, raw.files[column.name])
+    meta = {**raw.meta, **({"reencoded": packing.reencoded} if packing.reencoded else {})}
     record = {
         **{column.name: None for column in schema.columns},
         **raw.texts,
-        **images,
+        **packing.values,
         "sample_id": raw.sample_id,
         "meta": json.dumps(meta, ensure_ascii=False, sort_keys=True),
     }
-    size = sum(len(image["bytes"]) for image in images.values())
-    return PackedRow(record, tuple(sources), size)
+    return PackedRow(
+        record,
+        tuple(packing.sources),
+        packing.size,
+        audit_row(schema, packing.photos, packing.masks, packing.changes),
+    )
+
+
+class _Packing:
+    """The files of one row, read and encoded one after another."""
+
+    def __init__(self, source: SourceFolder, max_side: int | None) -> None:
+        self.values: dict[str, Any] = {}
+        self.sources: list[SourceFile] = []
+        self.reencoded: list[str] = []
+        self.photos: dict[str, Image] = {}
+        self.masks: dict[str, Mask] = {}
+        self.changes: dict[str, tuple[str, ...]] = {}
+        self.size = 0
+        self._source = source
+        self._max_side = max_side
+        self._owner_sizes: dict[str, tuple[int, ...]] = {}
+
+    def add_image(self, column: Column, name: str) -> None:
+        """Read and encode an image file."""
+        data = _read(self._source, name)
+        try:
+            if column.kind == "mask":
+                stored, suffix = self._mask(column, name, data), ".png"
+            else:
+                stored, suffix = self._photo(column, name, data)
+        except RowRefusedError:
+            raise
+        except TpgbenchError as error:
+            raise RowRefusedError(_kind(error), name, _without(name, error)) from error
+        path = f"{split_suffix(PurePosixPath(name).name)[0]}{suffix}"
+        self.values[column.name] = {"bytes": stored, "path": path}
+        self.sources.append(SourceFile.of(name, data, column.name))
+        self.size += len(stored)
+
+    def add_text(self, column: Column, name: str) -> None:
+        """Read a text file."""
+        data = _read(self._source, name)
+        try:
+            self.values[column.name] = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise RowRefusedError(
+                FindingKind.UNREADABLE, name, f"is not UTF-8 (byte {error.start}); save it as UTF-8"
+            ) from error
+        self.sources.append(SourceFile.of(name, data, column.name))
+
+    def _photo(self, column: Column, name: str, data: bytes) -> tuple[bytes, str]:
+        """Return the bytes to store and the suffix that tells their format."""
+        photo = read_photo(data, name)
+        self._owner_sizes[column.name] = photo.pixels.shape[:2]
+        suffix = split_suffix(name)[1]
+        changes = list(photo.changes) if column.kind == "photo" else []
+        if suffix.lower() not in _SUFFIXES[photo.format]:
+            changes.append(f"{photo.format} under the name of another format")
+            suffix = _SUFFIXES[photo.format][0]
+        limit = self._max_side or MAX_SIDE
+        too_large = max(photo.pixels.shape[:2]) > limit
+        if too_large:
+            changes.append(f"reduced to fit {limit} px")
+        if changes:
+            self.changes[name] = tuple(changes)
+        if column.kind == "picture":
+            return (_reduce_picture(data, limit), ".png") if too_large else (data, suffix)
+        pixels = _reduce(photo.pixels, limit) if too_large else photo.pixels
+        self.photos[column.name] = pixels
+        if photo.format in _KEPT_FORMATS and not photo.changes and not too_large:
+            return data, suffix
+        self.reencoded.append(column.name)
+        return png_bytes(pixels), ".png"
+
+    def _mask(self, column: Column, name: str, data: bytes) -> bytes:
+        mask = read_mask(data, name)
+        photo = self._owner_sizes.get(column.of or "", mask.shape)
+        if mask.shape != photo:
+            raise RowRefusedError(
+                FindingKind.MASK_SIZE,
+                name,
+                f"is {mask.shape[1]}x{mask.shape[0]} px and its photo {photo[1]}x{photo[0]} px; "
+                "make them equal",
+            )
+        limit = self._max_side or MAX_SIDE
+        if max(mask.shape) > limit:
+            grey = _reduce(mask.astype(np.uint8) * np.uint8(255), limit)
+            mask = grey >= MASK_THRESHOLD
+        if not mask.any():
+            raise RowRefusedError(
+                FindingKind.MASK_EMPTY, name, "marks no pixel; draw the garment in white"
+            )
+        self.masks[column.name] = mask
+        return png_bytes(mask)
+
+
+def _reduce(image: Image, max_side: int) -> Image:
+    picture = PIL.Image.fromarray(image)
+    picture.thumbnail((max_side, max_side), PIL.Image.Resampling.BICUBIC, reducing_gap=None)
+    return np.asarray(picture, dtype=np.uint8)
+
+
+def _reduce_picture(data: bytes, max_side: int) -> bytes:
+    """Reduce a picture in its own mode; labels, which are no amounts, are not averaged."""
+    picture = PIL.Image.open(io.BytesIO(data), formats=FORMATS)
+    labels = picture.mode in ("1", "P", "L", "I", "I;16")
+    resampling = PIL.Image.Resampling.NEAREST if labels else PIL.Image.Resampling.BICUBIC
+    picture.thumbnail((max_side, max_side), resampling, reducing_gap=None)
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 def _read(source: SourceFolder, name: str) -> bytes:
@@ -144,52 +275,6 @@ def _read(source: SourceFolder, name: str) -> bytes:
         return source.read(name)
     except TpgbenchError as error:
         raise RowRefusedError(FindingKind.UNREADABLE, name, _without(name, error)) from error
-
-
-def _pack_photo(data: bytes, name: str) -> tuple[bytes, tuple[int, int]]:
-    """Return the bytes to store and the picture's (height, width)."""
-    try:
-        image = read_image(data, name)
-    except TpgbenchError as error:
-        raise RowRefusedError(_kind(error), name, _without(name, error)) from error
-    height, width = image.shape[:2]
-    return data if _is_plain(data) else png_bytes(image), (height, width)
-
-
-def _pack_mask(
-    data: bytes, name: str, column: Column, sizes: Mapping[str, tuple[int, int]]
-) -> bytes:
-    try:
-        mask = read_mask(data, name)
-    except TpgbenchError as error:
-        raise RowRefusedError(_kind(error), name, _without(name, error)) from error
-    photo = sizes.get(column.of or "", mask.shape)
-    if mask.shape != photo:
-        raise RowRefusedError(
-            FindingKind.MASK_SIZE,
-            name,
-            f"is {mask.shape[1]}x{mask.shape[0]} px and its photo {photo[1]}x{photo[0]} px; "
-            "make them equal",
-        )
-    if not mask.any():
-        raise RowRefusedError(
-            FindingKind.MASK_EMPTY, name, "marks no pixel; draw the garment in white"
-        )
-    return png_bytes(mask)
-
-
-def _is_plain(data: bytes) -> bool:
-    """Whether any reader gets the pixels that `read_image` got."""
-    with warnings.catch_warnings():
-        # `read_image` has already accepted its size.
-        warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-        picture = PIL.Image.open(io.BytesIO(data))
-    return (
-        picture.format in _KEPT_FORMATS
-        and picture.mode == "RGB"
-        and "transparency" not in picture.info
-        and picture.getexif().get(PIL.ExifTags.Base.Orientation, 1) == 1
-    )
 
 
 def _kind(error: TpgbenchError) -> FindingKind:

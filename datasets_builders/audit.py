@@ -1,0 +1,228 @@
+"""The audit of a build: what its rows have in common that they should not, and how they look."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .integrity import Finding, FindingKind
+from .near_duplicates import Appearance, find_near_duplicates
+from .outline import MIN_AGREEMENT
+from .row_facts import RowFacts
+from .rows import PackedRow, RawRow, RowRefusedError
+from .schema import RowSchema
+
+_FULL = 0.995  # a mask that marks more of its photo marks all of it
+_OUTLIER = 4.0  # times the median size, or that part of it
+_EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class AuditSummary:
+    """What the rows look like, for the integrity report.
+
+    Attributes:
+        sizes: How many photos have a size, as ``"768x1024"``, by column; the most frequent first.
+        mask_shares: The least, the median and the largest part that masks mark, by column.
+        outlines_checked: How many masks could be held against their garment's outline.
+        changes: What was done to pixels: how many files, and the first few of them, by change.
+    """
+
+    sizes: Mapping[str, Mapping[str, int]]
+    mask_shares: Mapping[str, tuple[float, float, float]]
+    outlines_checked: int
+    changes: Mapping[str, tuple[int, tuple[str, ...]]]
+
+    def lines(self) -> list[str]:
+        """Return the summary as lines of text."""
+        text = []
+        for column, sizes in self.sizes.items():
+            shown = ", ".join(f"{size} ({count})" for size, count in list(sizes.items())[:3])
+            text.append(f"{column}: {shown}" + ", ..." * (len(sizes) > 3))
+        for column, (least, median, most) in self.mask_shares.items():
+            text.append(f"{column}: marks {least:.1%} to {most:.1%}, median {median:.1%}")
+        for change, (count, files) in self.changes.items():
+            text.append(f"{change}: {count} files, {files[0]} first")
+        return text
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A photo that was added, and how it looks."""
+
+    file: str
+    split: str
+    appearance: Appearance | None
+
+
+class RowAudit:
+    """Takes a build's rows in their order and finds what no row shows alone.
+
+    It keeps a few hundred bytes a photo.
+
+    Args:
+        schema: The dataset's columns.
+    """
+
+    def __init__(self, schema: RowSchema) -> None:
+        self._compared = {
+            column.name: column.compared
+            for column in schema.columns
+            if column.compared != "nowhere"
+        }
+        self._garments: dict[str, tuple[str, str]] = {}  # id to split and where
+        self._by_bytes: dict[tuple[str, str], _Seen] = {}
+        self._photos: dict[str, list[_Seen]] = {column: [] for column in self._compared}
+        self._sizes: dict[str, Counter[tuple[int, int]]] = {}
+        self._sized: list[tuple[str, str, tuple[int, int]]] = []
+        self._shares: dict[str, list[float]] = {}
+        self._outlines = 0
+        self._changes: dict[str, list[str]] = {}
+        self._changed: set[str] = set()
+        self._findings: list[Finding] = []
+
+    def add(self, raw: RawRow, packed: PackedRow) -> None:
+        """Take a row, before it is stored.
+
+        Raises:
+            RowRefusedError: Its garment or one of its photos is in another split already; the
+                row must be left out.
+        """
+        self._refuse_leaks(raw, packed)
+        garment = packed.record["garment_id"]
+        self._garments.setdefault(garment, (raw.split, raw.where))
+        for source in packed.sources:
+            if source.column in self._compared:
+                self._see(raw, source.column, source.name, source.sha256, packed.facts)
+        self._measure(raw, packed.facts)
+
+    def findings(self) -> list[Finding]:
+        """Return what is wrong besides the rows that `add` refused; it leaves none out."""
+        return [*self._findings, *self._size_outliers(), *self._near_duplicates()]
+
+    def summary(self) -> AuditSummary:
+        """Return what the rows look like."""
+        return AuditSummary(
+            sizes={
+                column: {f"{width}x{height}": count for (width, height), count in _ranked(sizes)}
+                for column, sizes in self._sizes.items()
+            },
+            mask_shares={
+                column: (min(shares), float(np.median(shares)), max(shares))
+                for column, shares in self._shares.items()
+            },
+            outlines_checked=self._outlines,
+            changes={
+                change: (len(files), tuple(files[:_EXAMPLES]))
+                for change, files in sorted(self._changes.items())
+            },
+        )
+
+    def _refuse_leaks(self, raw: RawRow, packed: PackedRow) -> None:
+        garment = packed.record["garment_id"]
+        split, where = self._garments.get(garment, (raw.split, raw.where))
+        if split != raw.split:
+            raise RowRefusedError(
+                FindingKind.LEAK,
+                raw.where,
+                f"the garment '{garment}' is in {split} too ({where}), where it is kept; remove "
+                "one line",
+            )
+        for source in packed.sources:
+            if source.column not in self._compared:
+                continue
+            seen = self._by_bytes.get((source.column, source.sha256))
+            if seen is not None and seen.split != raw.split:
+                raise RowRefusedError(
+                    FindingKind.LEAK,
+                    raw.where,
+                    f"{source.name} has the bytes of {seen.file} in {seen.split}, where it is "
+                    "kept; remove one line",
+                )
+
+    def _see(self, raw: RawRow, column: str, file: str, sha256: str, facts: RowFacts) -> None:
+        known = self._by_bytes.get((column, sha256))
+        if known is None:
+            photo = _Seen(file, raw.split, facts.appearances.get(column))
+            self._by_bytes[column, sha256] = photo
+            self._photos[column].append(photo)
+        elif known.file != file and self._compared[column] == "anywhere":
+            self._note(FindingKind.DUPLICATE, file, f"has the same bytes as {known.file}")
+
+    def _measure(self, raw: RawRow, facts: RowFacts) -> None:
+        for column, size in facts.sizes.items():
+            self._sizes.setdefault(column, Counter())[size] += 1
+            if self._compared.get(column) == "anywhere":
+                self._sized.append((column, raw.files.get(column, raw.where), size))
+        for column, share in facts.mask_shares.items():
+            self._shares.setdefault(column, []).append(share)
+            if share > _FULL:
+                self._note(
+                    FindingKind.MASK_FULL,
+                    raw.files.get(column, raw.where),
+                    "marks the whole photo; draw the garment alone in white",
+                )
+        for column, agreement in facts.outlines.items():
+            if agreement is None:
+                continue
+            self._outlines += 1
+            if agreement < MIN_AGREEMENT:
+                self._note(
+                    FindingKind.MASK_OUTLINE,
+                    raw.files.get(column, raw.where),
+                    f"and what stands out from the plain background agree to {agreement:.0%}; "
+                    "look at it",
+                )
+        for file, changes in facts.changes.items():
+            if file not in self._changed:
+                self._changed.add(file)
+                for change in changes:
+                    self._changes.setdefault(change, []).append(file)
+
+    def _note(self, kind: FindingKind, where: str, detail: str) -> None:
+        finding = Finding(kind, where, detail, left_out=False)
+        self._findings.append(finding)
+
+    def _size_outliers(self) -> Iterator[Finding]:
+        for column in self._compared:
+            sides = {file: max(size) for name, file, size in self._sized if name == column}
+            if not sides:
+                continue
+            median = float(np.median(list(sides.values())))
+            for file, side in sides.items():
+                if not median / _OUTLIER <= side <= median * _OUTLIER:
+                    yield Finding(
+                        FindingKind.SIZE_OUTLIER,
+                        file,
+                        f"its longer side has {side} px where the median is {median:.0f} px",
+                        left_out=False,
+                    )
+
+    def _near_duplicates(self) -> Iterator[Finding]:
+        """Yield at most one finding a photo: its nearest, in another split if there is one."""
+        for column, compared in self._compared.items():
+            photos = [photo for photo in self._photos[column] if photo.appearance is not None]
+            appearances = [photo.appearance for photo in photos if photo.appearance is not None]
+            nearest: dict[int, tuple[bool, float, int]] = {}
+            for earlier, later, difference in find_near_duplicates(appearances):
+                same_split = photos[earlier].split == photos[later].split
+                if not (same_split and compared == "across splits"):
+                    match = (same_split, difference, earlier)
+                    nearest[later] = min(nearest.get(later, match), match)
+            for later, (same_split, _, earlier) in nearest.items():
+                photo, other = photos[later], photos[earlier]
+                yield Finding(
+                    FindingKind.NEAR_DUPLICATE if same_split else FindingKind.NEAR_LEAK,
+                    photo.file,
+                    f"({photo.split}) looks like {other.file} ({other.split}); remove one if "
+                    "they show the same",
+                    left_out=False,
+                )
+
+
+def _ranked(counts: Counter[Any]) -> list[tuple[Any, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
