@@ -25,7 +25,7 @@ class QuiltingConfig(BaselineConfig):
         gt=0.0,
         le=1.0,
         description="Side of a block, in parts of the frame's side; it is halved until the "
-        "garment holds a whole one.",
+        "garment holds a whole one. Below 3 pixels the garment's colours are blended instead.",
     )
     overlap: float = Field(
         1 / 3, gt=0.0, le=0.5, description="How far two blocks overlap, in parts of a block."
