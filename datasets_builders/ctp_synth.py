@@ -86,9 +86,15 @@ class CtpSynth(DatasetSource):
         title="Procedural garment photos; the pattern lies flat in the garment's own frame",
         source="tpgbench (rendered on the fly, nothing to download)",
         licence=LICENCE,
+        limits=(
+            "The figures, garments and patterns are drawn, not photographed: a good number here "
+            "says little about real photos.",
+            "One flat cloth covers the whole garment; real sleeves and legs are cut separately.",
+        ),
     )
     splits: ClassVar[tuple[str, ...]] = tuple(SPLIT_CODES)
     default_size: ClassVar[int] = 128
+    embedded: ClassVar[bool] = True
     track: ClassVar[Track] = "aligned"
 
     def open(self, split: str, *, size: int | None = None, seed: int = 0) -> SynthDataset:
@@ -120,5 +126,10 @@ class CtpSynthUnaligned(CtpSynth):
         title="Procedural garment photos; the pattern is a canonical tile, as in CTP-HD",
         source=CtpSynth.card.source,
         licence=LICENCE,
+        limits=(
+            *CtpSynth.card.limits,
+            "The truth is not aligned with the garment: only metrics that tolerate shift, scale "
+            "and rotation are fair.",
+        ),
     )
     track: ClassVar[Track] = "unaligned"

@@ -119,7 +119,7 @@ def body(pose: Pose, long_hair: bool) -> list[Part]:
     for side, sign in SIDES.items():
         shoulder, elbow, wrist = pose.shoulder(side), pose.elbow(side), pose.wrist(side)
         inward = shoulder - np.array([sign * 0.016, -0.004])
-        hand = wrist + 0.035 * (wrist - elbow) / np.hypot(*(wrist - elbow))
+        hand = wrist + 0.024 * (wrist - elbow) / np.hypot(*(wrist - elbow))
         palm = np.arctan2(*(hand - wrist)[::-1])
         parts.append(Part(f"arm-{side}", "skin", [limb([inward, elbow], [0.056, 0.042])]))
         parts.append(

@@ -205,10 +205,10 @@ def trousers(rng: np.random.Generator, pose: Pose) -> Garment:
                 (-sign * 0.004, 0.5),
             ]
         )
-        panels.append(np.vstack([outer, inner, [(-sign * 0.004, 0.388)]]))
+        panels.append(np.vstack([outer, inner, [(-sign * 0.004, 0.398)]]))
     seams = [
-        _seam((-0.08, 0.404), (0.0, 0.41), (0.08, 0.404)),
-        _seam((0.0, 0.41), (0.003, 0.46), (0.0, 0.535)),
+        _seam((-0.08, 0.404), (0.0, 0.416), (0.08, 0.404)),
+        _seam((0.0, 0.416), (0.003, 0.46), (0.0, 0.535)),
         *(_seam((s * 0.06, 0.41), (s * 0.075, 0.43), (s * 0.096, 0.45)) for s in SIDES.values()),
     ]
     return Garment("trousers", panels, seams)

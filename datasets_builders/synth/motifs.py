@@ -105,7 +105,7 @@ def paisley(rng: np.random.Generator) -> Design:
     beads = between(rng, 12, 20)
     layers = []
     for nth, centre in enumerate(scatter(rng, count, second)):
-        size = 0.47 / np.sqrt(count) * (1.0 if nth == 0 else rng.uniform(0.6, 0.9))
+        size = 0.54 / np.sqrt(count) * (1.0 if nth == 0 else rng.uniform(0.6, 0.9))
         angle = TURN * rng.random()
         mirror = np.array([pick(rng, (-1.0, 1.0)), 1.0])
         drop = shapes.teardrop(bend) * mirror
@@ -126,6 +126,9 @@ def paisley(rng: np.random.Generator) -> Design:
     )
 
 
+_WORDS = ("COTTON", "DENIM", "KNIT", "LINEN", "LOOM", "SILK", "TWILL", "WEAVE", "WOOL", "YARN")
+
+
 def lettering(rng: np.random.Generator) -> Design:
     """Draw scattered letters, or a word in staggered rows.
 
@@ -133,17 +136,17 @@ def lettering(rng: np.random.Generator) -> Design:
     """
     palette = draw_palette(rng, 4)
     weight = rng.uniform(0.14, 0.3)
-    word = rng.random() < 0.5
-    names = [pick(rng, LETTERS) for _ in range(between(rng, 2, 6))]
-    if word:
+    if rng.random() < 0.5:
+        form, names = "word", pick(rng, _WORDS)
         pitch = 1.0 / (len(names) + pick(rng, (0, 1)))
         size = 0.68 * pitch
         second = (pick(rng, (0.0, 0.5, pitch)), rng.uniform(1.35, 2.2) * pitch)
         centres = np.stack([pitch * np.arange(len(names)), np.zeros(len(names))], axis=1)
         angles = np.zeros(len(names))
     else:
-        second = SQUARE
+        form, names = "scattered", "".join(pick(rng, LETTERS) for _ in range(between(rng, 2, 6)))
         size = 0.5 / np.sqrt(len(names))
+        second = SQUARE
         centres = scatter(rng, len(names), second)
         angles = rng.uniform(0.0, 1.0) * 0.6 * rng.standard_normal(len(names))
     one_colour = rng.random() < 0.5
@@ -160,7 +163,7 @@ def lettering(rng: np.random.Generator) -> Design:
         lambda canvas: _print(layers, canvas),
         second,
         draw_rotation(rng),
-        details={"form": "word" if word else "scattered", "letters": "".join(names)},
+        details={"form": form, "letters": names},
     )
 
 

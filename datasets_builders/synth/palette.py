@@ -14,7 +14,7 @@ _GROUNDS = {
     "dark": ((0.0, 0.8), (0.06, 0.26)),
     "light": ((0.0, 0.16), (0.88, 1.0)),
     "muted": ((0.15, 0.5), (0.45, 0.75)),
-    "saturated": ((0.6, 0.95), (0.55, 0.95)),
+    "saturated": ((0.6, 0.9), (0.5, 0.9)),
     "pastel": ((0.15, 0.35), (0.85, 0.98)),
 }
 _NAMES = {
@@ -75,7 +75,7 @@ def draw_palette(rng: np.random.Generator, count: int) -> Floats:
     colours = [_rgb(ground_hue, rng.uniform(*saturation), rng.uniform(*value))]
     one_hue = rng.random() < 0.25
     hues = ground_hue + 0.04 * rng.standard_normal(48) if one_hue else rng.random(48)
-    saturations, values = 0.95 * rng.random(48) ** 0.8, 0.06 + 0.94 * rng.random(48)
+    saturations, values = 0.9 * rng.random(48), 0.06 + 0.94 * rng.random(48)
     candidates = np.stack([_rgb(*hsv) for hsv in zip(hues, saturations, values, strict=True)])
     for _ in range(count - 1):
         gaps = np.min([_gap(candidates, colour) for colour in colours], axis=0)

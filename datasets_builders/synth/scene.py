@@ -60,7 +60,7 @@ class Backdrop:
         if self.kind == "lights":
             for x, y, radius in self.spots:
                 disc = side * place(circle(radius), (x, y))
-                paint(image, fill([disc], (side, side)), self.accent, opacity=0.3)
+                paint(image, fill([disc], (side, side)), 0.6 + 0.4 * self.accent, opacity=0.35)
         if self.kind != "plain":
             image *= (1.0 + 0.04 * self.grain[0].on(axis, axis))[..., None]
         if self.kind == "plaster":
