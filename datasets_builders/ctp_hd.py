@@ -9,10 +9,11 @@ from ..errors import TpgbenchError
 from .base import DatasetCard
 from .build import PackagedDataset
 from .integrity import Finding, FindingKind
-from .lists import leads_outside, read_lines
+from .lists import read_lines
+from .pictures import Pictures, check_inside
 from .rows import RawRow, RowRefusedError
 from .schema import DEFAULT_SIZE, TPG_SCHEMA
-from .sources import SourceFolder, by_stem, split_suffix
+from .sources import SourceFolder, split_suffix
 
 # Test first: a garment that it names is kept from training.
 _LISTS = {"test": "test.txt", "train": "train.txt"}
@@ -48,7 +49,7 @@ class CtpHd(PackagedDataset):
                 f"{source.root}: has no {'cloth/ folder' if lists else 'train.txt or test.txt'}; "
                 "a CTP-HD folder holds cloth/, cloth_mask/, pattern/, train.txt and test.txt"
             )
-        folders = {column: _Pictures(source, folder) for column, folder in _FOLDERS.items()}
+        folders = {column: Pictures(source, folder) for column, folder in _FOLDERS.items()}
         listed: set[str] = set()
         for split, list_name in lists.items():
             for number, line in read_lines(source.read(list_name), list_name):
@@ -67,48 +68,16 @@ def is_ctp_hd(folder: Path) -> bool:
     return has_list and (folder / _FOLDERS["garment"]).is_dir()
 
 
-class _Pictures:
-    """The pictures of one folder, to be found by a listed name."""
-
-    def __init__(self, source: SourceFolder, folder: str) -> None:
-        self.folder = folder
-        self.files = source.files(folder)
-        self._by_stem = by_stem(self.files, folder)
-
-    def find(self, name: str) -> str | None:
-        """Return the file of this very name, else the one that differs in its suffix only."""
-        files = self._by_stem.get(split_suffix(name)[0], [])
-        exact = f"{self.folder}/{name}"
-        if len(files) > 1 and exact not in files:
-            raise RowRefusedError(
-                FindingKind.AMBIGUOUS, exact, f"could be {' or '.join(files)}; remove all but one"
-            )
-        return exact if exact in files else next(iter(files), None)
-
-    def stem(self, file: str) -> str:
-        """Return a file's name below the folder without the suffix."""
-        return split_suffix(file.removeprefix(f"{self.folder}/"))[0]
-
-
-def _row(split: str, where: str, name: str, folders: Mapping[str, _Pictures]) -> RawRow:
-    if leads_outside(name):
-        raise RowRefusedError(
-            FindingKind.OUTSIDE, where, f"'{name}' leads out of the folder; give a plain file name"
-        )
-    found = {column: pictures.find(name) for column, pictures in folders.items()}
-    for column in ("garment", "mask"):
-        if found[column] is None:
-            raise RowRefusedError(
-                FindingKind.MISSING,
-                where,
-                f"'{name}' has no {column} in {folders[column].folder}/; add it or remove the line",
-            )
+def _row(split: str, where: str, name: str, folders: Mapping[str, Pictures]) -> RawRow:
+    check_inside(name, where)
+    found = {column: folders[column].need(name, column, where) for column in ("garment", "mask")}
+    pattern = folders["pattern"].find(name)
     sample_id = split_suffix(name)[0]
-    files = {column: file for column, file in found.items() if file is not None}
+    files = found if pattern is None else {**found, "pattern": pattern}
     return RawRow(split, sample_id, where, files, texts={"garment_id": sample_id})
 
 
-def _unlisted(folders: Mapping[str, _Pictures], listed: set[str]) -> Iterator[Finding]:
+def _unlisted(folders: Mapping[str, Pictures], listed: set[str]) -> Iterator[Finding]:
     """Yield the photos that no list names; then masks and patterns that belong to no photo."""
     photos = folders["garment"]
     known = set(listed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import PurePosixPath, PureWindowsPath
 
 from ..errors import TpgbenchError
@@ -28,6 +29,21 @@ def read_lines(data: bytes, name: str) -> list[tuple[int, str]]:
     # Not splitlines(), which also splits at characters that a file's name may hold.
     lines = ((number, line.strip(" \t\r")) for number, line in enumerate(text.split("\n"), 1))
     return [(number, line) for number, line in lines if line]
+
+
+def read_pairs(data: bytes, name: str) -> Iterator[tuple[int, tuple[str, str] | None]]:
+    """Yield a list's lines of two names with their numbers; None for a line of one or three.
+
+    Args:
+        data: The file's bytes.
+        name: What to call it in an error.
+
+    Raises:
+        TpgbenchError: It is not UTF-8.
+    """
+    for number, line in read_lines(data, name):
+        words = line.split()
+        yield number, (words[0], words[1]) if len(words) == 2 else None
 
 
 def leads_outside(name: str) -> bool:

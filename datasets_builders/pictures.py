@@ -1,0 +1,85 @@
+"""Finding the file that a list means among those of a folder."""
+
+from __future__ import annotations
+
+from .integrity import FindingKind
+from .lists import leads_outside
+from .rows import RowRefusedError
+from .sources import SourceFolder, by_stem, split_suffix
+
+
+class Pictures:
+    """The pictures of one folder, to be found by a listed name.
+
+    Args:
+        source: Where the folder is.
+        folder: Its name there; it may be missing, and then has no pictures.
+        ending: What the files' names have after the listed name: ``"_rendered"``.
+
+    Attributes:
+        files: All files of the folder, pictures or not, sorted.
+    """
+
+    def __init__(self, source: SourceFolder, folder: str, ending: str = "") -> None:
+        self.folder = folder
+        self.files = source.files(folder)
+        self._ending = ending
+        self._by_stem = by_stem(self.files, folder)
+        self._folded = {stem.casefold(): stem for stem in self._by_stem}
+
+    def find(self, name: str) -> str | None:
+        """Return the file of this very name, else the one that differs in its suffix only.
+
+        Raises:
+            RowRefusedError: Several differ in their suffix only.
+        """
+        stem, suffix = split_suffix(name)
+        files = self._by_stem.get(stem + self._ending, [])
+        exact = f"{self.folder}/{stem}{self._ending}{suffix}"
+        if exact in files:
+            return exact
+        if len(files) > 1:
+            raise RowRefusedError(
+                FindingKind.AMBIGUOUS, exact, f"could be {' or '.join(files)}; remove all but one"
+            )
+        return files[0] if files else None
+
+    def need(self, name: str, column: str, where: str) -> str:
+        """Return the file for a column that no row goes without.
+
+        Args:
+            name: As it is listed.
+            column: What the file is to be, for the finding.
+            where: The list's line, for the finding.
+
+        Raises:
+            RowRefusedError: There is none, or several could be meant.
+        """
+        found = self.find(name)
+        if found is not None:
+            return found
+        other = self._folded.get((split_suffix(name)[0] + self._ending).casefold())
+        way_out = (
+            "add it or remove the line"
+            if other is None
+            else f"there is '{other}', which is another name: write it alike"
+        )
+        raise RowRefusedError(
+            FindingKind.MISSING, where, f"'{name}' has no {column} in {self.folder}/; {way_out}"
+        )
+
+    def stem(self, file: str) -> str:
+        """Return a file's name below the folder without the suffix."""
+        return split_suffix(file.removeprefix(f"{self.folder}/"))[0]
+
+
+def check_inside(name: str, where: str) -> None:
+    """Refuse a listed name that leads out of its folder.
+
+    Raises:
+        RowRefusedError: It does.
+    """
+    if leads_outside(name):
+        raise RowRefusedError(
+            FindingKind.OUTSIDE, where, f"'{name}' leads out of the folder; give a plain file name"
+        )

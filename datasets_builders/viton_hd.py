@@ -1,0 +1,189 @@
+"""VITON-HD: in-shop garment photos with masks, and the people who wear them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..errors import TpgbenchError
+from .base import DatasetCard
+from .build import PackagedDataset
+from .integrity import Finding, FindingKind
+from .lists import read_pairs
+from .pictures import Pictures, check_inside
+from .rows import RawRow, RowRefusedError
+from .schema import DEFAULT_SIZE, TPG_SCHEMA, Column
+from .sources import SourceFolder, split_suffix
+
+PAIRED, UNPAIRED = "paired", "unpaired"
+_PUBLISHED = {"test": 2_032, "train": 11_647}  # lines of the pair lists
+_LISTS = {"test": "test_pairs.txt", "train": "train_pairs.txt"}
+
+
+@dataclass(frozen=True)
+class _Extra:
+    """A published folder that becomes a column where it is there.
+
+    Attributes:
+        folder: Its name below ``train/`` and ``test/``.
+        column: What it becomes.
+        ending: What its files' names have after the person's.
+    """
+
+    folder: str
+    column: Column
+    ending: str = ""
+
+
+_EXTRAS = (
+    _Extra("agnostic-v3.2", Column("agnostic", "photo", nullable=True)),
+    _Extra("agnostic-mask", Column("agnostic_mask", "picture", nullable=True), "_mask"),
+    _Extra("image-parse-v3", Column("parse", "picture", nullable=True)),
+    _Extra("image-parse-agnostic-v3.2", Column("parse_agnostic", "picture", nullable=True)),
+    _Extra("image-densepose", Column("densepose", "photo", nullable=True)),
+    _Extra("openpose_img", Column("openpose", "photo", nullable=True), "_rendered"),
+)
+_KEYPOINTS = "openpose_json"
+
+
+class VitonHd(PackagedDataset):
+    """VITON-HD as its authors lay it out, for textile pattern generation.
+
+    A row's garment is the in-shop photo of ``cloth/`` with its mask of ``cloth-mask/``; no
+    pattern is known. The person of ``image/`` and what was published about them are further
+    columns. ``train_pairs.txt`` and ``test_pairs.txt`` name a person and a garment a line.
+
+    In the configuration ``paired`` a listed person has their own garment, the one of the same
+    name, and each person stands once; their name is the sample's id. In ``unpaired``, which has
+    ``test`` only, a row is a line of the list and its id is ``person__garment``.
+    """
+
+    name = "viton-hd"
+    task = "tpg"
+    card = DatasetCard(
+        title="VITON-HD: in-shop garment photos and the people who wear them",
+        source="arXiv 2103.16874, https://github.com/shadow2496/VITON-HD",
+        licence="CC-BY-NC-4.0",
+    )
+    splits = ("train", "test")
+    configs = (PAIRED, UNPAIRED)
+    default_size = DEFAULT_SIZE
+    schema = TPG_SCHEMA.with_columns(
+        Column("person", "photo", compared="across splits"),
+        *(extra.column for extra in _EXTRAS),
+        Column("openpose_json", "text", nullable=True),
+    )
+    builder_version = 1
+    lists = tuple(sorted(_LISTS.values()))
+
+    def rows(self, source: SourceFolder) -> Iterator[RawRow | Finding]:
+        """Yield the rows of test, paired then unpaired, and of train; then what no list names."""
+        if not is_viton_hd(source):
+            raise TpgbenchError(
+                f"{source.root}: has no pair list with its cloth/ folder; a VITON-HD folder holds "
+                "train_pairs.txt, test_pairs.txt, train/cloth/ and test/cloth/"
+            )
+        for split, list_name in _LISTS.items():
+            if (source.root / list_name).is_file():
+                yield from _Split(source, split, list_name).rows()
+
+
+def is_viton_hd(source: SourceFolder) -> bool:
+    """Whether a folder is laid out as VITON-HD's authors do, and so has to be built first."""
+    return any(
+        (source.root / list_name).is_file() and (source.root / split / "cloth").is_dir()
+        for split, list_name in _LISTS.items()
+    )
+
+
+class _Split:
+    """The pair list and the folders of one split."""
+
+    def __init__(self, source: SourceFolder, split: str, list_name: str) -> None:
+        self._source = source
+        self._split = split
+        self._list_name = list_name
+        self._garments = Pictures(source, f"{split}/cloth")
+        self._masks = Pictures(source, f"{split}/cloth-mask")
+        self._persons = Pictures(source, f"{split}/image")
+        self._extras = {
+            extra.column.name: Pictures(source, f"{split}/{extra.folder}", extra.ending)
+            for extra in _EXTRAS
+        }
+        self._keypoints = frozenset(source.files(f"{split}/{_KEYPOINTS}"))
+        self._used: set[str] = set()
+
+    def rows(self) -> Iterator[RawRow | Finding]:
+        """Yield the paired rows, the unpaired ones of test, and what is wrong."""
+        data, name = self._source.read(self._list_name), self._list_name
+        pairs: list[tuple[str, str, str]] = []  # where, person, garment
+        for number, pair in read_pairs(data, name):
+            where = f"{name}:{number}"
+            if pair is None:
+                detail = "is not 'person garment'; write two names"
+                yield Finding(FindingKind.SYNTAX, where, detail)
+            else:
+                pairs.append((where, *pair))
+        published = _PUBLISHED[self._split]
+        if len(pairs) != published:
+            detail = (
+                f"names {len(pairs):,} pairs where {published:,} were published: this is not the "
+                "whole VITON-HD, so do not report its numbers as such"
+            )
+            yield Finding(FindingKind.COUNT, name, detail, left_out=False)
+        first_lines = {split_suffix(person)[0]: where for where, person, _ in reversed(pairs)}
+        for where, person, _ in pairs:
+            if first_lines[split_suffix(person)[0]] == where:
+                yield from self._row(PAIRED, where, person, person)
+        if self._split == "test":
+            for where, person, garment in pairs:
+                yield from self._row(UNPAIRED, where, person, garment)
+        yield from self._unlisted()
+
+    def _row(
+        self, config: str, where: str, person: str, garment: str
+    ) -> Iterator[RawRow | Finding]:
+        person_id, garment_id = split_suffix(person)[0], split_suffix(garment)[0]
+        # Before anything may refuse the row: what a list names is not unlisted.
+        self._used.update((person_id, garment_id))
+        try:
+            check_inside(person, where)
+            check_inside(garment, where)
+            files = {
+                "garment": self._garments.need(garment, "garment", where),
+                "mask": self._masks.need(garment, "mask", where),
+                "person": self._persons.need(person, "person", where),
+            }
+            for column, pictures in self._extras.items():
+                if pictures.files:
+                    files[column] = pictures.need(person, column, where)
+            if self._keypoints:
+                files[_KEYPOINTS] = self._find_keypoints(person_id, where)
+        except RowRefusedError as error:
+            yield error.finding
+            return
+        yield RawRow(
+            split=self._split,
+            sample_id=person_id if config == PAIRED else f"{person_id}__{garment_id}",
+            where=where,
+            files=files,
+            texts={"garment_id": garment_id},
+            meta={"pairs": self._list_name, "person": person_id},
+            config=config,
+        )
+
+    def _find_keypoints(self, person_id: str, where: str) -> str:
+        file = f"{self._split}/{_KEYPOINTS}/{person_id}_keypoints.json"
+        if file not in self._keypoints:
+            raise RowRefusedError(
+                FindingKind.MISSING, where, f"there is no {file}; add it or remove the line"
+            )
+        return file
+
+    def _unlisted(self) -> Iterator[Finding]:
+        for pictures in (self._garments, self._masks, self._persons):
+            for file in pictures.files:
+                if pictures.stem(file) not in self._used:
+                    detail = f"is in no line of {self._list_name}; add one or remove it"
+                    left_out = pictures is self._garments
+                    yield Finding(FindingKind.UNLISTED, file, detail, left_out=left_out)
