@@ -152,18 +152,25 @@ class SampleMetric(Metric):
         """Return the number of one sample; NaN if it is not defined there."""
 
     def aggregate(
-        self, scores: Sequence[float] | NDArray[np.float64], context: Mapping[str, str]
+        self,
+        scores: Sequence[float] | NDArray[np.float64],
+        context: Mapping[str, str],
+        groups: Sequence[str] | None = None,
     ) -> Value:
         """Return the mean of the finite scores with its bootstrap interval.
 
         Args:
             scores: One a sample, in any order; NaN where a sample has none.
             context: What the recipe holds beside the metric's own settings.
+            groups: The garment of each sample; samples of one are drawn together for the
+                interval. None: each is a garment of its own.
         """
         array = np.asarray(scores, dtype=np.float64)
         infinite = int(np.isinf(array).sum())
-        # Sorted, so that neither the value nor the interval depends on the samples' order.
-        finite = np.sort(array[np.isfinite(array)])
+        used = np.isfinite(array)
+        # Sorted, so that the value does not depend on the samples' order.
+        finite = np.sort(array[used])
+        drawn = None if groups is None else [g for g, use in zip(groups, used, strict=True) if use]
         enough = finite.size >= self.min_samples
         value = None
         if enough:
@@ -176,7 +183,7 @@ class SampleMetric(Metric):
         return Value(
             name=self.key,
             value=value,
-            interval=bootstrap_mean_interval(finite) if enough else None,
+            interval=bootstrap_mean_interval(array[used], drawn) if enough else None,
             n=int(finite.size),
             missing=int(np.isnan(array).sum()),
             infinite=infinite,

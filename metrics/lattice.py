@@ -73,12 +73,17 @@ def reduce_basis(basis: Vectors) -> Vectors:
     """
     if len(basis) < 2:
         return basis
-    short, long = sorted(basis, key=lambda vector: float(vector @ vector))
-    while steps := np.rint(short @ long / (short @ short)):
-        long = long - steps * short
-        if long @ long < short @ short:
-            short, long = long, short
-    return np.array([short, long])
+    short, long = sorted(basis, key=_squared_length)
+    while True:
+        nearer = long - np.rint(short @ long / _squared_length(short)) * short
+        # Only what gets shorter goes on: rounding could trade equally long vectors for ever.
+        if not _squared_length(nearer) < _squared_length(long):
+            return np.array([short, long])
+        short, long = sorted((short, nearer), key=_squared_length)
+
+
+def _squared_length(vector: NDArray[np.float64]) -> float:
+    return float(vector @ vector)
 
 
 @dataclass(frozen=True)
@@ -129,8 +134,13 @@ def _autocorrelation(image: Image, mask: Mask | None) -> _Correlation:
 
 def _stripe_normal(correlation: _Correlation) -> NDArray[np.float64] | None:
     """Return the unit normal (x, y) of a pattern that varies along one direction only."""
-    smooth = scipy.ndimage.gaussian_filter(correlation.values, SMOOTHING)
-    slopes = np.asarray(np.gradient(smooth))[::-1]  # across, then down, as vectors have it
+    # Derivatives of a Gaussian: unlike differences they do not turn the gradient of fine detail.
+    slopes = np.stack(
+        [
+            scipy.ndimage.gaussian_filter(correlation.values, 1.0, order=order)
+            for order in ((0, 1), (1, 0))  # across, then down, as vectors have it
+        ]
+    )
     x, y = _shifts(correlation)
     distance = np.hypot(x, y)
     # White noise is correlated with itself at no shift alone.
