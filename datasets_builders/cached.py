@@ -68,7 +68,9 @@ class CachedDataset(Dataset):
 def _pack(row: Row) -> bytes:
     """Encode a row as an .npz archive: the images as arrays, the rest as JSON."""
     values: dict[str, Any] = dict(vars(row))
-    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    arrays: dict[str, Any] = {
+        name: value for name, value in values.items() if isinstance(value, np.ndarray)
+    }
     facts = {name: value for name, value in values.items() if name not in arrays}
     arrays[_FACTS] = np.array(json.dumps(facts | {"meta": dict(row.meta)}))
     buffer = io.BytesIO()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import shapes
-from .figure import SIDES, Pose, mirrored
+from .figure import SIDES, Pose, limb, mirrored
 from .raster import Points
 from .shapes import place, smooth, stroke
 
@@ -57,10 +57,13 @@ def _bodice(
     )
     drop = 0.006 * rng.random()
     bottom = smooth([hem, (0.5 * hem[0], hem[1] + 0.7 * drop), (0.0, hem[1] + drop)])
-    # The neckline is a parabola; the mirrored half runs back up to it.
+    return mirrored(np.vstack([_neckline(neck, scoop), side, bottom[1:]]))
+
+
+def _neckline(neck: float, scoop: float) -> Points:
+    """Return the right half of a parabola from its lowest point to just before the shoulder."""
     x = np.linspace(0.0, neck, 8)[:-1]
-    neckline = np.stack([x, 0.157 + scoop * (1.0 - (x / neck) ** 2)], axis=1)
-    return mirrored(np.vstack([neckline, side, bottom[1:]]))
+    return np.stack([x, 0.157 + scoop * (1.0 - (x / neck) ** 2)], axis=1)
 
 
 def _sleeve(pose: Pose, side: str, length: float, cuff: float) -> tuple[Points, Points]:
@@ -74,16 +77,11 @@ def _sleeve(pose: Pose, side: str, length: float, cuff: float) -> tuple[Points, 
     else:
         joints = [start, elbow, elbow + (length - 1.0) * (wrist - elbow)]
         widths = [0.1, 0.5 * (0.074 + cuff), cuff]
-    path = smooth(joints)
-    along = np.linspace(0.0, len(joints) - 1.0, len(path))
-    half = 0.5 * np.interp(along, np.arange(len(widths)), widths)
-    direction = np.gradient(path, axis=0)
-    direction /= np.hypot(direction[:, :1], direction[:, 1:])
-    across = np.stack([-direction[:, 1], direction[:, 0]], axis=1) * half[:, None]
-    sleeve = np.vstack([path - across, (path + across)[::-1]])
-    back = -0.012 * direction[-1]
-    end = path[-1] + back
-    return sleeve, stroke(np.stack([end - across[-1], end + across[-1]]), _SEAM)[0]
+    sleeve = limb(joints, widths)
+    middle = len(sleeve) // 2
+    edge, before = sleeve[middle - 1 : middle + 1], sleeve[[middle - 2, middle + 1]]
+    back = before.mean(axis=0) - edge.mean(axis=0)
+    return sleeve, stroke(edge + 0.012 * back / np.hypot(*back), _SEAM)[0]
 
 
 def _armholes() -> list[Points]:
@@ -116,11 +114,10 @@ def shirt(rng: np.random.Generator, pose: Pose) -> Garment:
         np.array([[s * 0.03, 0.15], [s * 0.05, 0.163], [s * 0.034, 0.205], [0.0, 0.186]])
         for s in SIDES.values()
     ]
-    outlines = [stroke(np.vstack([c[1:], c[3:]])[:3], _SEAM)[0] for c in collars]
     seams = [
         *(seam for _, seam in sleeves),
         *_armholes(),
-        *outlines,
+        *(stroke(collar[1:], _SEAM)[0] for collar in collars),
         *(_seam((x, 0.19), (x, 0.3), (x, hem[1])) for x in (-0.009, 0.009)),
     ]
     rows = np.arange(0.215, hem[1] - 0.02, 0.05)
@@ -139,18 +136,16 @@ def dress(rng: np.random.Generator, pose: Pose) -> Garment:
         [
             (neck, 0.157),
             (outer, 0.174),
-            (0.09, 0.225 if not sleeved else 0.25),
+            (0.09, 0.25 if sleeved else 0.225),
             (0.094, 0.275),
             (rng.uniform(0.072, 0.082), 0.385),
             (0.086 + 0.25 * (flare - 0.08), 0.47),
-            (0.4 * 0.1 + 0.6 * flare, 0.47 + 0.55 * (hem - 0.47)),
+            (0.04 + 0.6 * flare, 0.47 + 0.55 * (hem - 0.47)),
             (flare, hem),
         ]
     )
     bottom = smooth([(flare, hem), (0.55 * flare, hem + 0.012), (0.0, hem + 0.016)])
-    x = np.linspace(0.0, neck, 8)[:-1]
-    neckline = np.stack([x, 0.157 + scoop * (1.0 - (x / neck) ** 2)], axis=1)
-    panels = [mirrored(np.vstack([neckline, side, bottom[1:]]))]
+    panels = [mirrored(np.vstack([_neckline(neck, scoop), side, bottom[1:]]))]
     seams = [_seam((-0.074, 0.388), (0.0, 0.393), (0.074, 0.388))]
     if sleeved:
         length = rng.uniform(0.4, 0.9)

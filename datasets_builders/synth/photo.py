@@ -8,14 +8,14 @@ import numpy as np
 from scipy import ndimage
 
 from ...images import Box, Image, Mask, square_box
-from .camera import draw_camera
+from .camera import Camera, draw_camera
 from .cloth import Surface, draw_drape, fix_gauge
-from .figure import body, draw_pose
+from .figure import Pose, body, draw_pose
 from .garments import GARMENTS
 from .occluders import draw_occluder
 from .pattern import Pattern
 from .raster import Floats, fill, paint
-from .scene import draw_scene, paint_solid
+from .scene import Scene, draw_scene, paint_solid
 from .streams import Factor, SceneKey, pick
 
 PHOTO_SCALE = 2  # the photo's side over the pattern's
@@ -65,25 +65,15 @@ def photograph(key: SceneKey, pattern: Pattern, size: int, strength: float) -> P
     pose = draw_pose(rng)
     garment = GARMENTS[kind](rng, pose)
     camera = draw_camera(rng, garment.panels)
-    occluder = draw_occluder(key.stream(Factor.OCCLUDER), garment, pose, camera, strength)
     scene = draw_scene(key.stream(Factor.SCENE), kind, pose)
+    occluder = draw_occluder(key.stream(Factor.OCCLUDER), garment, pose, camera, strength)
 
     silhouette = fill(camera.project(garment.panels, side), shape)
-    hiding = [] if occluder is None else camera.project(occluder.contours, side)
-    cover = fill(hiding, shape).on(shape) if hiding else np.zeros(shape)
+    hiding = camera.project(occluder.contours, side) if occluder else []
+    cover = fill(hiding, shape).on(shape) if occluder else np.zeros(shape)
     visible = silhouette.on(shape) * (1.0 - cover)
     mask = visible >= 0.5
     box = square_box(mask)
-
-    image = scene.backdrop.on(side)
-    replaced = None if occluder is None else occluder.replaces
-    for part in body(pose, scene.long_hair):
-        if part.name != replaced:
-            contours = camera.project(part.contours, side)
-            paint_solid(image, contours, scene.surfaces[part.surface], scene.light)
-    if scene.companion:
-        contours = camera.project(scene.companion, side)
-        paint_solid(image, contours, scene.surfaces["companion"], scene.light)
 
     rows, columns = silhouette.window
     x = (np.arange(side)[columns] + 0.5 - box.left) / box.side
@@ -91,20 +81,33 @@ def photograph(key: SceneKey, pattern: Pattern, size: int, strength: float) -> P
     drape = draw_drape(key.stream(Factor.CLOTH), kind)
     surface = fix_gauge(drape.on(x, y, scene.light, strength), x, y, visible[rows, columns])
     shade = surface.shade
-    if occluder is not None:
+    if occluder:
         shade = shade * (1.0 - _SHADOW * _shadow(cover, scene.light)[rows, columns])
+
+    image = scene.backdrop.on(side)
+    _paint_figure(image, scene, pose, camera, occluder.replaces if occluder else None)
     cloth = _colours(surface, pattern, size, silhouette.coverage > 0.0)
     paint(image, silhouette, cloth * shade[..., None])
-    for lines, colour, opacity in ((garment.seams, _SEAM, 0.3), (garment.buttons, _BUTTON, 0.9)):
-        if lines:
-            paint(image, fill(camera.project(lines, side), shape), colour, opacity)
-    if occluder is not None:
+    paint(image, fill(camera.project(garment.seams, side), shape), _SEAM, opacity=0.3)
+    if garment.buttons:
+        paint(image, fill(camera.project(garment.buttons, side), shape), _BUTTON, opacity=0.9)
+    if occluder:
         paint_solid(image, hiding, scene.surfaces[occluder.surface], scene.light)
+    image = _develop(image * scene.tint, key.stream(Factor.NOISE), strength)
+    return Photo(to_bytes(image), mask, box, kind, occluder.kind if occluder else "none")
 
-    image *= scene.tint
-    image = ndimage.gaussian_filter(image, (*(2 * [_BLUR * strength * side]), 0.0), truncate=3.0)
-    image += _NOISE * strength * key.stream(Factor.NOISE).standard_normal(image.shape)
-    return Photo(to_bytes(image), mask, box, kind, "none" if occluder is None else occluder.kind)
+
+def _paint_figure(
+    image: Floats, scene: Scene, pose: Pose, camera: Camera, replaced: str | None
+) -> None:
+    """Paint the body, but for the part that the occluder replaces, and its plain clothes."""
+    for part in body(pose, scene.long_hair):
+        if part.name != replaced:
+            contours = camera.project(part.contours, len(image))
+            paint_solid(image, contours, scene.surfaces[part.surface], scene.light)
+    if scene.companion:
+        contours = camera.project(scene.companion, len(image))
+        paint_solid(image, contours, scene.surfaces["companion"], scene.light)
 
 
 def _colours(surface: Surface, pattern: Pattern, size: int, where: Mask) -> Floats:
@@ -120,3 +123,10 @@ def _shadow(cover: Floats, light: Floats) -> Floats:
     offset = (-0.012 * side * light[:2]).round().astype(int)
     soft = ndimage.uniform_filter(cover, max(3, side // 48), mode="constant")
     return np.asarray(np.roll(soft, (offset[1], offset[0]), axis=(0, 1)))
+
+
+def _develop(image: Floats, rng: np.random.Generator, strength: float) -> Floats:
+    """Blur a photo and add the sensor's noise."""
+    sigma = _BLUR * strength * len(image)
+    blurred: Floats = ndimage.gaussian_filter(image, (sigma, sigma, 0.0), truncate=3.0)
+    return blurred + _NOISE * strength * rng.standard_normal(image.shape)
