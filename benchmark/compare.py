@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -21,7 +22,7 @@ from .statistics import holm, paired_permutation_test
 from .store import RunStore
 
 ALPHA = 0.05
-MIN_PAIRS = 6  # fewer cannot reach p < 0.05 with two-sided sign flips
+MIN_PAIRS = 6  # garments; fewer cannot reach p < 0.05 with two-sided sign flips
 
 
 class PairTest(BaseModel):
@@ -162,19 +163,20 @@ def _test_pair(
         return refuse("the recipes differ")
     if name not in tables[0] or name not in tables[1]:
         return refuse("it has no score a sample")
-    pairs = pd.concat([tables[0][name], tables[1][name]], axis=1, join="inner").to_numpy(np.float64)
-    finite = pairs[np.isfinite(pairs).all(axis=1)]
-    differences = np.sort(finite[:, 0] - finite[:, 1])
-    if differences.size < MIN_PAIRS:
-        return refuse(f"{differences.size} common samples are too few to tell", differences.size)
+    both = pd.concat([tables[0][name], tables[1][name]], axis=1, join="inner")
+    both = both[np.isfinite(both.to_numpy(np.float64)).all(axis=1)]
+    differences = (both.iloc[:, 0] - both.iloc[:, 1]).to_numpy(np.float64)
+    garments = tables[0]["garment_id"].reindex(both.index).tolist()
+    if len(set(garments)) < MIN_PAIRS:
+        return refuse(f"{len(set(garments))} common garments are too few to tell", len(both))
     return PairTest(
         metric=name,
         a=labels[0],
         b=labels[1],
         n=int(differences.size),
-        difference=float(differences.mean()),
-        interval=bootstrap_mean_interval(differences),
-        p_value=paired_permutation_test(differences),
+        difference=math.fsum(differences) / differences.size,
+        interval=bootstrap_mean_interval(differences, garments),
+        p_value=paired_permutation_test(differences, garments),
         verdict="tie",
     )
 

@@ -122,8 +122,10 @@ def score(
         with closing(journal):
             scorer = Scorer(reader, by_sample, journal)
             table = list(scorer.run(sample_ids, image_of, show_progress=show_progress))
+        garments = [row.garment_id for row in table]
         values = {
-            metric.key: metric.aggregate(_column(table, metric), context) for metric in by_sample
+            metric.key: metric.aggregate(_column(table, metric), context, garments)
+            for metric in by_sample
         }
         images = {i: image_of(row.sample_id).path for i, row in enumerate(table) if not row.error}
         for value in compute_set_metrics(

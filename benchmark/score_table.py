@@ -17,8 +17,6 @@ from .store import RunStore
 if TYPE_CHECKING:
     import pandas as pd
 
-FIXED_COLUMNS = ("sample_id", "error", "meta")
-
 
 @dataclass(frozen=True)
 class ScoredSample:
@@ -26,12 +24,14 @@ class ScoredSample:
 
     Attributes:
         sample_id: The row's id.
+        garment_id: Samples of one garment share it; statistics draw garments, not samples.
         error: Why it has no scores, or None.
         meta: The dataset's facts on it, as JSON.
         scores: One number a metric; a metric that is not defined here is left out.
     """
 
     sample_id: str
+    garment_id: str
     error: str | None
     meta: str
     scores: Mapping[str, float]
@@ -41,6 +41,7 @@ def write_scores(store: RunStore, rows: Sequence[ScoredSample], metrics: Sequenc
     """Write the table; equal rows give equal bytes."""
     columns: dict[str, pa.Array] = {
         "sample_id": pa.array([row.sample_id for row in rows], pa.string()),
+        "garment_id": pa.array([row.garment_id for row in rows], pa.string()),
         "error": pa.array([row.error for row in rows], pa.string()),
         "meta": pa.array([row.meta for row in rows], pa.string()),
     }

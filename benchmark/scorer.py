@@ -59,12 +59,13 @@ class Scorer:
     def _one(
         self, index: int, sample_id: str, image: ImageFile
     ) -> tuple[ScoredSample, str, dict[str, float | None]]:
-        meta = "{}"
+        meta, garment_id = "{}", sample_id
         try:
             row = self.reader.dataset[index]
+            garment_id = row.garment_id
             meta = json.dumps(dict(row.meta), sort_keys=True)
             if image.path is None:
-                return ScoredSample(sample_id, image.error, meta, {}), "", {}
+                return ScoredSample(sample_id, garment_id, image.error, meta, {}), "", {}
             content = image.path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()
             known = self.journal.get(sample_id, digest)
@@ -77,11 +78,11 @@ class Scorer:
         except MetricFailedError:
             raise
         except (TpgbenchError, OSError) as error:
-            return ScoredSample(sample_id, str(error), meta, {}), "", {}
+            return ScoredSample(sample_id, garment_id, str(error), meta, {}), "", {}
         scores = {**known, **fresh}
         values = {metric.key: scores[recipes[metric.key]] for metric in self.metrics}
         present = {key: value for key, value in values.items() if value is not None}
-        return ScoredSample(sample_id, None, meta, present), digest, fresh
+        return ScoredSample(sample_id, garment_id, None, meta, present), digest, fresh
 
 
 def _score(metric: SampleMetric, comparison: Comparison) -> float | None:

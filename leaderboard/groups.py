@@ -52,19 +52,20 @@ class Breakdown:
     def means(self, rows: Sequence[ScoredRow], column: int) -> tuple[GroupMean, ...]:
         """Return the mean of one metric in each group."""
         return tuple(
-            group_mean(label, [rows[index].scores[column] for index in members])
+            group_mean(label, [rows[index] for index in members], column)
             for label, members in self.groups
         )
 
 
-def group_mean(label: str, scores: Sequence[float]) -> GroupMean:
-    """Return the mean of the finite scores of a group, with its interval."""
-    finite = np.sort([score for score in scores if math.isfinite(score)])
+def group_mean(label: str, rows: Sequence[ScoredRow], column: int) -> GroupMean:
+    """Return the mean of the finite scores of some rows, with its interval."""
+    scored = [row for row in rows if math.isfinite(row.scores[column])]
+    scores = np.array([row.scores[column] for row in scored])
     return GroupMean(
         label=label,
-        n=finite.size,
-        mean=math.fsum(finite) / finite.size if finite.size else None,
-        interval=bootstrap_mean_interval(finite),
+        n=scores.size,
+        mean=math.fsum(scores) / scores.size if scores.size else None,
+        interval=bootstrap_mean_interval(scores, [row.garment_id for row in scored]),
     )
 
 

@@ -12,6 +12,8 @@ from ..benchmark.score_table import read_scores
 from ..benchmark.store import RunStore
 from ..errors import TpgbenchError
 
+_FACTS = ("sample_id", "garment_id", "error", "meta")
+
 
 @dataclass(frozen=True)
 class ScoredRow:
@@ -19,12 +21,14 @@ class ScoredRow:
 
     Attributes:
         sample_id: The row's id.
+        garment_id: Rows of one garment share it.
         error: Why it failed, or None.
         meta: The dataset's own facts.
         scores: One number a metric, in the order asked for; NaN where it is not defined.
     """
 
     sample_id: str
+    garment_id: str
     error: str | None
     meta: Mapping[str, Any]
     scores: tuple[float, ...]
@@ -37,7 +41,7 @@ def read_rows(store: RunStore, metrics: Sequence[str]) -> list[ScoredRow]:
         TpgbenchError: The run was not scored, or its table is damaged.
     """
     table = read_scores(store)
-    if not {"sample_id", "error", "meta"} <= set(table.columns):
+    if not set(_FACTS) <= set(table.columns):
         raise TpgbenchError(f"{store.scores_path}: not a table of scores; score the run again")
     columns = [
         table[name].astype(float).tolist() if name in table else [math.nan] * len(table)
@@ -46,12 +50,13 @@ def read_rows(store: RunStore, metrics: Sequence[str]) -> list[ScoredRow]:
     return [
         ScoredRow(
             sample_id=str(sample_id),
+            garment_id=str(garment_id),
             error=error if isinstance(error, str) else None,
             meta=_read_meta(meta, store),
             scores=tuple(column[index] for column in columns),
         )
-        for index, (sample_id, error, meta) in enumerate(
-            zip(table["sample_id"], table["error"], table["meta"], strict=True)
+        for index, (sample_id, garment_id, error, meta) in enumerate(
+            zip(*(table[name] for name in _FACTS), strict=True)
         )
     ]
 

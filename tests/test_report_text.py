@@ -69,7 +69,7 @@ def test_shortened_text_is_one_printable_line(text, length):
 @given(st.lists(st.floats(), max_size=30), st.booleans())
 def test_worst_first_is_monotone(scores, higher_is_better):
     rows = [
-        ScoredRow(str(i), "broke" if i % 7 == 3 else None, {}, (score,))
+        ScoredRow(str(i), str(i), "broke" if i % 7 == 3 else None, {}, (score,))
         for i, score in enumerate(scores)
     ]
     order = worst_first(rows, 0, higher_is_better=higher_is_better)
@@ -83,7 +83,7 @@ def test_worst_first_is_monotone(scores, higher_is_better):
 
 
 def rows_with(*metas):
-    return [ScoredRow(str(i), None, meta, (float(i),)) for i, meta in enumerate(metas)]
+    return [ScoredRow(str(i), str(i), None, meta, (float(i),)) for i, meta in enumerate(metas)]
 
 
 def test_severities_are_ordered_as_numbers():

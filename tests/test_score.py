@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 
@@ -8,7 +9,7 @@ import PIL.Image
 import pytest
 import tpgbench
 from toy_plugin import ODD_IDS
-from tpgbench.benchmark import scorer
+from tpgbench.benchmark.comparisons import ComparisonReader
 from tpgbench.benchmark.journal import ScoreJournal
 from tpgbench.benchmark.score_table import read_scores
 from tpgbench.benchmark.store import RunStore
@@ -84,7 +85,7 @@ def test_scoring_again_computes_nothing_again(run, monkeypatch):
     def fail(*_):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(scorer, "fit_comparison", fail)
+    monkeypatch.setattr(ComparisonReader, "read", fail)
     assert tpgbench.score(run.path, metrics=METRICS) == first
     assert (run.scores_path.read_bytes(), run.result_path.read_bytes()) == files
 
@@ -167,6 +168,35 @@ def test_wrong_metrics_are_refused_before_anything_is_generated(tmp_path):
 def test_another_dataset_is_refused(run):
     with pytest.raises(TpgbenchError, match="the dataset has changed"):
         tpgbench.score(run.path, dataset="toy-bad-rows")
+
+
+def test_a_metric_that_raises_is_named_and_nothing_is_hidden(run, monkeypatch):
+    from tpgbench.metrics.psnr import PSNR
+
+    def broken(*_):
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr(PSNR, "score", broken)
+    with pytest.raises(TpgbenchError, match=r"metric 'psnr' failed on 'toy-000' \(ZeroDivisionE"):
+        tpgbench.score(run.path, metrics=METRICS)
+    assert not run.result_path.exists()
+
+
+def test_intervals_draw_garments_and_not_their_photos(tmp_path, monkeypatch):
+    import toy_plugin
+
+    plain = tpgbench.run("toy-noise", dataset="toy", metrics=["psnr"], out=tmp_path / "a")
+    row = toy_plugin.ToyDataset.__getitem__
+
+    def same_garment(dataset, index):
+        one = row(dataset, index)
+        return dataclasses.replace(one, garment_id=f"garment-{index // 6}")
+
+    monkeypatch.setattr(toy_plugin.ToyDataset, "__getitem__", same_garment)
+    grouped = tpgbench.score(plain.path, metrics=["psnr"]).result.metric("psnr")
+    alone = plain.result.metric("psnr")
+    assert grouped.value == alone.value
+    assert grouped.interval != alone.interval
 
 
 def test_not_a_run(tmp_path):

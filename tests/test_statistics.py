@@ -31,6 +31,18 @@ def test_false_alarms_are_as_rare_as_stated():
     assert 0.02 < alarms < 0.085
 
 
+def test_photos_of_one_garment_are_not_taken_for_independent():
+    rng = np.random.default_rng(4)
+    alarms = {True: 0, False: 0}
+    for _ in range(200):
+        differences = np.repeat(rng.normal(size=12), 5) + rng.normal(0, 0.1, 60)
+        garments = [str(index // 5) for index in range(60)]
+        alarms[True] += paired_permutation_test(differences, garments) < 0.05
+        alarms[False] += paired_permutation_test(differences[:20]) < 0.05
+    assert alarms[True] / 200 < 0.1
+    assert alarms[False] / 200 > 0.2  # the mistake that the groups prevent
+
+
 def test_never_zero_and_one_without_a_difference():
     assert paired_permutation_test(np.full(100, 3.0)) == pytest.approx(1 / 20_001)
     assert paired_permutation_test(np.zeros(50)) == 1.0

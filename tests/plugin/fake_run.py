@@ -113,8 +113,8 @@ def write_run(
         metrics=tuple(values),
     )
     rows = [
-        ScoredSample(sample.sample_id, sample.error, json.dumps(sample.meta), sample.scores)
-        for sample in samples
+        ScoredSample(one.sample_id, one.sample_id, one.error, json.dumps(one.meta), one.scores)
+        for one in samples
     ]
     store.write_record(record)
     write_document(store.result_path, result)
