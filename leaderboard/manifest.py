@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,17 +24,22 @@ class ManifestSection:
     entries: tuple[tuple[str, str], ...]
 
 
-def reproduce_command(record: RunRecord) -> str:
+def reproduce_command(record: RunRecord, metrics: Sequence[str]) -> str:
     """Return the shell command that makes the run again, quoted for a POSIX shell.
 
     Options that are None are left out: they are their own defaults, and cannot be typed. Images
     made elsewhere cannot be made again, so there the command scores them again.
+
+    Args:
+        record: The run's.
+        metrics: What it was scored with.
     """
     identity, images = record.identity, record.images
     frame = ["--dataset", record.dataset_location, "--split", identity.split]
     if record.limit is not None:
         frame += ["--limit", str(record.limit)]
     frame += ["--size", str(identity.size), "--fit", identity.fit]
+    frame += ["--metrics", ",".join(metrics)] if metrics else []
     if images is not None:
         words = ["tpgbench", "score", images.folder, *frame, "--name", identity.model]
         if images.manifest is not None:
@@ -46,6 +51,8 @@ def reproduce_command(record: RunRecord) -> str:
     if record.weights_location is not None:
         words += ["--weights", record.weights_location]
     words += ["--seed", str(identity.seed), "--precision", identity.precision]
+    if record.sessions:
+        words += ["--batch-size", str(record.sessions[-1].batch_size)]
     for name, value in identity.options.items():
         if value is not None:
             words += ["-o", f"{name}={_typed(value)}"]
