@@ -261,8 +261,12 @@ def report(path: str | Path, *, dataset: str | Path | None = None) -> Path:
         warnings.warn(f"the report shows no photos: {error}", stacklevel=2)
     image_paths = None
     if record.images is not None:
-        ids = [] if rows is None else list(rows.sample_ids(record.limit))
-        image_paths = find_images(record.images, ids).paths if ids else {}
+        image_paths = {}
+        try:
+            ids = [] if rows is None else list(rows.sample_ids(record.limit))
+            image_paths = find_images(record.images, ids).paths if ids else {}
+        except TpgbenchError as error:
+            warnings.warn(f"the report shows no images: {error}", stacklevel=2)
     return write_report(store, rows, image_paths=image_paths)
 
 
