@@ -1,10 +1,17 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tpgbench.errors import TpgbenchError
-from tpgbench.weights import WeightFile, find_weights, get_weights, weights_folder
+from tpgbench.weights import (
+    WeightFile,
+    find_weights,
+    get_weights,
+    weights_folder,
+    weights_hash,
+)
 
 
 @pytest.fixture
@@ -59,3 +66,34 @@ def test_no_network_says_what_to_do(published, tmp_path):
     (tmp_path / "owner.bin").unlink()
     with pytest.raises(TpgbenchError, match=r"download failed .* put it into"):
         get_weights(published)
+
+
+def test_another_file_is_taken_only_when_that_is_said_and_shows_its_own_hash(
+    published, monkeypatch
+):
+    weights_folder().mkdir()
+    (weights_folder() / "w.bin").write_bytes(b"other")
+    with pytest.raises(TpgbenchError, match="--unverified-weights"):
+        get_weights(published)
+    assert weights_hash(published) == published.sha256[:8]
+    monkeypatch.setenv("TPGBENCH_UNVERIFIED_WEIGHTS", "1")
+    assert get_weights(published) == weights_folder() / "w.bin"
+    assert weights_hash(published) == hashlib.sha256(b"other").hexdigest()[:8]
+
+
+def test_a_download_is_checked_even_where_local_files_are_not(published, monkeypatch):
+    monkeypatch.setenv("TPGBENCH_UNVERIFIED_WEIGHTS", "1")
+    with pytest.raises(TpgbenchError, match="thrown away"):
+        get_weights(published.model_copy(update={"sha256": "0" * 64}))
+
+
+def test_many_readers_of_one_folder_leave_it_as_it_was(published):
+    get_weights(published)
+    before = {path: path.stat() for path in (weights_folder(), *weights_folder().iterdir())}
+    with ThreadPoolExecutor(8) as pool:
+        found = set(pool.map(lambda _: get_weights(published), range(32)))
+    assert found == {weights_folder() / "w.bin"}
+    after = {path: path.stat() for path in (weights_folder(), *weights_folder().iterdir())}
+    assert [(s.st_mtime_ns, s.st_ino) for s in after.values()] == [
+        (s.st_mtime_ns, s.st_ino) for s in before.values()
+    ]
