@@ -14,7 +14,7 @@ from .inputs import check_image
 
 COLOURS = 5
 _BITS = 5  # a channel's histogram has 2**_BITS bins
-_ROUNDS = 50
+_ROUNDS = 20
 _POINT = 1e-9  # a cluster's scatter below this is a single colour and its rounding
 
 
@@ -51,7 +51,7 @@ def dominant_colours(image: Image, colours: int = COLOURS) -> DominantColours:
     centres = _split(lab, weight, colours)
     members = np.zeros(len(lab), dtype=np.intp)
     for _ in range(_ROUNDS):
-        nearest = _squared_distances(lab, centres).argmin(axis=1)
+        nearest = _nearest(lab, centres)
         centres = _means(lab, weight, nearest, centres)
         if np.array_equal(nearest, members):
             break
@@ -127,14 +127,11 @@ def _scatter(offset: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArra
     return scatter
 
 
-def _squared_distances(
-    lab: NDArray[np.float64], centres: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    squares: NDArray[np.float64] = np.square(lab).sum(axis=1)[:, None] + np.square(centres).sum(
-        axis=1
-    )
-    squares -= 2 * lab @ centres.T
-    return squares
+def _nearest(lab: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the number of each colour's nearest centre."""
+    # The squared distance, but for the colour's own square, which all centres have in common.
+    distance = np.square(centres).sum(axis=1) - 2 * lab @ centres.T
+    return np.asarray(distance.argmin(axis=1))
 
 
 def _means(
