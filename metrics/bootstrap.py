@@ -59,7 +59,7 @@ def group_sums(
         return np.sort(values), np.ones(values.size)
     labels = np.unique(np.asarray(groups, dtype=object), return_inverse=True)[1]
     order = np.lexsort((values, labels))
-    sums = np.bincount(labels[order], values[order])
+    sums = np.bincount(labels[order], weights=values[order]).astype(np.float64)
     counts = np.bincount(labels).astype(np.float64)
     by_size = np.lexsort((counts, sums))  # a group's name must not matter either
     return sums[by_size], counts[by_size]
