@@ -1,0 +1,1 @@
+"""The backbones that metrics share, and how images are brought to them."""

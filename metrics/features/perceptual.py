@@ -1,0 +1,150 @@
+"""The networks of LPIPS: torchvision's backbones with the calibrated heads of the lpips package."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ...errors import TpgbenchError
+from ...images import Image
+from ...weights import get_weights
+from .backbones import BACKBONES
+from .device import compute_device
+
+# What lpips adds before it divides by a feature's length.
+_EPSILON = 1e-10
+
+# The input's mean and spread in [-1, 1], as lpips has them.
+_SHIFT = (-0.030, -0.088, -0.188)
+_SCALE = (0.458, 0.448, 0.450)
+
+# Features are normalised and compared in blocks of so many numbers, which stay in the cache.
+_BLOCK = 1 << 16
+
+
+@dataclass(frozen=True)
+class PerceptualNetwork:
+    """A backbone, the layers at which it is tapped, and the weight of each channel there.
+
+    Attributes:
+        layers: The backbone's feature layers, up to the last tap.
+        heads: For each tapped layer's index the weights of its channels, shape (c,).
+        device: Where it runs.
+    """
+
+    layers: nn.Sequential
+    heads: dict[int, Tensor]
+    device: str
+
+    @torch.inference_mode()
+    def distance(self, first: Sequence[Image], second: Sequence[Image]) -> list[float]:
+        """Return the LPIPS of each pair.
+
+        Args:
+            first: uint8 (height, width, 3) each, all of one size.
+            second: As many, of the same size.
+        """
+        total = torch.zeros(len(first), dtype=torch.float64, device=self.device)
+        for features, head in self._taps([*first, *second]):
+            pixels, channels = features.shape[1:]
+            rows = pixels if features.is_cuda else max(1, _BLOCK // channels)
+            for start in range(0, pixels, rows):
+                one, other = _normalised(features[:, start : start + rows]).chunk(2)
+                total += ((one - other).square_() @ head).sum(dim=1, dtype=torch.float64) / pixels
+        return [float(value) for value in total]
+
+    @torch.inference_mode()
+    def distances(self, first: Sequence[Image], second: Sequence[Image]) -> NDArray[np.float64]:
+        """Return the LPIPS of every image of ``first`` with every one of ``second``.
+
+        Each image passes the network once.
+
+        Args:
+            first: n images, uint8 (height, width, 3) each.
+            second: m images of the same size.
+
+        Returns:
+            float64 (n, m).
+        """
+        total = np.zeros((len(first), len(second)))
+        for features, head in self._taps([*first, *second]):
+            unit = _normalised(features)
+            for row, one in enumerate(unit[: len(first)]):
+                gap = (unit[len(first) :] - one).square_() @ head
+                total[row] += gap.mean(dim=1, dtype=torch.float64).cpu().numpy()
+        return total
+
+    def _taps(self, images: Sequence[Image]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield each tapped layer's output (n, pixels, channels) with its head, one at a time."""
+        state = _prepare(images, self.device)
+        for index, layer in enumerate(self.layers):
+            state = layer(state)
+            if index in self.heads:
+                yield state.permute(0, 2, 3, 1).flatten(1, 2), self.heads[index]
+
+
+@lru_cache(maxsize=len(BACKBONES))
+def load_network(name: str, folder: Path | None = None) -> PerceptualNetwork:
+    """Return a network with its published weights.
+
+    Args:
+        name: ``"alex"``, ``"vgg"`` or ``"squeeze"``.
+        folder: Where to look for the backbone's weights first.
+
+    Raises:
+        TpgbenchError: The weights are not to be had, or the file holds others.
+    """
+    backbone = BACKBONES[name]
+    path = get_weights(backbone.weights, folder)
+    device = compute_device()
+    with torch.device("meta"):  # the classifier's half a gigabyte is never made
+        layers = getattr(torchvision.models, backbone.model)(weights=None).features
+    layers = layers[: backbone.taps[-1] + 1]
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        wanted = {key: state[f"features.{key}"] for key in layers.state_dict()}
+        layers.load_state_dict(wanted, assign=True)
+    except Exception as error:
+        raise TpgbenchError(
+            f"{path}: holds no weights of torchvision's {backbone.model} "
+            f"({type(error).__name__}); remove it and fetch {backbone.weights.url}"
+        ) from error
+    layers = layers.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    heads = _load_heads(name)
+    return PerceptualNetwork(
+        layers,
+        {tap: head.to(device) for tap, head in zip(backbone.taps, heads, strict=True)},
+        device,
+    )
+
+
+def _load_heads(name: str) -> list[Tensor]:
+    package = importlib.util.find_spec("lpips")
+    if package is None or package.origin is None:
+        raise TpgbenchError("the heads of LPIPS are in the package lpips: pip install lpips")
+    path = Path(package.origin).parent / "weights" / "v0.1" / f"{name}.pth"
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return [state[f"lin{layer}.model.1.weight"].flatten() for layer in range(len(state))]
+
+
+def _prepare(images: Sequence[Image], device: str) -> Tensor:
+    """Return images as the backbone wants them, float32 (n, 3, height, width), channels last."""
+    batch = torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2)
+    shift = torch.tensor(_SHIFT, device=device).view(3, 1, 1)
+    scale = torch.tensor(_SCALE, device=device).view(3, 1, 1)
+    return (batch / 127.5 - 1 - shift).div_(scale)
+
+
+def _normalised(features: Tensor) -> Tensor:
+    """Return feature vectors (..., channels) at length one."""
+    length: Tensor = torch.linalg.vector_norm(features, dim=-1, keepdim=True)
+    return features / length.add_(_EPSILON)

@@ -1,0 +1,92 @@
+"""Learned perceptual image patch similarity."""
+
+from __future__ import annotations
+
+import math
+
+from ..images import Image
+from ..weights import get_weights, weights_hash
+from . import frames
+from .base import Comparison, SampleMetric
+from .features.backbones import BACKBONES
+from .inputs import check_pair
+
+MIN_SIDE = 32  # below it a pooling layer of some backbone has nothing left
+
+
+def lpips(output: Image, truth: Image, net: str = "alex") -> float:
+    """Return the learned perceptual distance of two images; lower is better.
+
+    Both images pass a network trained on ImageNet. At each of several layers the feature vectors
+    are brought to length one, and their squared differences, weighted by channel as learned from
+    people's judgements, are averaged over the image; the distance is the sum over the layers.
+
+    Args:
+        output: uint8 (height, width, 3), each side at least 32 px.
+        truth: The same shape.
+        net: ``"alex"`` (the authors' choice for measuring), ``"vgg"`` or ``"squeeze"``.
+
+    Returns:
+        At least 0, in practice below about 1; 0 for identical images.
+
+    Raises:
+        TpgbenchError: Wrong type or shape, two sizes, a side below 32 px, or no weights.
+    """
+    from .features.perceptual import load_network
+
+    check_pair(output, truth, min_side=MIN_SIDE)
+    return load_network(net).distance([output], [truth])[0]
+
+
+class LPIPS(SampleMetric):
+    """`lpips` of the output and the truth, by the network that the variant names."""
+
+    name = "lpips"
+    higher_is_better = False
+    tasks = frozenset({"tpg", "mannequin"})
+    range = (0.0, math.inf)
+    variants = ("alex", "vgg", "squeeze", "ladi", "catvton", "hrvton")
+    weights = tuple(backbone.weights for backbone in BACKBONES.values())
+    source = "Zhang, Isola, Efros, Shechtman and Wang, CVPR 2018; heads: lpips 0.1"
+
+    @property
+    def net(self) -> str:
+        """The network."""
+        return {"ladi": "alex", "catvton": "squeeze", "hrvton": "alex"}.get(
+            self.variant or "", self.variant or "alex"
+        )
+
+    def load(self) -> None:
+        """Load the network.
+
+        Raises:
+            TpgbenchError: Its weights are not to be had.
+        """
+        get_weights(BACKBONES[self.net].weights)  # without torch, which a run may not need
+        from .features.perceptual import load_network
+
+        load_network(self.net)
+
+    def settings(self) -> dict[str, str]:
+        """Return the network, its weights' hash and the heads."""
+        settings = {
+            "net": self.net,
+            "weights": weights_hash(BACKBONES[self.net].weights),
+            "heads": "lpips-0.1",
+            "pool": "per-image",
+        }
+        if self.variant in _FRAMES:
+            settings["frame"] = self.variant
+        return settings
+
+    def score(self, comparison: Comparison) -> float:
+        """Return the distance; NaN without a truth."""
+        if comparison.truth is None:
+            return math.nan
+        output, truth = comparison.output, comparison.truth
+        if self.variant in _FRAMES:
+            output, truth = _FRAMES[self.variant](output, truth)
+        return lpips(output, truth, self.net)
+
+
+_FRAMES = {"ladi": frames.ladi, "catvton": frames.catvton, "hrvton": frames.hrvton_small}
