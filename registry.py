@@ -26,6 +26,7 @@ BUILTIN_MODELS = {
     "tile-crop": "tpgbench.baselines.tile_crop:TileCrop",
 }
 BUILTIN_METRICS = {
+    "lpips": "tpgbench.metrics.lpips:LPIPS",
     "palette": "tpgbench.metrics.palette:Palette",
     "psnr": "tpgbench.metrics.psnr:PSNR",
     "psnr_shift": "tpgbench.metrics.shift:PSNRShift",
