@@ -19,8 +19,12 @@ from .benchmark.score import score as score_stage
 from .benchmark.score_outside import OutsideSpec, score_outside
 from .benchmark.store import RunStore
 from .datasets_builders.base import DATASETS, Dataset
+from .datasets_builders.build import PackagedDataset
+from .datasets_builders.hub import check_push, push
 from .datasets_builders.integrity import BuildReport
 from .datasets_builders.load import open_dataset
+from .datasets_builders.procedural import build_procedural
+from .datasets_builders.verify import Verification, verify
 from .errors import TpgbenchError
 from .leaderboard.report import write_report
 
@@ -57,6 +61,7 @@ def run(
     *,
     dataset: str | Path | None = None,
     split: str = "test",
+    config: str | None = None,
     limit: int | None = None,
     metrics: Sequence[str] | None = None,
     options: Mapping[str, Any] | None = None,
@@ -78,6 +83,7 @@ def run(
         model: A registered model: ``"quilting"``.
         dataset: A registered dataset or a folder; the task's embedded one by default.
         split: The dataset's split.
+        config: The dataset's configuration; None for its default one.
         limit: Only the first so many samples; it can be raised later.
         metrics: Metrics by name, ``"fid@clean"`` with a variant; None for the task's defaults.
         options: The model's options.
@@ -102,6 +108,7 @@ def run(
         model,
         dataset=dataset,
         split=split,
+        config=config,
         limit=limit,
         options=options,
         weights=weights,
@@ -126,6 +133,7 @@ def generate(
     *,
     dataset: str | Path | None = None,
     split: str = "test",
+    config: str | None = None,
     limit: int | None = None,
     options: Mapping[str, Any] | None = None,
     weights: str | None = None,
@@ -145,6 +153,7 @@ def generate(
         model=model,
         dataset=dataset,
         split=split,
+        config=config,
         limit=limit,
         options=options or {},
         weights=weights,
@@ -188,6 +197,7 @@ def score_images(
     dataset: str | Path,
     *,
     split: str = "test",
+    config: str | None = None,
     name: str = "outside",
     limit: int | None = None,
     size: int | None = None,
@@ -205,6 +215,7 @@ def score_images(
         images: The folder, read only.
         dataset: A registered dataset or a folder.
         split: The dataset's split.
+        config: The dataset's configuration; None for its default one.
         name: What to call the method.
         limit: Only the first so many samples.
         size: Side of the frame of comparison, in pixels.
@@ -224,6 +235,7 @@ def score_images(
         images=Path(images),
         dataset=dataset,
         split=split,
+        config=config,
         name=name,
         limit=limit,
         size=size,
@@ -254,7 +266,12 @@ def report(path: str | Path, *, dataset: str | Path | None = None) -> Path:
     location = dataset if dataset is not None else record.dataset_location
     rows: Dataset | None = None
     try:
-        rows = open_dataset(location, record.identity.split, size=record.identity.size)
+        rows = open_dataset(
+            location,
+            record.identity.split,
+            config=record.dataset_config,
+            size=record.identity.size,
+        )
     except TpgbenchError as error:
         if dataset is not None:
             raise
@@ -282,38 +299,86 @@ def compare(paths: Sequence[str | Path]) -> RunComparison:
 
 
 def load_dataset(
-    name_or_folder: str | Path, split: str = "test", *, size: int | None = None, seed: int = 0
+    name_or_folder: str | Path,
+    split: str = "test",
+    *,
+    config: str | None = None,
+    size: int | None = None,
+    seed: int = 0,
 ) -> Dataset:
     """Open one split of a registered dataset, a built one, or a folder of photos.
 
     Args:
         name_or_folder: ``"ctp-synth"``, or a folder.
         split: The split.
+        config: Which of a packaged dataset's configurations; None for its default one.
         size: Side of the rendered pattern, for a procedural dataset.
         seed: Another seed is another dataset, for a procedural one.
 
     Raises:
         TpgbenchError: Unknown name, folder or split.
     """
-    return open_dataset(name_or_folder, split, size=size, seed=seed)
+    return open_dataset(name_or_folder, split, config=config, size=size, seed=seed)
 
 
 def build_dataset(
-    name: str, *, source: str | Path | None = None, out: str | Path, strict: bool = False
+    name: str,
+    *,
+    source: str | Path | None = None,
+    out: str | Path,
+    size: int | None = None,
+    train_rows: int = 0,
+    workers: int = 1,
+    strict: bool = False,
+    push_to_hub: str | None = None,
 ) -> BuildReport:
-    """Package a dataset from its owner's files as Parquet.
+    """Package a dataset as Parquet that plain ``datasets.load_dataset`` reads.
 
     Args:
-        name: A registered dataset with a builder: ``"ctp-hd"``.
-        source: The owner's folder.
+        name: A registered dataset: ``"ctp-hd"``, ``"ctp-synth"``.
+        source: The owner's folder or archive (or a Hub id, where the dataset allows it). A
+            procedural dataset has none.
         out: The folder to make; it appears only when it is complete.
+        size: Reduce images whose longer side is longer to this many pixels; for a procedural
+            dataset, the side at which it is rendered.
+        train_rows: For a procedural dataset: how many rows of its endless ``train`` to write.
+        workers: Processes that read, check and encode. The result does not depend on it.
         strict: Refuse on any finding instead of leaving rows out.
+        push_to_hub: Publish the folder as this private Hub dataset, ``"OWNER/NAME"``.
 
     Raises:
-        TpgbenchError: Wrong source, or a finding under ``strict``.
+        TpgbenchError: Wrong source, or a finding under ``strict``; nothing is written then. Or it
+            cannot be published.
     """
     builder = DATASETS.get(name)()
-    return builder.build(None if source is None else Path(source), Path(out), strict=strict)
+    if push_to_hub is not None:
+        check_push(push_to_hub)  # before hours of building
+    if isinstance(builder, PackagedDataset):
+        if train_rows:
+            raise TpgbenchError(f"{name}: --train-rows is for procedural datasets; leave it out")
+        report = builder.build(source, Path(out), size=size, workers=workers, strict=strict)
+    elif source is not None:
+        raise TpgbenchError(f"{name} is procedural and has no source files: leave --source out")
+    else:
+        report = build_procedural(
+            builder, Path(out), size=size, train_rows=train_rows, workers=workers
+        )
+    if push_to_hub is not None:
+        push(report.out, push_to_hub)
+    return report
+
+
+def verify_dataset(folder: str | Path, *, source: str | Path | None = None) -> Verification:
+    """Hold a packaged dataset against its own ``build.json`` and manifest.
+
+    Args:
+        folder: The dataset's folder.
+        source: Its owner's folder, to hold against the manifest too.
+
+    Raises:
+        TpgbenchError: Not a packaged dataset.
+    """
+    return verify(Path(folder), None if source is None else Path(source))
 
 
 def _outcome(path: Path, scored: Scored, page: Path | None) -> RunOutcome:

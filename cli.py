@@ -64,6 +64,7 @@ _metrics = click.option(
 )
 _frame = _together(
     click.option("--split", default="test", show_default=True, help="Split of the dataset."),
+    click.option("--config", help="Configuration of the dataset; default: its first."),
     click.option("--limit", type=int, help="Only the first so many samples; can be raised later."),
     click.option("--size", type=int, help="Side of the frame in px; default: the dataset's."),
     click.option("--fit", help="Frame: box, pad or stretch; default: the dataset's."),
@@ -182,20 +183,40 @@ def compare(paths: Sequence[Path], html: Path | None, as_json: bool) -> int:
 
 @cli.command("build-dataset")
 @click.argument("name")
-@click.option("--source", type=_FOLDER, help="The owner's folder.")
+@click.option("--source", metavar="DIR|ARCHIVE|ID", help="The owner's folder or .zip, .tar(.gz).")
 @click.option("--out", type=_FOLDER, required=True, help="Folder to make.")
+@click.option("--size", type=int, help="Longer side of images, at most; or rendered size, in px.")
+@click.option("--train-rows", type=int, default=0, help="Rows of a procedural dataset's train.")
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes.")
 @click.option("--strict", is_flag=True, help="Refuse on any finding; write nothing.")
+@click.option("--push-to-hub", metavar="OWNER/NAME", help="Publish it, as a private dataset.")
 @_json
-def build_dataset(name: str, source: Path | None, out: Path, strict: bool, as_json: bool) -> int:
-    """Package a dataset from its owner's files as Parquet."""
+def build_dataset(name: str, as_json: bool, **given: Any) -> int:
+    """Package a dataset as Parquet, from its owner's files or rendered."""
     from . import api
 
-    built = api.build_dataset(name, source=source, out=out, strict=strict)
+    built = api.build_dataset(name, **given)
     if as_json:
         click.echo(json.dumps(built.as_dict(), indent=2, ensure_ascii=False))
     else:
         click.echo("\n".join(built.lines()))
     return EXIT_INCOMPLETE if built.left_out else 0
+
+
+@cli.command("verify-dataset")
+@click.argument("folder", metavar="DIR", type=_FOLDER)
+@click.option("--source", type=_FOLDER, help="The owner's folder, to be checked too.")
+@_json
+def verify_dataset(folder: Path, source: Path | None, as_json: bool) -> int:
+    """Check a built dataset against its build.json and manifest."""
+    from . import api
+
+    found = api.verify_dataset(folder, source=source)
+    if as_json:
+        click.echo(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(found.lines()))
+    return EXIT_INCOMPLETE if found.differences else 0
 
 
 @cli.command("list")

@@ -5,13 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar
 
 from ..errors import TpgbenchError, UnknownNameError
 from ..images import Image, Mask
 from ..registry import BUILTIN_DATASETS, Registry
-from .integrity import BuildReport
 
 FITS = ("box", "pad", "stretch")
 
@@ -139,8 +137,8 @@ class DatasetCard:
 class DatasetSource(ABC):
     """What a name in the dataset registry stands for: subclass it, one file a dataset.
 
-    A procedural dataset writes `open`, and `procedural.build_procedural` packages what it opens; one that is packaged
-    from its owner's files subclasses `build.PackagedDataset`.
+    A procedural dataset writes `open`, and `procedural.build_procedural` packages what it opens.
+    One that is packaged from its owner's files subclasses `build.PackagedDataset`.
     """
 
     name: ClassVar[str]

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import pyarrow as pa
 from pydantic import JsonValue
 
 from ..errors import TpgbenchError
-from ..images import MASK_THRESHOLD
+from ..images import MASK_THRESHOLD, check_size
+from .audit import RowAudit
 from .base import DatasetSource
-from .build_info import BuildInfo, SplitInfo
-from .card import write_card
+from .build_info import BuildInfo
 from .integrity import BuildReport, Finding, FindingKind, summarise
-from .rows import PackedRow, RawRow, RowRefusedError, SourceFile, pack_row
+from .package import Package, PackageWriter, seal
+from .rows import DEFAULT_CONFIG, PackedRow, RawRow, RowRefusedError, SourceFile, pack_row
 from .schema import RowSchema
-from .shards import DATA_FOLDER, MANIFEST_NAME, RowGroupWriter, ShardWriter
-from .sources import SourceFolder
+from .sources import SourceFolder, open_source
 from .staging import new_folder
+from .workers import ordered_map
 
 
 class PackagedDataset(DatasetSource):
@@ -30,39 +30,79 @@ class PackagedDataset(DatasetSource):
 
     A subclass sets the class variables and writes `rows`; what follows is the same for all:
     every row is checked, encoded and stored as Parquet that ``datasets.load_dataset`` reads,
-    beside ``README.md``, ``build.json`` and ``manifest.parquet``.
+    beside ``README.md``, ``croissant.json``, ``build.json`` and ``manifest.parquet``.
 
     Attributes:
         schema: The columns of its rows.
         builder_version: Raised when the same source gives other rows.
         lists: Files of the source, beside the images, that determine the rows; where they are
             there, the manifest names them.
+        configs: Its configurations, the default one first.
+        where_to_get: Where its owner gives it out, and on what terms, in one line.
+        hub: Whether a source may be the id of a Hub dataset, which is then downloaded.
     """
 
     schema: ClassVar[RowSchema]
     builder_version: ClassVar[int]
     lists: ClassVar[tuple[str, ...]] = ()
+    configs: ClassVar[tuple[str, ...]] = (DEFAULT_CONFIG,)
+    where_to_get: ClassVar[str]
+    hub: ClassVar[bool] = False
 
     @abstractmethod
     def rows(self, source: SourceFolder) -> Iterator[RawRow | Finding]:
         """Yield the source's rows, and what is wrong with its layout, without reading an image.
 
-        A row whose id has come before is left out. So held-out splits come first: what they
-        name is then kept from training.
+        A row whose id has come before in its configuration is left out. So held-out splits come
+        first: what they name is then kept from training.
 
         Raises:
             TpgbenchError: The source has not the owner's layout.
         """
 
-    def build(self, source: Path | None, out: Path, *, strict: bool = False) -> BuildReport:
-        """Package the owner's files under ``out``; see `DatasetSource.build`."""
+    def columns(self, source: SourceFolder) -> RowSchema:
+        """Return the columns of this very source's rows: `schema`, or that and more."""
+        return self.schema
+
+    def find_lists(self, source: SourceFolder) -> Sequence[str]:
+        """Return the names of the `lists` that the source has."""
+        return [name for name in self.lists if (source.root / name).is_file()]
+
+    def build(
+        self,
+        source: str | Path | None,
+        out: Path,
+        *,
+        size: int | None = None,
+        workers: int = 1,
+        strict: bool = False,
+    ) -> BuildReport:
+        """Package the owner's files under ``out``. Equal sources give equal bytes.
+
+        Args:
+            source: The owner's folder or archive, or a Hub id where `hub` allows it.
+            out: The new dataset's folder; it appears only when it is complete.
+            size: Reduce images whose longer side is longer to this many pixels; None keeps all.
+            workers: Processes that read and encode.
+            strict: Refuse on any finding instead of leaving rows out.
+
+        Raises:
+            TpgbenchError: Wrong source, or a finding under ``strict``.
+        """
         if source is None:
-            raise TpgbenchError(f"{self.name} is built from its owner's files: give --source DIR")
-        files = SourceFolder(source)
-        with new_folder(out, outside=source) as staging:
-            build = _Build(self, files, staging)
-            for item in self.rows(files):
-                build.add(item)
+            raise TpgbenchError(
+                f"{self.name} is built from its owner's files: give --source DIR or an archive; "
+                f"{self.where_to_get}"
+            )
+        if size is not None:
+            check_size((size, size), "--size")
+        folder = Path(source) if Path(source).is_dir() else None
+        with new_folder(out, outside=folder) as staging:
+            files = open_source(
+                source, staging.scratch, hub_allowed=self.hub, advice=self.where_to_get
+            )
+            build = _Build(self, files, staging.folder, size)
+            build.add_rows(self.rows(files), workers)
             if strict and build.findings:
                 raise TpgbenchError(
                     f"{source}: {summarise(build.findings)}; mend them, or build without --strict "
@@ -71,41 +111,69 @@ class PackagedDataset(DatasetSource):
             info = build.finish()
         return BuildReport(
             out=out,
-            rows={name: split.rows for name, split in info.splits.items()},
-            unlabelled={name: split.unlabelled for name, split in info.splits.items()},
+            rows={name: split.rows for name, split in info.by_split().items()},
+            unlabelled={name: split.unlabelled for name, split in info.by_split().items()},
             findings=info.findings,
             fingerprint=info.fingerprint,
         )
 
 
-class _Build:
-    """One build in progress; it holds one row group a split, never the whole."""
+@dataclass(frozen=True)
+class _Packer:
+    """Packs rows, in whatever process; findings pass through, so that all keep their order."""
 
-    def __init__(self, dataset: PackagedDataset, source: SourceFolder, folder: Path) -> None:
+    source: SourceFolder
+    schema: RowSchema
+    max_side: int | None
+
+    def __call__(self, item: RawRow | Finding) -> tuple[RawRow, PackedRow] | Finding:
+        if isinstance(item, Finding):
+            return item
+        try:
+            return item, pack_row(item, self.schema, self.source, max_side=self.max_side)
+        except RowRefusedError as error:
+            return error.finding
+
+
+class _Build:
+    """One build in progress."""
+
+    def __init__(
+        self, dataset: PackagedDataset, source: SourceFolder, folder: Path, size: int | None
+    ) -> None:
         self.findings: list[Finding] = []
         self._dataset = dataset
         self._source = source
         self._folder = folder
-        self._shards = ShardWriter(folder / DATA_FOLDER, dataset.schema.arrow())
-        self._manifest = RowGroupWriter(folder / MANIFEST_NAME, _manifest_schema())
-        self._first_seen: dict[str, RawRow] = {}
-        self._splits = {split: SplitInfo() for split in dataset.splits}
-        self._options: dict[str, JsonValue] = {"mask_threshold": MASK_THRESHOLD}
-        self._digest = hashlib.sha256()
-        self._print(dataset.name, dataset.builder_version, self._options)
+        self._packer = _Packer(source, dataset.columns(source), size)
+        self._audit = RowAudit(self._packer.schema)
+        self._first_seen: dict[tuple[str, str], tuple[str, str]] = {}
+        options: dict[str, JsonValue] = {"mask_threshold": MASK_THRESHOLD}
+        if size is not None:
+            options["max_side"] = size
+        self._writer = PackageWriter(
+            folder,
+            Package(
+                name=dataset.name,
+                card=dataset.card,
+                schema=self._packer.schema,
+                configs=dataset.configs,
+                builder_version=dataset.builder_version,
+                options=options,
+                default_size=dataset.default_size,
+            ),
+        )
 
-    def add(self, item: RawRow | Finding) -> None:
-        """Store a row, or note why it is left out."""
-        if isinstance(item, Finding):
-            self.findings.append(item)
-            return
-        try:
-            self._check_id(item)
-            packed = pack_row(item, self._dataset.schema, self._source)
-        except RowRefusedError as error:
-            self.findings.append(error.finding)
-            return
-        self._store(item, packed)
+    def add_rows(self, items: Iterator[RawRow | Finding], workers: int) -> None:
+        """Store the rows, and note why some are left out."""
+        checked = map(self._check_id, items)
+        with closing(ordered_map(self._packer, checked, workers)) as results:
+            for result in results:
+                if isinstance(result, Finding):
+                    self.findings.append(result)
+                else:
+                    self._store(*result)
+        self.findings += self._audit.findings()
 
     def finish(self) -> BuildInfo:
         """Close the files and write what describes them.
@@ -113,89 +181,36 @@ class _Build:
         Raises:
             TpgbenchError: No row is left.
         """
-        splits = {name: split for name, split in self._splits.items() if split.rows}
-        if not splits:
-            raise TpgbenchError(
-                f"{self._source.root}: no row can be built: {summarise(self.findings)}"
-            )
-        for name in self._dataset.lists:
-            if (self._source.root / name).is_file():
-                self._list(SourceFile.of(name, self._source.read(name), column=None))
-        self._shards.close()
-        self._manifest.close()
-        dataset = self._dataset
-        info = BuildInfo(
-            name=dataset.name,
-            task=dataset.task,
-            builder_version=dataset.builder_version,
-            options=self._options,
-            default_size=dataset.default_size,
-            licence=dataset.card.licence,
-            fingerprint=self._digest.hexdigest(),
-            splits=splits,
-            findings=tuple(self.findings),
-        )
-        info.write(self._folder)
-        write_card(self._folder, info, dataset.card, dataset.schema)
-        return info
+        if self._writer.is_empty:
+            raise TpgbenchError(f"{self._source}: no row can be built: {summarise(self.findings)}")
+        for name in self._dataset.find_lists(self._source):
+            self._writer.add_list(SourceFile.of(name, self._source.read(name), column=None))
+        return seal(self._folder, self._writer.close(self.findings))
 
-    def _check_id(self, raw: RawRow) -> None:
-        first = self._first_seen.setdefault(raw.sample_id, raw)
-        if first is raw:
-            return
-        if first.split == raw.split:
-            raise RowRefusedError(
+    def _check_id(self, item: RawRow | Finding) -> RawRow | Finding:
+        if isinstance(item, Finding):
+            return item
+        key = (item.config, item.sample_id)
+        if key not in self._first_seen:
+            self._first_seen[key] = (item.split, item.where)
+            return item
+        split, where = self._first_seen[key]
+        if split == item.split:
+            return Finding(
                 FindingKind.DUPLICATE_ID,
-                raw.where,
-                f"'{raw.sample_id}' stands at {first.where} already; remove one line",
+                item.where,
+                f"'{item.sample_id}' stands at {where} already; remove one line",
             )
-        raise RowRefusedError(
+        return Finding(
             FindingKind.LEAK,
-            raw.where,
-            f"'{raw.sample_id}' is in {first.split} too ({first.where}), where it is kept; "
-            "remove one line",
+            item.where,
+            f"'{item.sample_id}' is in {split} too ({where}), where it is kept; remove one line",
         )
 
     def _store(self, raw: RawRow, packed: PackedRow) -> None:
-        self._shards.write(raw.split, packed.record, packed.size)
-        for file in packed.sources:
-            self._list(file, raw)
-        split = self._splits[raw.split]
-        truth = packed.record[self._dataset.schema.truth]
-        self._splits[raw.split] = SplitInfo(
-            rows=split.rows + 1, unlabelled=split.unlabelled + (truth is None)
-        )
-        self._print(
-            raw.split,
-            {name: value for name, value in packed.record.items() if not isinstance(value, dict)},
-            [(file.column, file.sha256) for file in packed.sources],
-        )
-
-    def _list(self, file: SourceFile, raw: RawRow | None = None) -> None:
-        self._manifest.write(
-            {
-                "file": file.name,
-                "bytes": file.size,
-                "sha256": file.sha256,
-                "column": file.column,
-                "split": raw and raw.split,
-                "sample_id": raw and raw.sample_id,
-            }
-        )
-
-    def _print(self, *parts: Any) -> None:
-        """Add to the fingerprint; the source's bytes stand for the images made from them."""
-        self._digest.update(json.dumps(parts, sort_keys=True).encode() + b"\n")
-
-
-def _manifest_schema() -> Any:
-    return pa.schema(
-        [
-            pa.field("file", pa.string(), nullable=False),
-            pa.field("bytes", pa.int64(), nullable=False),
-            pa.field("sha256", pa.string(), nullable=False),
-            pa.field("column", pa.string()),
-            pa.field("split", pa.string()),
-            pa.field("sample_id", pa.string()),
-        ]
-    )
+        try:
+            self._audit.add(raw, packed)
+        except RowRefusedError as error:
+            self.findings.append(error.finding)
+        else:
+            self._writer.add(raw.config, raw.split, packed.record, packed.sources)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from ..errors import TpgbenchError
 from .integrity import Finding
+from .shards import DATA_FOLDER
 
 BUILD_INFO_NAME = "build.json"
 SCHEMA_VERSION = 1
@@ -27,6 +30,20 @@ class SplitInfo(BaseModel):
     unlabelled: int = 0
 
 
+class FileInfo(BaseModel):
+    """One file of a packaged dataset.
+
+    Attributes:
+        size: In bytes.
+        sha256: Hex SHA-256 of its bytes.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: int
+    sha256: str
+
+
 class BuildInfo(BaseModel):
     """How a dataset was built. It holds no time and no path, so that two builds are equal.
 
@@ -37,10 +54,13 @@ class BuildInfo(BaseModel):
         builder_version: Raised when a builder makes other rows of the same source.
         options: What else determines the rows.
         default_size: Side in pixels at which samples are compared.
+        rendered_size: Side in pixels at which a procedural dataset was rendered; else None.
         licence: SPDX identifier, or a word on the terms.
         fingerprint: Hex SHA-256 of what determines the rows.
-        splits: Those that have rows.
+        configs: Configuration to its splits that have rows; the first is the default, and any but
+            all may be without rows.
         findings: What was wrong with the source.
+        files: All other files, by their names in the folder.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,10 +71,46 @@ class BuildInfo(BaseModel):
     builder_version: int
     options: dict[str, JsonValue]
     default_size: int
+    rendered_size: int | None = None
     licence: str
     fingerprint: str
-    splits: dict[str, SplitInfo]
+    configs: dict[str, dict[str, SplitInfo]]
     findings: tuple[Finding, ...]
+    files: dict[str, FileInfo]
+
+    @property
+    def splits(self) -> Mapping[str, SplitInfo]:
+        """The splits of the default configuration."""
+        return next(filter(None, self.configs.values()), {})
+
+    def by_split(self) -> dict[str, SplitInfo]:
+        """Return every split, named ``"paired/test"`` where there are several configurations."""
+        several = len(self.configs) > 1
+        return {
+            f"{config}/{split}" if several else split: info
+            for config, splits in self.configs.items()
+            for split, info in splits.items()
+        }
+
+    def data_path(self, config: str) -> str:
+        """Return where a configuration's Parquet files lie in the folder."""
+        return f"{DATA_FOLDER}/{config}" if len(self.configs) > 1 else DATA_FOLDER
+
+    def shards(self, config: str, split: str) -> list[str]:
+        """Return the names of a split's Parquet files, in order."""
+        prefix = f"{self.data_path(config)}/{split}-"
+        return sorted(name for name in self.files if name.startswith(prefix))
+
+    def fingerprint_at(self, size: int) -> str:
+        """Return the fingerprint of the rows as they are compared at ``size`` pixels.
+
+        A procedural dataset draws anew at each size, which its fingerprint does not tell. So
+        only at the size at which it was rendered is a packaged one the same dataset.
+        """
+        if self.rendered_size in (None, size):
+            return self.fingerprint
+        rendered = f"{self.fingerprint} rendered at {self.rendered_size}"
+        return hashlib.sha256(rendered.encode()).hexdigest()
 
     def write(self, folder: Path) -> None:
         """Write ``build.json`` into a folder."""

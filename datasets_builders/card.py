@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import re
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from .base import DatasetCard
 from .build_info import BuildInfo
 from .schema import RowSchema
-from .shards import DATA_FOLDER
 
 CARD_NAME = "README.md"
 _SIZE_CATEGORIES = (
@@ -18,13 +18,26 @@ _SIZE_CATEGORIES = (
     (100_000, "10K<n<100K"),
     (1_000_000, "100K<n<1M"),
 )
+# The Hub's names of tasks, and of those licences that it knows and a builder may state.
+_TASKS = {"tpg": ["image-to-image"], "mannequin": ["text-to-image"]}
+_DTYPES: dict[str, Any] = {
+    "text": "string",
+    "photo": {"image": {"mode": "RGB"}},
+    "mask": {"image": {"mode": "L"}},
+    "picture": "image",
+}
+_LICENCES = frozenset(
+    {"apache-2.0", "cc-by-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc-by-sa-4.0", "cc0-1.0", "mit"}
+)
 
 
 def write_card(folder: Path, info: BuildInfo, card: DatasetCard, schema: RowSchema) -> None:
     """Write the card of a built dataset into its folder."""
-    front = _front_matter(info, card)
+    from huggingface_hub import DatasetCardData
+
+    front = DatasetCardData(**_metadata(info, card, schema)).to_yaml()
     splits = "\n".join(
-        f"| {name} | {split.rows} | {split.unlabelled} |" for name, split in info.splits.items()
+        f"| {name} | {split.rows} | {split.unlabelled} |" for name, split in info.by_split().items()
     )
     columns = "\n".join(
         f"| `{column.name}` | {column.kind} | {'yes' if column.nullable else 'no'} |"
@@ -36,12 +49,10 @@ def write_card(folder: Path, info: BuildInfo, card: DatasetCard, schema: RowSche
 
 # {card.title}
 
+- Task: {info.task}
 - Source: {card.source}
 - Terms: {card.licence}
-- Packaged by tpgbench, builder version {info.builder_version}
-- Fingerprint: `{info.fingerprint}`
-- Left out, and why: see `build.json` ({len(info.findings)} findings)
-- Source files with their SHA-256: see `manifest.parquet`
+- Samples are compared at {info.default_size} px unless a run says otherwise
 
 | split | rows | of them without truth |
 |---|---|---|
@@ -50,34 +61,90 @@ def write_card(folder: Path, info: BuildInfo, card: DatasetCard, schema: RowSche
 | column | kind | may be null |
 |---|---|---|
 {columns}
-"""
+
+## Provenance
+
+- Packaged by tpgbench, builder `{info.name}` version {info.builder_version}
+- {_options(info)}
+- Fingerprint: `{info.fingerprint}`
+- The files that it was made from, with their SHA-256: `manifest.parquet`
+- The files that it consists of, with their SHA-256, and all findings: `build.json`
+- Check a copy: `tpgbench verify-dataset DIR`
+
+## Known limits
+
+{_limits(info, card)}
+{_citation(card)}"""
     (folder / CARD_NAME).write_text(text, encoding="utf-8")
 
 
-def _front_matter(info: BuildInfo, card: DatasetCard) -> str:
-    rows = sum(split.rows for split in info.splits.values())
+def _metadata(info: BuildInfo, card: DatasetCard, schema: RowSchema) -> dict[str, Any]:
+    rows = sum(split.rows for split in info.by_split().values())
     category = next((name for limit, name in _SIZE_CATEGORIES if rows < limit), "n>1M")
-    lines = [
-        f"pretty_name: {_quoted(card.title)}",
-        "license: other",
-        f"license_name: {_quoted(card.licence)}",
-        f"size_categories: [{_quoted(category)}]",
-        "configs:",
-        "- config_name: default",
-        "  data_files:",
-        *_data_files(list(info.splits)),
-    ]
-    return "\n".join(lines)
+    configs = [config for config, splits in info.configs.items() if splits]
+    return {
+        "pretty_name": card.title,
+        **_licence(card.licence),
+        "task_categories": _TASKS[info.task],
+        "size_categories": [category],
+        "configs": [
+            {
+                "config_name": config,
+                "default": config == configs[0],
+                "data_files": [
+                    {"split": split, "path": f"{info.data_path(config)}/{split}-*"}
+                    for split in info.configs[config]
+                ],
+            }
+            for config in configs
+        ],
+        "dataset_info": [_dataset_info(info, config, schema) for config in configs],
+    }
 
 
-def _data_files(splits: Sequence[str]) -> list[str]:
-    return [
-        line
-        for split in splits
-        for line in (f"  - split: {split}", f"    path: {DATA_FOLDER}/{split}-*")
-    ]
+def _dataset_info(info: BuildInfo, config: str, schema: RowSchema) -> dict[str, Any]:
+    sizes = {
+        split: sum(info.files[file].size for file in info.shards(config, split))
+        for split in info.configs[config]
+    }
+    size = sum(sizes.values())
+    return {
+        "config_name": config,
+        "features": [
+            {"name": column.name, "dtype": _DTYPES[column.kind]} for column in schema.columns
+        ],
+        "splits": [
+            {"name": split, "num_bytes": sizes[split], "num_examples": known.rows}
+            for split, known in info.configs[config].items()
+        ],
+        "download_size": size,
+        "dataset_size": size,
+    }
 
 
-def _quoted(text: str) -> str:
-    """A JSON string is a YAML string."""
-    return json.dumps(text, ensure_ascii=False)
+def _licence(licence: str) -> dict[str, str]:
+    """Return the Hub's fields; terms that it has no name for are named by their words."""
+    if licence.lower() in _LICENCES:
+        return {"license": licence.lower()}
+    name = re.sub(r"[^a-z0-9.]+", "-", licence.lower()).strip("-")
+    return {"license": "other", "license_name": name}
+
+
+def _options(info: BuildInfo) -> str:
+    told = ", ".join(f"{name} {value}" for name, value in info.options.items())
+    return f"Options: {told or 'none'}"
+
+
+def _limits(info: BuildInfo, card: DatasetCard) -> str:
+    lines = list(card.limits)
+    left_out = sum(finding.left_out for finding in info.findings)
+    if info.findings:
+        kinds = Counter(finding.kind for finding in info.findings)
+        told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        lines.append(f"The build had {len(info.findings)} findings ({told}).")
+    lines.append(f"Rows of the source that were left out: {left_out}.")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _citation(card: DatasetCard) -> str:
+    return f"\n## Citation\n\n```bibtex\n{card.citation}\n```\n" if card.citation else ""

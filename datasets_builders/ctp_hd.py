@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from ..errors import TpgbenchError
 from .base import DatasetCard
@@ -40,6 +40,9 @@ class CtpHd(PackagedDataset):
     schema = TPG_SCHEMA
     builder_version = 1
     lists = tuple(sorted(_LISTS.values()))
+    where_to_get = (
+        "its owners have not given it out yet: ask them at https://github.com/Cg-Hu/SLDDM-TPG"
+    )
 
     def rows(self, source: SourceFolder) -> Iterator[RawRow | Finding]:
         """Yield the rows of test, then of train, then what no list names."""
@@ -62,10 +65,10 @@ class CtpHd(PackagedDataset):
         yield from _unlisted(folders, listed)
 
 
-def is_ctp_hd(folder: Path) -> bool:
+def is_ctp_hd(source: SourceFolder) -> bool:
     """Whether a folder is laid out as CTP-HD's owners do, and so has to be built first."""
-    has_list = any((folder / name).is_file() for name in _LISTS.values())
-    return has_list and (folder / _FOLDERS["garment"]).is_dir()
+    has_list = any((source.root / name).is_file() for name in _LISTS.values())
+    return has_list and (source.root / _FOLDERS["garment"]).is_dir()
 
 
 def _row(split: str, where: str, name: str, folders: Mapping[str, Pictures]) -> RawRow:

@@ -29,7 +29,6 @@ class FindingKind(StrEnum):
     NEAR_DUPLICATE = "near-duplicate"  # two photos of one split that look alike
     NEAR_LEAK = "near-leak"  # photos of two splits that look alike
     OUTSIDE = "outside"  # a name that leads out of the source
-    SIZE_OUTLIER = "size-outlier"  # far smaller or larger than the others
     SYNTAX = "syntax"  # a list's line that cannot be understood
     UNLISTED = "unlisted"  # there, but named by no list
     UNREADABLE = "unreadable"
@@ -52,9 +51,7 @@ class Finding:
     left_out: bool = True
 
     def __str__(self) -> str:
-        # File names and lists are other people's: they must not steer the user's terminal.
-        line = f"{self.kind}: {self.where}: {self.detail}"
-        return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+        return printable(f"{self.kind}: {self.where}: {self.detail}")
 
 
 @dataclass(frozen=True)
@@ -106,3 +103,8 @@ def summarise(findings: Sequence[Finding], shown: int = 3) -> str:
     first = "; ".join(map(str, findings[:shown]))
     rest = f"; and {len(findings) - shown} more" if len(findings) > shown else ""
     return f"{head} ({first}{rest})"
+
+
+def printable(text: str) -> str:
+    """Return a text that holds other people's names so that it cannot steer a terminal."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

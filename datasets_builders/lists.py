@@ -8,6 +8,20 @@ from pathlib import PurePosixPath, PureWindowsPath
 from ..errors import TpgbenchError
 
 
+def decode(data: bytes, name: str) -> str:
+    """Decode UTF-8, with or without a byte-order mark.
+
+    Raises:
+        TpgbenchError: It is not UTF-8.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TpgbenchError(
+            f"{name}: is not UTF-8 (byte {error.start}); save it as UTF-8"
+        ) from error
+
+
 def read_lines(data: bytes, name: str) -> list[tuple[int, str]]:
     """Return a list's lines with their numbers, from 1; blank lines are passed over.
 
@@ -20,12 +34,7 @@ def read_lines(data: bytes, name: str) -> list[tuple[int, str]]:
     Raises:
         TpgbenchError: It is not UTF-8.
     """
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TpgbenchError(
-            f"{name}: is not UTF-8 (byte {error.start}); save it as UTF-8"
-        ) from error
+    text = decode(data, name)
     # Not splitlines(), which also splits at characters that a file's name may hold.
     lines = ((number, line.strip(" \t\r")) for number, line in enumerate(text.split("\n"), 1))
     return [(number, line) for number, line in lines if line]

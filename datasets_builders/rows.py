@@ -223,7 +223,10 @@ class _Packing:
         if changes:
             self.changes[name] = tuple(changes)
         if column.kind == "picture":
-            return (_reduce_picture(data, limit), ".png") if too_large else (data, suffix)
+            if not too_large:
+                return data, suffix
+            self.reencoded.append(column.name)
+            return _reduce_picture(data, limit), ".png"
         pixels = _reduce(photo.pixels, limit) if too_large else photo.pixels
         self.photos[column.name] = pixels
         if photo.format in _KEPT_FORMATS and not photo.changes and not too_large:

@@ -164,6 +164,11 @@ class ShardReader:
         return row
 
 
+def shard_folder(folder: Path, config: str | None = None) -> Path:
+    """Return where a dataset's Parquet files lie, those of one of several configurations apart."""
+    return folder / DATA_FOLDER / (config or "")
+
+
 def find_shards(folder: Path) -> dict[str, tuple[Path, ...]]:
     """Return the Parquet files of each split, in order; nothing if the folder has none.
 

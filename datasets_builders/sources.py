@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import TpgbenchError
+from . import archives, hub
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 MAX_FILE_BYTES = 1 << 30
@@ -22,15 +23,23 @@ class SourceFolder:
     Only names that `files` returns are meant for `read`: a name out of a list is looked up among
     them and never opened as a path, so that no list can lead out of the folder.
 
+    Args:
+        root: The folder.
+        given: What the user calls it, if that is an archive or an id; ``str`` returns it.
+
     Raises:
         TpgbenchError: There is no such folder.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, given: str | None = None) -> None:
         if not root.is_dir():
             problem = "is not a folder" if root.exists() else "no such folder"
             raise TpgbenchError(f"{root}: {problem}; give the folder that holds the owner's files")
         self.root = root
+        self._given = str(root) if given is None else given
+
+    def __str__(self) -> str:
+        return self._given
 
     def files(self, under: str = "") -> list[str]:
         """Return the names of all files in a folder and its subfolders, sorted; none without it.
@@ -68,6 +77,38 @@ class SourceFolder:
             return path.read_bytes()
         except OSError as error:
             raise TpgbenchError(f"{name}: cannot be read: {error.strerror or error}") from error
+
+
+def open_source(
+    given: str | Path, scratch: Path, *, hub_allowed: bool = False, advice: str = ""
+) -> SourceFolder:
+    """Open the owner's files wherever they are.
+
+    An archive is unpacked; if all that it holds lies in one folder, that is the source.
+
+    Args:
+        given: A folder, an archive as downloaded, or the id of a Hub dataset.
+        scratch: An empty folder for what must be unpacked or downloaded first.
+        hub_allowed: Whether an id is downloaded.
+        advice: Where the owner gives the files out, for the error.
+
+    Raises:
+        TpgbenchError: It is not there, cannot be downloaded, or is an archive that is damaged or
+            not to be trusted; see `archives.unpack`.
+    """
+    path = Path(given)
+    if path.is_file() and archives.is_archive(path):
+        archives.unpack(path, scratch)
+        return SourceFolder(archives.single_folder(scratch), str(given))
+    if path.is_file():
+        raise TpgbenchError(
+            f"{given}: is neither a folder nor an archive ({', '.join(archives.SUFFIXES)})"
+        )
+    if not path.exists() and hub_allowed and hub.is_repo_id(str(given)):
+        return SourceFolder(hub.download(str(given), scratch), str(given))
+    if not path.exists():
+        raise TpgbenchError(f"{given}: no such folder or archive; {advice or 'give one'}")
+    return SourceFolder(path)
 
 
 def split_suffix(name: str) -> tuple[str, str]:
