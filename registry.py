@@ -39,6 +39,8 @@ BUILTIN_DATASETS = {
     "ctp-hd": "tpgbench.datasets_builders.ctp_hd:CtpHd",
     "ctp-synth": "tpgbench.datasets_builders.ctp_synth:CtpSynth",
     "ctp-synth-unaligned": "tpgbench.datasets_builders.ctp_synth:CtpSynthUnaligned",
+    "fashion-mannequin": "tpgbench.datasets_builders.fashion_mannequin:FashionMannequin",
+    "viton-hd": "tpgbench.datasets_builders.viton_hd:VitonHd",
 }
 
 

@@ -106,6 +106,7 @@ class RunRecord(Document):
     Attributes:
         identity: See `Identity`.
         dataset_location: What ``--dataset`` was: a name or a folder.
+        dataset_config: What ``--config`` was, or None for the dataset's default.
         weights_location: What ``--weights`` was, or None.
         limit: How many samples the last command asked for, or None for all.
         images: Where images made elsewhere are; None when tpgbench generated them.
@@ -114,6 +115,7 @@ class RunRecord(Document):
 
     identity: Identity
     dataset_location: str
+    dataset_config: str | None = None
     weights_location: str | None = None
     limit: int | None
     images: OutsideImages | None = None

@@ -31,6 +31,7 @@ class RunSpec:
         model: A registered model.
         dataset: A registered dataset or a folder; the task's embedded one by default.
         split: The dataset's split.
+        config: The dataset's configuration; None for its default one.
         limit: Only the first so many samples.
         options: The model's options.
         weights: A folder or hub id for the model.
@@ -48,6 +49,7 @@ class RunSpec:
     model: str
     dataset: str | Path | None = None
     split: str = "test"
+    config: str | None = None
     limit: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     weights: str | None = None
@@ -93,7 +95,9 @@ def make_plan(spec: RunSpec) -> Plan:
         raise TpgbenchError(
             f"--precision {precision}: {spec.model} runs in {', '.join(model_class.precisions)}"
         )
-    dataset = open_for_task(location, spec.split, model_class.task, size=spec.size)
+    dataset = open_for_task(
+        location, spec.split, model_class.task, config=spec.config, size=spec.size
+    )
     size, fit = spec.size or dataset.size, spec.fit or dataset.fit
     check_fit(fit, size)
     sample_ids = list_samples(dataset, spec.limit)
@@ -118,6 +122,7 @@ def make_plan(spec: RunSpec) -> Plan:
     record = RunRecord(
         identity=identity,
         dataset_location=portable_location(location),
+        dataset_config=spec.config,
         weights_location=spec.weights,
         limit=spec.limit,
         sessions=(new_session(spec.command, batch_size, device),),
@@ -128,13 +133,15 @@ def make_plan(spec: RunSpec) -> Plan:
     return Plan(model, dataset, sample_ids, batch_size, record, store, spec.overwrite)
 
 
-def open_for_task(location: str | Path, split: str, task: str, *, size: int | None) -> Dataset:
+def open_for_task(
+    location: str | Path, split: str, task: str, *, config: str | None, size: int | None
+) -> Dataset:
     """Open a dataset and see that it is of the right task.
 
     Raises:
         TpgbenchError: Unknown, unreadable, or of another task.
     """
-    dataset = open_dataset(location, split, size=size)
+    dataset = open_dataset(location, split, config=config, size=size)
     if dataset.task != task:
         raise TpgbenchError(
             f"the dataset {dataset.name} is for the task '{dataset.task}', not '{task}': see "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +99,13 @@ def score(
     identity = record.identity
     chosen = check_metrics(metrics, identity.task)
     location = dataset if dataset is not None else record.dataset_location
-    rows = open_for_task(location, identity.split, identity.task, size=identity.size)
+    rows = open_for_task(
+        location,
+        identity.split,
+        identity.task,
+        config=record.dataset_config,
+        size=identity.size,
+    )
     if rows.fingerprint != identity.dataset_fingerprint:
         raise TpgbenchError(
             f"{location}: its fingerprint is {rows.fingerprint[:12]} and the run was made from "
@@ -137,6 +143,8 @@ def score(
             show_progress=show_progress,
         ):
             values[value.name] = value
+        for one in by_sample:
+            values[one.key] = _explained(values[one.key], one, reader, images)
         for metric, reason in chosen:
             if reason is not None:
                 values[metric.key] = metric.not_computed(reason, len(table), context)
@@ -146,6 +154,19 @@ def score(
         write_scores(store, table, [metric.key for metric in by_sample])
         write_document(store.result_path, scored.result)
     return Scored(scored.result, scored.problems, notes)
+
+
+def _explained(
+    value: Value, metric: SampleMetric, reader: ComparisonReader, images: Mapping[int, Path | None]
+) -> Value:
+    """Say of a value that rests on no sample what the first one lacks: ``"no truth"``."""
+    index, path = next(((i, path) for i, path in images.items() if path is not None), (0, None))
+    if value.not_computed is None or path is None:
+        return value
+    reason = metric.unavailable(reader.read(reader.dataset[index], path.read_bytes(), path))
+    if reason is None:
+        return value
+    return value.model_copy(update={"not_computed": f"{reason}: {value.not_computed}"})
 
 
 def recipe_context(

@@ -30,6 +30,7 @@ class OutsideSpec:
         images: The folder, read only.
         dataset: A registered dataset or a folder.
         split: The dataset's split.
+        config: The dataset's configuration; None for its default one.
         name: What to call the method that made them.
         limit: Only the first so many samples.
         size: Side of the frame, in pixels; the dataset's own by default.
@@ -44,6 +45,7 @@ class OutsideSpec:
     images: Path
     dataset: str | Path
     split: str = "test"
+    config: str | None = None
     name: str = "outside"
     limit: int | None = None
     size: int | None = None
@@ -65,7 +67,7 @@ def score_outside(spec: OutsideSpec, *, show_progress: bool = True) -> tuple[Pat
         TpgbenchError: Wrong folder, dataset, manifest or metric; nothing is written then.
     """
     check_at_least("--limit", spec.limit, 1)
-    dataset = open_dataset(spec.dataset, spec.split, size=spec.size)
+    dataset = open_dataset(spec.dataset, spec.split, config=spec.config, size=spec.size)
     check_metrics(spec.metrics, dataset.task)
     size, fit = spec.size or dataset.size, spec.fit or dataset.fit
     check_fit(fit, size)
@@ -94,6 +96,7 @@ def score_outside(spec: OutsideSpec, *, show_progress: bool = True) -> tuple[Pat
     record = RunRecord(
         identity=identity,
         dataset_location=portable_location(spec.dataset),
+        dataset_config=spec.config,
         limit=spec.limit,
         images=images,
         sessions=(new_session(spec.command, 1, "none"),),

@@ -27,12 +27,15 @@ class AuditSummary:
 
     Attributes:
         sizes: How many photos have a size, as ``"768x1024"``, by column; the most frequent first.
+        size_outliers: Files whose longer side is under a quarter of the median's or over four
+            times it, with their size.
         mask_shares: The least, the median and the largest part that masks mark, by column.
         outlines_checked: How many masks could be held against their garment's outline.
         changes: What was done to pixels: how many files, and the first few of them, by change.
     """
 
     sizes: Mapping[str, Mapping[str, int]]
+    size_outliers: tuple[tuple[str, str], ...]
     mask_shares: Mapping[str, tuple[float, float, float]]
     outlines_checked: int
     changes: Mapping[str, tuple[int, tuple[str, ...]]]
@@ -45,6 +48,8 @@ class AuditSummary:
             text.append(f"{column}: {shown}" + ", ..." * (len(sizes) > 3))
         for column, (least, median, most) in self.mask_shares.items():
             text.append(f"{column}: marks {least:.1%} to {most:.1%}, median {median:.1%}")
+        for file, size in self.size_outliers[:_EXAMPLES]:
+            text.append(f"{file}: of an unusual size, {size}")
         for change, (count, files) in self.changes.items():
             text.append(f"{change}: {count} files, {files[0]} first")
         return text
@@ -78,7 +83,7 @@ class RowAudit:
         self._by_bytes: dict[tuple[str, str], _Seen] = {}
         self._photos: dict[str, list[_Seen]] = {column: [] for column in self._compared}
         self._sizes: dict[str, Counter[tuple[int, int]]] = {}
-        self._sized: list[tuple[str, str, tuple[int, int]]] = []
+        self._sized: dict[str, dict[str, tuple[int, int]]] = {}
         self._shares: dict[str, list[float]] = {}
         self._outlines = 0
         self._changes: dict[str, list[str]] = {}
@@ -102,7 +107,7 @@ class RowAudit:
 
     def findings(self) -> list[Finding]:
         """Return what is wrong besides the rows that `add` refused; it leaves none out."""
-        return [*self._findings, *self._size_outliers(), *self._near_duplicates()]
+        return [*self._findings, *self._near_duplicates()]
 
     def summary(self) -> AuditSummary:
         """Return what the rows look like."""
@@ -111,6 +116,7 @@ class RowAudit:
                 column: {f"{width}x{height}": count for (width, height), count in _ranked(sizes)}
                 for column, sizes in self._sizes.items()
             },
+            size_outliers=tuple(self._size_outliers()),
             mask_shares={
                 column: (min(shares), float(np.median(shares)), max(shares))
                 for column, shares in self._shares.items()
@@ -156,8 +162,8 @@ class RowAudit:
     def _measure(self, raw: RawRow, facts: RowFacts) -> None:
         for column, size in facts.sizes.items():
             self._sizes.setdefault(column, Counter())[size] += 1
-            if self._compared.get(column) == "anywhere":
-                self._sized.append((column, raw.files.get(column, raw.where), size))
+            file = raw.files.get(column, raw.where)
+            self._sized.setdefault(column, {})[file] = size
         for column, share in facts.mask_shares.items():
             self._shares.setdefault(column, []).append(share)
             if share > _FULL:
@@ -187,20 +193,12 @@ class RowAudit:
         finding = Finding(kind, where, detail, left_out=False)
         self._findings.append(finding)
 
-    def _size_outliers(self) -> Iterator[Finding]:
-        for column in self._compared:
-            sides = {file: max(size) for name, file, size in self._sized if name == column}
-            if not sides:
-                continue
-            median = float(np.median(list(sides.values())))
-            for file, side in sides.items():
-                if not median / _OUTLIER <= side <= median * _OUTLIER:
-                    yield Finding(
-                        FindingKind.SIZE_OUTLIER,
-                        file,
-                        f"its longer side has {side} px where the median is {median:.0f} px",
-                        left_out=False,
-                    )
+    def _size_outliers(self) -> Iterator[tuple[str, str]]:
+        for sizes in self._sized.values():
+            median = float(np.median([max(size) for size in sizes.values()]))
+            for file, (width, height) in sizes.items():
+                if not median / _OUTLIER <= max(width, height) <= median * _OUTLIER:
+                    yield file, f"{width}x{height}"
 
     def _near_duplicates(self) -> Iterator[Finding]:
         """Yield at most one finding a photo: its nearest, in another split if there is one."""

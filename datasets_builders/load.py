@@ -9,13 +9,22 @@ from ..errors import TpgbenchError, UnknownNameError
 from .base import DATASETS, Dataset
 from .build_info import BUILD_INFO_NAME
 from .ctp_hd import CtpHd, is_ctp_hd
+from .fashion_mannequin import FashionMannequin, is_fashion_mannequin
 from .folder import PhotoFolder
 from .parquet import ParquetDataset
+from .rows import DEFAULT_CONFIG
 from .shards import find_shards
+from .sources import SourceFolder
+from .viton_hd import VitonHd, is_viton_hd
 
 
 def open_dataset(
-    name_or_dir: str | Path, split: str = "test", *, size: int | None = None, seed: int = 0
+    name_or_dir: str | Path,
+    split: str = "test",
+    *,
+    config: str | None = None,
+    size: int | None = None,
+    seed: int = 0,
 ) -> Dataset:
     """Open one split of a dataset by its registered name or its folder.
 
@@ -25,20 +34,22 @@ def open_dataset(
     Args:
         name_or_dir: ``"ctp-synth"``, or a folder.
         split: Which of its splits.
+        config: Which of a packaged dataset's configurations; None for its default one.
         size: Side in pixels at which samples are compared; None for the dataset's own.
         seed: For a procedural dataset: another seed is another dataset. A folder has none.
 
     Raises:
-        UnknownNameError: No such dataset or split.
+        UnknownNameError: No such dataset, configuration or split.
         TpgbenchError: No such folder, or one that has to be built first or cannot be read.
     """
     if isinstance(name_or_dir, str) and name_or_dir in DATASETS:
         source = DATASETS.get(name_or_dir)()
         source.check_split(split)
+        _refuse_config(name_or_dir, config)
         return source.open(split, size=size, seed=seed)
     folder = Path(name_or_dir)
     if folder.is_dir():
-        return _open_folder(folder, split, size)
+        return _open_folder(folder, split, config, size)
     if folder.exists():
         raise TpgbenchError(f"{folder}: is a file; give a dataset's folder or name")
     if isinstance(name_or_dir, Path) or os.sep in name_or_dir:
@@ -49,12 +60,32 @@ def open_dataset(
     raise UnknownNameError("dataset", name_or_dir, DATASETS)
 
 
-def _open_folder(folder: Path, split: str, size: int | None) -> Dataset:
+def _open_folder(folder: Path, split: str, config: str | None, size: int | None) -> Dataset:
     if (folder / BUILD_INFO_NAME).exists() or find_shards(folder):
-        return ParquetDataset(folder, split, size=size)
-    if is_ctp_hd(folder):
+        return ParquetDataset(folder, split, size=size, config=config)
+    owner = _owner(folder)
+    if owner is not None:
         raise TpgbenchError(
             f"{folder}: holds its owner's files, not a packaged dataset: run 'tpgbench "
-            f"build-dataset {CtpHd.name} --source {folder} --out DIR', then give that DIR"
+            f"build-dataset {owner} --source {folder} --out DIR', then give that DIR"
         )
+    _refuse_config(str(folder), config)
     return PhotoFolder(folder, split, size=size)
+
+
+def _owner(folder: Path) -> str | None:
+    """Return the dataset whose owner's layout a folder has, or None."""
+    source = SourceFolder(folder)
+    for builder, is_layout in (
+        (CtpHd, is_ctp_hd),
+        (VitonHd, is_viton_hd),
+        (FashionMannequin, is_fashion_mannequin),
+    ):
+        if is_layout(source):
+            return builder.name
+    return None
+
+
+def _refuse_config(name: str, config: str | None) -> None:
+    if config not in (None, DEFAULT_CONFIG):
+        raise UnknownNameError(f"config of {name}", config, [DEFAULT_CONFIG])

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from ..errors import TpgbenchError, UnknownNameError
 from ..files import sha256_file
-from ..images import read_image, read_mask
-from .base import Dataset, TpgRow
-from .build_info import BuildInfo
-from .schema import DEFAULT_SIZE, TPG_SCHEMA, Column
-from .shards import ShardReader, find_shards
+from ..images import Image, Mask, read_image, read_mask
+from .base import Dataset, MannequinRow, Row, TpgRow
+from .build_info import BuildInfo, SplitInfo
+from .rows import DEFAULT_CONFIG
+from .schema import DEFAULT_SIZE, MANNEQUIN_SCHEMA, SCHEMAS, TPG_SCHEMA, Column, RowSchema
+from .shards import ShardReader, find_shards, shard_folder
 
-_COLUMNS = [column.name for column in TPG_SCHEMA.columns]
+Value = TypeVar("Value")
 
 
 class ParquetDataset(Dataset):
@@ -26,62 +27,85 @@ class ParquetDataset(Dataset):
 
     Args:
         folder: Holds ``<split>.parquet`` or ``<split>-00000-of-00001.parquet``, ... itself or in
-            ``data/``.
+            ``data/``; with several configurations, in ``data/<config>/``.
         split: One of those.
         size: Overrides the dataset's default size, in pixels.
+        config: One of its configurations; None for the default one.
 
     Raises:
-        UnknownNameError: No such split.
-        TpgbenchError: Files are missing or damaged, or have not the columns of the task.
+        UnknownNameError: No such split or configuration.
+        TpgbenchError: Files are missing or damaged, or have not the columns of a task.
     """
 
-    task = TPG_SCHEMA.task
-
-    def __init__(self, folder: Path, split: str = "test", *, size: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        split: str = "test",
+        *,
+        size: int | None = None,
+        config: str | None = None,
+    ) -> None:
         info = BuildInfo.read(folder)
-        shards = find_shards(folder)
+        configs = [DEFAULT_CONFIG] if info is None else list(info.configs)
+        config = configs[0] if config is None else config
+        if config not in configs:
+            raise UnknownNameError(f"config of {folder}", config, configs)
+        several = len(configs) > 1
+        shards = find_shards(shard_folder(folder, config) if several else folder)
+        splits = {} if info is None else info.configs[config]
         if not shards:
             raise TpgbenchError(f"{folder}: has no Parquet files; copy or build it again")
-        if split not in shards and not (info and split in info.splits):
+        if split not in shards and split not in splits:
             raise UnknownNameError(f"split of {folder}", split, shards)
         if split not in shards:
             raise TpgbenchError(f"{folder}: has no files of split '{split}'; build it again")
         self.split = split
         self._rows = ShardReader(shards[split])
-        _check_columns(self._rows.schema, folder)
+        schema = _schema_of(self._rows.schema, folder, info)
+        self.task = schema.task
+        self._columns = [column.name for column in schema.columns]
         self._ids = _checked_ids(self._rows.column("sample_id"), folder)
         if info is None:
             self.name = folder.resolve().name
             self.licence = "unknown"
             self.size = DEFAULT_SIZE if size is None else size
-            self.fingerprint = _fingerprint(shards[split])
+            self.fingerprint = _hash([(path.name, sha256_file(path)) for path in shards[split]])
         else:
-            _check_complete(info, split, len(self._ids), folder)
-            self.name = info.name
+            _check_complete(splits, split, len(self._ids), folder)
+            self.name = f"{info.name}-{config}" if several else info.name
             self.licence = info.licence
             self.size = info.default_size if size is None else size
-            self.fingerprint = info.fingerprint
+            whole = info.fingerprint_at(self.size)
+            self.fingerprint = _hash([whole, config]) if several else whole
 
     def sample_ids(self, limit: int | None = None) -> Sequence[str]:
         """Return the ids of the first ``limit`` rows, or of all, in the order of the files."""
         return self._ids[:limit]
 
-    def __getitem__(self, index: int) -> TpgRow:
+    def __getitem__(self, index: int) -> Row:
         if not 0 <= index < len(self._ids):
             raise IndexError(index)
+        sample_id = self._ids[index]
         record = _Record(
-            self._rows.row(index, _COLUMNS), where=f"{self.name}/{self.split}: {self._ids[index]}"
+            self._rows.row(index, self._columns), where=f"{self.name}/{self.split}: {sample_id}"
         )
-        garment, mask, pattern = (record.image(name) for name in ("garment", "mask", "pattern"))
-        if garment is None or mask is None:
-            raise TpgbenchError(f"{record.where}: has no garment or no mask; build it again")
+        if self.task == MANNEQUIN_SCHEMA.task:
+            return MannequinRow(
+                sample_id=sample_id,
+                caption=record.text("caption") or "",
+                condition=record.photo("condition"),
+                mask=record.mask("mask"),
+                image=record.need(record.photo("image"), "image"),
+                garment_id=record.text("garment_id") or sample_id,
+                meta=record.meta(),
+            )
         return TpgRow(
-            sample_id=self._ids[index],
-            garment=read_image(garment, f"{record.where}: garment"),
-            mask=read_mask(mask, f"{record.where}: mask"),
-            pattern=None if pattern is None else read_image(pattern, f"{record.where}: pattern"),
-            garment_id=record.values["garment_id"] or self._ids[index],
-            caption=record.values["caption"],
+            sample_id=sample_id,
+            garment=record.need(record.photo("garment"), "garment"),
+            mask=record.need(record.mask("mask"), "mask"),
+            pattern=record.photo("pattern"),
+            garment_id=record.text("garment_id") or sample_id,
+            caption=record.text("caption"),
             meta=record.meta(),
         )
 
@@ -93,8 +117,32 @@ class _Record:
         self.values = values
         self.where = where
 
-    def image(self, name: str) -> bytes | None:
-        """Return an image's bytes, or None if there is none."""
+    def text(self, name: str) -> str | None:
+        """Return a text, or None if there is none."""
+        value: str | None = self.values[name]
+        return value
+
+    def photo(self, name: str) -> Image | None:
+        """Return a photo, or None if there is none."""
+        data = self._bytes(name)
+        return None if data is None else read_image(data, f"{self.where}: {name}")
+
+    def mask(self, name: str) -> Mask | None:
+        """Return a mask, or None if there is none."""
+        data = self._bytes(name)
+        return None if data is None else read_mask(data, f"{self.where}: {name}")
+
+    def need(self, value: Value | None, name: str) -> Value:
+        """Return a value that no row goes without.
+
+        Raises:
+            TpgbenchError: The row has none.
+        """
+        if value is None:
+            raise TpgbenchError(f"{self.where}: has no {name}; build it again")
+        return value
+
+    def _bytes(self, name: str) -> bytes | None:
         value = self.values[name]
         if value is None:
             return None
@@ -116,20 +164,32 @@ class _Record:
         return meta
 
 
-def _check_columns(schema: Any, folder: Path) -> None:
-    missing = [name for name in _COLUMNS if name not in schema.names]
+def _schema_of(schema: Any, folder: Path, info: BuildInfo | None) -> RowSchema:
+    """Return the row schema that the files' columns fulfil."""
+    if info is not None:
+        found = SCHEMAS.get(info.task)
+        if found is None:
+            raise TpgbenchError(f"{folder}: holds the unknown task '{info.task}'; upgrade tpgbench")
+    else:
+        names = set(schema.names)
+        complete = [
+            one for one in SCHEMAS.values() if names.issuperset(c.name for c in one.columns)
+        ]
+        found = complete[0] if complete else TPG_SCHEMA
+    missing = [column.name for column in found.columns if column.name not in schema.names]
     if missing:
         raise TpgbenchError(
-            f"{folder}: is no dataset of the task '{TPG_SCHEMA.task}': it lacks the column"
+            f"{folder}: is no dataset of the task '{found.task}': it lacks the column"
             f"{'s' * (len(missing) > 1)} {', '.join(missing)} (it has {', '.join(schema.names)})"
         )
-    for column in TPG_SCHEMA.columns:
+    for column in found.columns:
         kind = schema.field(column.name).type
         if not _fits(kind, column):
             raise TpgbenchError(
                 f"{folder}: the column '{column.name}' is {kind}, not a {column.kind}; write it "
                 "with the features of tpgbench's row schema"
             )
+    return found
 
 
 def _fits(kind: Any, column: Column) -> bool:
@@ -152,10 +212,8 @@ def _checked_ids(ids: list[str | None], folder: Path) -> list[str]:
     return [sample_id for sample_id in ids if sample_id is not None]
 
 
-def _check_complete(info: BuildInfo, split: str, rows: int, folder: Path) -> None:
-    if info.task != TPG_SCHEMA.task:
-        raise TpgbenchError(f"{folder}: holds the task '{info.task}', not '{TPG_SCHEMA.task}'")
-    told = info.splits[split].rows if split in info.splits else 0
+def _check_complete(splits: Mapping[str, SplitInfo], split: str, rows: int, folder: Path) -> None:
+    told = splits[split].rows if split in splits else 0
     if told != rows:
         raise TpgbenchError(
             f"{folder}: split '{split}' has {rows} rows where build.json says {told}; copy or "
@@ -163,7 +221,5 @@ def _check_complete(info: BuildInfo, split: str, rows: int, folder: Path) -> Non
         )
 
 
-def _fingerprint(paths: Sequence[Path]) -> str:
-    """Hash the files of a split that no `BuildInfo` describes."""
-    digests = [(path.name, sha256_file(path)) for path in paths]
-    return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
+def _hash(parts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

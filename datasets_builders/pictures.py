@@ -14,7 +14,8 @@ class Pictures:
     Args:
         source: Where the folder is.
         folder: Its name there; it may be missing, and then has no pictures.
-        ending: What the files' names have after the listed name: ``"_rendered"``.
+        ending: What the files' names have after the listed name: ``"_rendered"``; with a suffix
+            the files may be other than pictures: ``"_keypoints.json"``.
 
     Attributes:
         files: All files of the folder, pictures or not, sorted.
@@ -24,6 +25,7 @@ class Pictures:
         self.folder = folder
         self.files = source.files(folder)
         self._ending = ending
+        self._names = frozenset(self.files)
         self._by_stem = by_stem(self.files, folder)
         self._folded = {stem.casefold(): stem for stem in self._by_stem}
 
@@ -34,6 +36,9 @@ class Pictures:
             RowRefusedError: Several differ in their suffix only.
         """
         stem, suffix = split_suffix(name)
+        if "." in self._ending:
+            file = f"{self.folder}/{stem}{self._ending}"
+            return file if file in self._names else None
         files = self._by_stem.get(stem + self._ending, [])
         exact = f"{self.folder}/{stem}{self._ending}{suffix}"
         if exact in files:

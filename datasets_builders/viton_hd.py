@@ -42,8 +42,8 @@ _EXTRAS = (
     _Extra("image-parse-agnostic-v3.2", Column("parse_agnostic", "picture", nullable=True)),
     _Extra("image-densepose", Column("densepose", "photo", nullable=True)),
     _Extra("openpose_img", Column("openpose", "photo", nullable=True), "_rendered"),
+    _Extra("openpose_json", Column("openpose_json", "text", nullable=True), "_keypoints.json"),
 )
-_KEYPOINTS = "openpose_json"
 
 
 class VitonHd(PackagedDataset):
@@ -51,7 +51,8 @@ class VitonHd(PackagedDataset):
 
     A row's garment is the in-shop photo of ``cloth/`` with its mask of ``cloth-mask/``; no
     pattern is known. The person of ``image/`` and what was published about them are further
-    columns. ``train_pairs.txt`` and ``test_pairs.txt`` name a person and a garment a line.
+    columns, null where a folder is not there. ``train_pairs.txt`` and ``test_pairs.txt`` name a
+    person and a garment a line.
 
     In the configuration ``paired`` a listed person has their own garment, the one of the same
     name, and each person stands once; their name is the sample's id. In ``unpaired``, which has
@@ -69,12 +70,14 @@ class VitonHd(PackagedDataset):
     configs = (PAIRED, UNPAIRED)
     default_size = DEFAULT_SIZE
     schema = TPG_SCHEMA.with_columns(
-        Column("person", "photo", compared="across splits"),
-        *(extra.column for extra in _EXTRAS),
-        Column("openpose_json", "text", nullable=True),
+        Column("person", "photo", compared="across splits"), *(extra.column for extra in _EXTRAS)
     )
     builder_version = 1
     lists = tuple(sorted(_LISTS.values()))
+    where_to_get = (
+        "its authors give it out for non-commercial research at "
+        "https://github.com/shadow2496/VITON-HD"
+    )
 
     def rows(self, source: SourceFolder) -> Iterator[RawRow | Finding]:
         """Yield the rows of test, paired then unpaired, and of train; then what no list names."""
@@ -110,7 +113,6 @@ class _Split:
             extra.column.name: Pictures(source, f"{split}/{extra.folder}", extra.ending)
             for extra in _EXTRAS
         }
-        self._keypoints = frozenset(source.files(f"{split}/{_KEYPOINTS}"))
         self._used: set[str] = set()
 
     def rows(self) -> Iterator[RawRow | Finding]:
@@ -157,8 +159,6 @@ class _Split:
             for column, pictures in self._extras.items():
                 if pictures.files:
                     files[column] = pictures.need(person, column, where)
-            if self._keypoints:
-                files[_KEYPOINTS] = self._find_keypoints(person_id, where)
         except RowRefusedError as error:
             yield error.finding
             return
@@ -171,14 +171,6 @@ class _Split:
             meta={"pairs": self._list_name, "person": person_id},
             config=config,
         )
-
-    def _find_keypoints(self, person_id: str, where: str) -> str:
-        file = f"{self._split}/{_KEYPOINTS}/{person_id}_keypoints.json"
-        if file not in self._keypoints:
-            raise RowRefusedError(
-                FindingKind.MISSING, where, f"there is no {file}; add it or remove the line"
-            )
-        return file
 
     def _unlisted(self) -> Iterator[Finding]:
         for pictures in (self._garments, self._masks, self._persons):

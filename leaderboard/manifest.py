@@ -36,6 +36,8 @@ def reproduce_command(record: RunRecord, metrics: Sequence[str]) -> str:
     """
     identity, images = record.identity, record.images
     frame = ["--dataset", record.dataset_location, "--split", identity.split]
+    if record.dataset_config is not None:
+        frame += ["--config", record.dataset_config]
     if record.limit is not None:
         frame += ["--limit", str(record.limit)]
     frame += ["--size", str(identity.size), "--fit", identity.fit]
@@ -69,6 +71,7 @@ def manifest(record: RunRecord) -> list[ManifestSection]:
         "dataset location": record.dataset_location,
         "dataset fingerprint": identity.dataset_fingerprint,
         "split": identity.split,
+        **({"config": record.dataset_config} if record.dataset_config is not None else {}),
         "limit": "none" if record.limit is None else str(record.limit),
         "size": f"{identity.size} px",
         "fit": identity.fit,
