@@ -129,7 +129,7 @@ def shirt(rng: np.random.Generator, pose: Pose) -> Garment:
 def dress(rng: np.random.Generator, pose: Pose) -> Garment:
     """Cut a dress with or without sleeves."""
     flare, hem = rng.uniform(0.1, 0.22), rng.uniform(0.64, 0.82)
-    neck, scoop = rng.uniform(0.045, 0.065), rng.uniform(0.03, 0.075)
+    neck, scoop = rng.uniform(0.04, 0.054), rng.uniform(0.03, 0.075)
     sleeved = rng.random() < 0.5
     outer = 0.11 if sleeved else 0.098
     side = smooth(

@@ -20,7 +20,8 @@ _MOST_HIDDEN = 0.35
 _LEAST_HIDDEN = 0.015
 # Whether a placement is allowed is decided on a grid of its own, or it would depend on the size.
 _REFERENCE = 96
-_MARGIN = 1
+_MARGIN = 2
+_TOUCH = 0.01
 _NEAR = _REFERENCE / 128
 
 
@@ -140,7 +141,7 @@ def draw_occluder(
         candidate = _DRAW[kind](rng, pose, garment.kind, strength)
         cover = fill(camera.project(candidate.contours, _REFERENCE), grid).on(grid)
         hidden = np.sum(silhouette * cover) / np.sum(silhouette)
-        touched = any(cover[window].any() for window in guarded)
+        touched = any(cover[window].max() > _TOUCH for window in guarded)
         if not touched and _LEAST_HIDDEN <= hidden <= _MOST_HIDDEN:
             return candidate
     return None

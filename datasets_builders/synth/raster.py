@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Points = NDArray[np.float64]  # (n, 2): x to the right, y down
 
+_DUST = 1e-9  # what rounding leaves to the right of a shape
+
 
 @dataclass(frozen=True)
 class Patch:
@@ -73,8 +75,9 @@ def fill(contours: Sequence[Points], shape: tuple[int, int] | None = None) -> Pa
     cell = row * (width + 2) + column
     steps = np.bincount(cell, weights=rise - spill, minlength=height * (width + 2))
     steps += np.bincount(cell + 1, weights=spill, minlength=height * (width + 2))
-    winding = np.cumsum(steps.reshape(height, width + 2), axis=1)[:, :width]
-    return Patch(left, top, np.minimum(np.abs(winding), 1.0))
+    winding = np.abs(np.cumsum(steps.reshape(height, width + 2), axis=1)[:, :width])
+    winding[winding < _DUST] = 0.0
+    return Patch(left, top, np.minimum(winding, 1.0))
 
 
 def _area(contour: Points) -> float:
