@@ -50,7 +50,7 @@ class Gaussian:
             raise TpgbenchError("a feature is not finite: an image holds NaN, or the weights do")
         scale = np.sqrt(count - 1)
         if count <= width:
-            return cls(mean, (features - mean) / scale)
+            return cls(mean, np.subtract(features, mean, dtype=np.float64) / scale)
         from scipy.linalg import qr
 
         triangle = np.empty((0, width))
@@ -77,23 +77,23 @@ class Gaussian:
             TpgbenchError: The shapes do not fit, a number is not finite, or the matrix is not
                 symmetric.
         """
-        mean, cov = np.asarray(mean, np.float64), np.asarray(cov, np.float64)
-        if mean.ndim != 1 or cov.shape != (mean.size, mean.size):
+        centre, matrix = np.asarray(mean, np.float64), np.asarray(cov, np.float64)
+        if centre.ndim != 1 or matrix.shape != (centre.size, centre.size):
             raise TpgbenchError(
-                f"a mean of shape {mean.shape} and a covariance of shape {cov.shape} are not of "
-                "one distribution"
+                f"a mean of shape {centre.shape} and a covariance of shape {matrix.shape} are not "
+                "of one distribution"
             )
-        if not (np.isfinite(mean).all() and np.isfinite(cov).all()):
+        if not (np.isfinite(centre).all() and np.isfinite(matrix).all()):
             raise TpgbenchError("the mean or the covariance is not finite")
-        if not np.allclose(cov, cov.T, rtol=1e-6, atol=1e-6 * np.abs(cov).max(initial=0.0)):
+        if not np.allclose(matrix, matrix.T, rtol=0, atol=1e-6 * np.abs(matrix).max(initial=0.0)):
             raise TpgbenchError("the covariance is not symmetric")
         from scipy.linalg.lapack import dpstrf
 
         # Cholesky with pivoting stops by itself where nothing but rounding is left.
-        packed, pivots, rank, _ = dpstrf((cov + cov.T) / 2)
-        factor = np.zeros((int(rank), mean.size))
+        packed, pivots, rank, _ = dpstrf((matrix + matrix.T) / 2)
+        factor = np.zeros((int(rank), centre.size))
         factor[:, pivots - 1] = np.triu(packed)[:rank]
-        return cls(mean, factor)
+        return cls(centre, factor)
 
     @property
     def trace(self) -> float:
