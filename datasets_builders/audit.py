@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from statistics import median
 
 from .integrity import Finding, FindingKind
 from .near_duplicates import Appearance, find_near_duplicates
@@ -46,8 +44,8 @@ class AuditSummary:
         for column, sizes in self.sizes.items():
             shown = ", ".join(f"{size} ({count})" for size, count in list(sizes.items())[:3])
             text.append(f"{column}: {shown}" + ", ..." * (len(sizes) > 3))
-        for column, (least, median, most) in self.mask_shares.items():
-            text.append(f"{column}: marks {least:.1%} to {most:.1%}, median {median:.1%}")
+        for column, (least, middle, most) in self.mask_shares.items():
+            text.append(f"{column}: marks {least:.1%} to {most:.1%}, median {middle:.1%}")
         for file, size in self.size_outliers[:_EXAMPLES]:
             text.append(f"{file}: of an unusual size, {size}")
         for change, (count, files) in self.changes.items():
@@ -79,12 +77,12 @@ class RowAudit:
             for column in schema.columns
             if column.compared != "nowhere"
         }
+        self._ids: dict[tuple[str, str], str] = {}  # by their spelling without case
         self._garments: dict[str, tuple[str, str]] = {}  # id to split and where
         self._by_bytes: dict[tuple[str, str], _Seen] = {}
         self._photos: dict[str, list[_Seen]] = {column: [] for column in self._compared}
-        self._sizes: dict[str, Counter[tuple[int, int]]] = {}
-        self._sized: dict[str, dict[str, tuple[int, int]]] = {}
-        self._shares: dict[str, list[float]] = {}
+        self._sizes: dict[str, dict[str, tuple[int, int]]] = {}  # by column, by file
+        self._shares: dict[str, dict[str, float]] = {}
         self._outlines = 0
         self._changes: dict[str, list[str]] = {}
         self._changed: set[str] = set()
@@ -98,6 +96,10 @@ class RowAudit:
                 row must be left out.
         """
         self._refuse_leaks(raw, packed)
+        other = self._ids.setdefault((raw.config, raw.sample_id.casefold()), raw.sample_id)
+        if other != raw.sample_id:
+            detail = f"'{raw.sample_id}' differs from '{other}' in case only; rename one"
+            self._note(FindingKind.CASE, raw.where, detail)
         garment = packed.record["garment_id"]
         self._garments.setdefault(garment, (raw.split, raw.where))
         for source in packed.sources:
@@ -113,12 +115,12 @@ class RowAudit:
         """Return what the rows look like."""
         return AuditSummary(
             sizes={
-                column: {f"{width}x{height}": count for (width, height), count in _ranked(sizes)}
+                column: {f"{w}x{h}": count for (w, h), count in _ranked(sizes.values())}
                 for column, sizes in self._sizes.items()
             },
             size_outliers=tuple(self._size_outliers()),
             mask_shares={
-                column: (min(shares), float(np.median(shares)), max(shares))
+                column: (min(shares.values()), median(shares.values()), max(shares.values()))
                 for column, shares in self._shares.items()
             },
             outlines_checked=self._outlines,
@@ -160,44 +162,43 @@ class RowAudit:
             self._note(FindingKind.DUPLICATE, file, f"has the same bytes as {known.file}")
 
     def _measure(self, raw: RawRow, facts: RowFacts) -> None:
+        """Take a row's measures; a file that more rows share counts once."""
         for column, size in facts.sizes.items():
-            self._sizes.setdefault(column, Counter())[size] += 1
-            file = raw.files.get(column, raw.where)
-            self._sized.setdefault(column, {})[file] = size
+            self._sizes.setdefault(column, {})[raw.files.get(column, raw.where)] = size
         for column, share in facts.mask_shares.items():
-            self._shares.setdefault(column, []).append(share)
-            if share > _FULL:
-                self._note(
-                    FindingKind.MASK_FULL,
-                    raw.files.get(column, raw.where),
-                    "marks the whole photo; draw the garment alone in white",
-                )
-        for column, agreement in facts.outlines.items():
-            if agreement is None:
-                continue
-            self._outlines += 1
-            if agreement < MIN_AGREEMENT:
-                self._note(
-                    FindingKind.MASK_OUTLINE,
-                    raw.files.get(column, raw.where),
-                    f"and what stands out from the plain background agree to {agreement:.0%}; "
-                    "look at it",
-                )
+            file = raw.files.get(column, raw.where)
+            shares = self._shares.setdefault(column, {})
+            if file not in shares:
+                shares[file] = share
+                self._judge_mask(file, share, facts.outlines.get(column))
         for file, changes in facts.changes.items():
             if file not in self._changed:
                 self._changed.add(file)
                 for change in changes:
                     self._changes.setdefault(change, []).append(file)
 
+    def _judge_mask(self, file: str, share: float, agreement: float | None) -> None:
+        if share > _FULL:
+            detail = "marks the whole photo; draw the garment alone in white"
+            self._note(FindingKind.MASK_FULL, file, detail)
+        if agreement is None:
+            return
+        self._outlines += 1
+        if agreement < MIN_AGREEMENT:
+            detail = (
+                f"and what stands out from the plain background agree to {agreement:.0%}; look at "
+                "it, and draw it again if it is wrong"
+            )
+            self._note(FindingKind.MASK_OUTLINE, file, detail)
+
     def _note(self, kind: FindingKind, where: str, detail: str) -> None:
-        finding = Finding(kind, where, detail, left_out=False)
-        self._findings.append(finding)
+        self._findings.append(Finding(kind, where, detail, left_out=False))
 
     def _size_outliers(self) -> Iterator[tuple[str, str]]:
-        for sizes in self._sized.values():
-            median = float(np.median([max(size) for size in sizes.values()]))
+        for sizes in self._sizes.values():
+            middle = median(max(size) for size in sizes.values())
             for file, (width, height) in sizes.items():
-                if not median / _OUTLIER <= max(width, height) <= median * _OUTLIER:
+                if not middle / _OUTLIER <= max(width, height) <= middle * _OUTLIER:
                     yield file, f"{width}x{height}"
 
     def _near_duplicates(self) -> Iterator[Finding]:
@@ -222,5 +223,5 @@ class RowAudit:
                 )
 
 
-def _ranked(counts: Counter[Any]) -> list[tuple[Any, int]]:
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+def _ranked(sizes: Iterable[tuple[int, int]]) -> list[tuple[tuple[int, int], int]]:
+    return sorted(Counter(sizes).items(), key=lambda item: (-item[1], item[0]))

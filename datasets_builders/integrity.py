@@ -16,6 +16,7 @@ class FindingKind(StrEnum):
     """The stable word for a kind of finding; scripts may rely on it."""
 
     AMBIGUOUS = "ambiguous"  # two files could be meant
+    CASE = "case"  # two names that some systems take for one
     COUNT = "count"  # not as many rows as the owner published
     DUPLICATE = "duplicate"  # two files of one split with the same bytes
     DUPLICATE_ID = "duplicate-id"  # twice in one split
@@ -64,6 +65,7 @@ class BuildReport:
         unlabelled: How many of them have no truth, by split.
         findings: What was wrong, in the order in which it was met.
         fingerprint: The built dataset's fingerprint.
+        notes: What the rows look like: sizes, masks, what was done to files; in lines.
     """
 
     out: Path
@@ -71,6 +73,7 @@ class BuildReport:
     unlabelled: Mapping[str, int]
     findings: tuple[Finding, ...]
     fingerprint: str
+    notes: tuple[str, ...] = ()
 
     @property
     def left_out(self) -> int:
@@ -87,6 +90,7 @@ class BuildReport:
         for split, rows in self.rows.items():
             unlabelled = self.unlabelled.get(split, 0)
             text.append(f"{split}: {rows} rows" + (f", {unlabelled} unlabelled" * bool(unlabelled)))
+        text += map(printable, self.notes)
         if self.findings:
             counts = Counter(finding.kind for finding in self.findings)
             kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))

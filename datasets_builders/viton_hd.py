@@ -12,7 +12,7 @@ from .integrity import Finding, FindingKind
 from .lists import read_pairs
 from .pictures import Pictures, check_inside
 from .rows import RawRow, RowRefusedError
-from .schema import DEFAULT_SIZE, TPG_SCHEMA, Column
+from .schema import DEFAULT_SIZE, TPG_SCHEMA, Column, RowSchema
 from .sources import SourceFolder, split_suffix
 
 PAIRED, UNPAIRED = "paired", "unpaired"
@@ -51,8 +51,7 @@ class VitonHd(PackagedDataset):
 
     A row's garment is the in-shop photo of ``cloth/`` with its mask of ``cloth-mask/``; no
     pattern is known. The person of ``image/`` and what was published about them are further
-    columns, null where a folder is not there. ``train_pairs.txt`` and ``test_pairs.txt`` name a
-    person and a garment a line.
+    columns. ``train_pairs.txt`` and ``test_pairs.txt`` name a person and a garment a line.
 
     In the configuration ``paired`` a listed person has their own garment, the one of the same
     name, and each person stands once; their name is the sample's id. In ``unpaired``, which has
@@ -69,15 +68,22 @@ class VitonHd(PackagedDataset):
     splits = ("train", "test")
     configs = (PAIRED, UNPAIRED)
     default_size = DEFAULT_SIZE
-    schema = TPG_SCHEMA.with_columns(
-        Column("person", "photo", compared="across splits"), *(extra.column for extra in _EXTRAS)
-    )
+    schema = TPG_SCHEMA.with_columns(Column("person", "photo", compared="across splits"))
     builder_version = 1
     lists = tuple(sorted(_LISTS.values()))
     where_to_get = (
         "its authors give it out for non-commercial research at "
         "https://github.com/shadow2496/VITON-HD"
     )
+
+    def columns(self, source: SourceFolder) -> RowSchema:
+        """Return the columns: each published folder that is there becomes one."""
+        extras = [
+            extra.column
+            for extra in _EXTRAS
+            if any((source.root / split / extra.folder).is_dir() for split in self.splits)
+        ]
+        return self.schema.with_columns(*extras)
 
     def rows(self, source: SourceFolder) -> Iterator[RawRow | Finding]:
         """Yield the rows of test, paired then unpaired, and of train; then what no list names."""
