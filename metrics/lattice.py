@@ -22,21 +22,20 @@ MIN_CORRELATION = 0.3  # photos and random textures stay below it
 _MIN_OVERLAP = 0.15  # of the pixels that count: fewer correlate by chance
 _MIN_PERIOD = 3.0  # px
 _STRIPES = 0.003  # second to first eigenvalue of the structure tensor, below which all is stripes
-_DIP = 0.05  # how far the correlation must fall between the origin and a repeat
-_HEIGHT = 0.7  # of the highest peak; lower ones are echoes within the cell
 _CANDIDATES = 20
 _MIN_SINE = 0.3  # between two candidate vectors
 # A finer lattice is preferred as long as it explains about as much as the best: within 5 %, and
 # more where even the best explains little.
 _TOLERANCE = 0.05
 _SLACK = 0.4
+_SAME_AREA = 1.1  # of equally fine bases the one that explains most is taken
 
 
 def estimate_lattice(image: Image, mask: Mask | None = None) -> Vectors:
     """Return the shortest translations under which a pattern repeats.
 
     The normalised autocorrelation over the overlap peaks at the points of the lattice. Of all
-    bases made of prominent peaks the finest that explains the correlation is taken, fitted to
+    bases made of the nearer peaks the finest that explains the correlation is taken, fitted to
     all the peaks it predicts, and reduced.
 
     Args:
@@ -151,7 +150,7 @@ def _stripe_normal(correlation: _Correlation) -> NDArray[np.float64] | None:
 
 
 def _peaks(correlation: _Correlation) -> Vectors:
-    """Return the prominent local maxima of one half-plane, to a fraction of a pixel."""
+    """Return the local maxima of one half-plane, to a fraction of a pixel."""
     x, y = _shifts(correlation)
     distance = np.hypot(x, y)
     values = correlation.values
@@ -159,7 +158,7 @@ def _peaks(correlation: _Correlation) -> Vectors:
     maxima &= (values >= MIN_CORRELATION) & ((y > 0) | ((y == 0) & (x > 0)))
     maxima &= (distance >= _MIN_PERIOD) & (distance <= correlation.radius)
     rows, columns = np.nonzero(maxima)
-    vectors = np.stack(
+    return np.stack(
         [
             x[rows, columns]
             + _vertex(values[rows, columns - 1], values[rows, columns], values[rows, columns + 1]),
@@ -168,11 +167,10 @@ def _peaks(correlation: _Correlation) -> Vectors:
         ],
         axis=-1,
     )
-    return _prominent(correlation, vectors)
 
 
 def _ridges(correlation: _Correlation, normal: NDArray[np.float64]) -> Vectors:
-    """Return the prominent maxima along the normal of stripes."""
+    """Return the maxima along the normal of stripes."""
     step = 0.25
     distance = np.arange(0.0, correlation.radius + 2 * step, step)
     profile = correlation.at(distance[:, None] * normal)
@@ -180,22 +178,13 @@ def _ridges(correlation: _Correlation, normal: NDArray[np.float64]) -> Vectors:
     maxima = (here >= before) & (here > after) & (here >= MIN_CORRELATION)
     maxima &= distance[1:-1] >= _MIN_PERIOD
     offset = step * _vertex(before[maxima], here[maxima], after[maxima])
-    return _prominent(correlation, (distance[1:-1][maxima] + offset)[:, None] * normal)
-
-
-def _prominent(correlation: _Correlation, vectors: Vectors) -> Vectors:
-    """Keep the shifts that are more alike than what lies between them and no shift."""
-    on_the_way = correlation.at(vectors[:, None] * np.linspace(0.0, 1.0, 33)[:, None])
-    dip = correlation.at(vectors) - on_the_way.min(axis=1, initial=1.0)
-    prominent: Vectors = vectors[dip > _DIP]
-    return prominent
+    found: Vectors = (distance[1:-1][maxima] + offset)[:, None] * normal
+    return found
 
 
 def _finest_basis(correlation: _Correlation, peaks: Vectors, *, stripes: bool) -> Vectors:
-    """Return the smallest basis (k, 2) out of the peaks that explains the correlation."""
-    heights = correlation.at(peaks)
-    high = peaks[heights >= _HEIGHT * heights.max()]
-    nearest = high[np.argsort(np.hypot(*high.T), kind="stable")[:_CANDIDATES]]
+    """Return the smallest basis (k, 2), out of the peaks, that explains the correlation."""
+    nearest = peaks[np.argsort(np.hypot(*peaks.T), kind="stable")[:_CANDIDATES]]
     singles = nearest[:, None]
     pairs = nearest[list(itertools.combinations(range(len(nearest)), 2))].reshape(-1, 2, 2)
     lengths = np.hypot(pairs[..., 0], pairs[..., 1]).prod(axis=1)
@@ -208,11 +197,11 @@ def _finest_basis(correlation: _Correlation, peaks: Vectors, *, stripes: bool) -
     best = max(explained_by_pairs.max(initial=0.0), explained_by_singles.max())
     enough = best - max(_TOLERANCE * best, _SLACK * (1 - best))
     areas = np.where(explained_by_pairs >= enough, areas, np.inf)
-    finest: Vectors = (
-        pairs[areas.argmin()]
-        if np.isfinite(areas).any()
-        else singles[(explained_by_singles >= enough).argmax()]
-    )
+    if not np.isfinite(areas).any():
+        shortest: Vectors = singles[(explained_by_singles >= enough).argmax()]
+        return shortest
+    smallest = areas <= _SAME_AREA * areas.min()
+    finest: Vectors = pairs[np.where(smallest, explained_by_pairs, -1.0).argmax()]
     return finest
 
 

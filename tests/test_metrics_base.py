@@ -1,4 +1,4 @@
-"""The aggregate, the recipe, and what every metric declares."""
+"""The aggregate, the recipe, and what the weight-free metrics declare."""
 
 import math
 
@@ -8,9 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tpgbench.errors import TpgbenchError, UnknownNameError
 from tpgbench.metrics.base import Comparison, format_recipe, make_metric
-from tpgbench.registry import BUILTIN_METRICS
 
-NAMES = sorted(BUILTIN_METRICS)
+WEIGHT_FREE = (
+    "palette",
+    "psnr",
+    "psnr_shift",
+    "repeat",
+    "ssim",
+    "ssim_shift",
+    "tileability",
+)
 SCORES = st.lists(
     st.one_of(
         st.integers(-10_000, 10_000).map(lambda n: n / 100),
@@ -24,8 +31,8 @@ def image(seed=0, side=32):
     return np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("name", NAMES)
-class TestEveryMetric:
+@pytest.mark.parametrize("name", WEIGHT_FREE)
+class TestEveryWeightFreeMetric:
     def test_declares_what_the_tables_show(self, name):
         metric = make_metric(name)
         assert metric.name == name == metric.key
@@ -81,6 +88,9 @@ class TestRecipe:
     )
     def test_equal_lines_mean_equal_settings(self, first, second):
         assert (format_recipe("m", first) == format_recipe("m", second)) == (first == second)
+
+    def test_a_bar_in_a_value_is_no_second_setting(self):
+        assert format_recipe("m", {"a": "1|b:2"}) != format_recipe("m", {"a": "1", "b": "2"})
 
     def test_the_context_cannot_override_what_the_metric_is(self):
         metric = make_metric("ssim")

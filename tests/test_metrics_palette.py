@@ -88,6 +88,11 @@ class TestPalette:
         # Half of the white has to become black, at 100 a pixel.
         assert palette(blocks(WHITE, BLACK), blocks(WHITE)) == pytest.approx(50.0, abs=1e-5)
 
+    def test_unequal_areas_are_weighed(self):
+        mostly_white = np.concatenate([blocks(WHITE)] * 3 + [blocks(BLACK)])
+        assert palette(mostly_white, blocks(WHITE)) == pytest.approx(25.0, abs=1e-5)
+        assert palette(mostly_white, blocks(WHITE, BLACK)) == pytest.approx(25.0, abs=1e-5)
+
     def test_matching_is_optimal_not_greedy(self):
         greys = [blocks((v, v, v)) for v in (0, 60, 120)]
         near, far = np.concatenate(greys[:2]), np.concatenate(greys[1:])

@@ -80,6 +80,22 @@ class TestEstimate:
         assert found.shape == (1, 2)
         assert lattice_error(found, expected) < 0.02
 
+    @pytest.mark.parametrize("seed", range(3))
+    def test_a_recoloured_copy_within_the_cell_is_no_period(self, seed):
+        # Every second motif differs a little: the neighbours are alike, the period is two.
+        motif, other = (tiling(LATTICES["square"], 16, seed + k).astype(float) for k in (0, 1))
+        cell = np.hstack([motif, 0.7 * motif + 0.3 * other])
+        image = np.uint8(np.tile(cell, (6, 3, 1)))
+        assert lattice_error(estimate_lattice(image), np.diag([32.0, 16.0])) < 0.02
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_copies_that_differ_irregularly_do_not_hide_the_period(self, seed):
+        image = tiling(LATTICES["rotated"], seed=seed)
+        stains = np.random.default_rng(seed).normal(size=image.shape)
+        stains = scipy.ndimage.gaussian_filter(stains, (5, 5, 0))
+        image = np.uint8(np.clip(image + 40 * stains / stains.std(), 0, 255))
+        assert lattice_error(estimate_lattice(image), LATTICES["rotated"]) < 0.05
+
     def test_a_period_beyond_half_the_canvas_is_not_seen(self):
         found = estimate_lattice(tiling([(20, 0), (0, 60)], side=96))
         assert lattice_error(found, np.array([[20.0, 0.0]])) < 0.02

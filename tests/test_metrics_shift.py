@@ -66,6 +66,13 @@ class TestCorrelation:
         flat = np.full((20, 20, 3), 137, np.uint8)
         assert not normalised_correlation(flat, texture(0, 20, 20), (5, 5)).any()
 
+    def test_an_overlap_without_texture_correlates_with_nothing(self):
+        image = np.full((32, 32, 3), 90, np.uint8)
+        image[-6:] = texture(0, 6, 32)
+        found = normalised_correlation(image, texture(1, 32, 32), (8, 8))
+        assert not found[14:].any()  # moved down by 6 or more, only the flat part is left
+        assert found[8].any()
+
     def test_small_overlaps_do_not_count(self):
         image = texture(2, 24, 24)
         found = normalised_correlation(image, image, (12, 12), min_overlap=0.5)
@@ -86,8 +93,13 @@ class TestLikelyShifts:
         assert len(set(shifts)) == len(shifts) <= 4
         assert all(abs(d) <= height // 4 and abs(r) <= width // 4 for d, r in shifts)
 
-    def test_of_equal_peaks_the_nearest_is_taken(self):
-        tile = texture(3, 8, 8)
+    def test_no_shift_is_named_once(self):
+        image = texture(4, 32, 32)
+        assert likely_shifts(image, image).count((0, 0)) == 1
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_of_equal_peaks_the_nearest_is_taken(self, seed):
+        tile = texture(seed, 8, 8)
         pattern = np.tile(tile, (8, 8, 1))
         others = likely_shifts(pattern, np.roll(pattern, (2, 3), axis=(0, 1)))[1:]
         assert others[0] == (2, 3)
