@@ -1,0 +1,121 @@
+"""Paired metrics over two folders whose images correspond by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+
+from ..errors import TpgbenchError
+from .base import Comparison, SampleMetric, Value, make_metric
+from .folders import ImageSource, read_images
+
+
+def compute_psnr(real: str | Path, generated: str | Path) -> Value:
+    """Return the mean PSNR, in dB, of two folders' images; higher is better.
+
+    Args:
+        real: A folder or zip file of true images.
+        generated: One whose images have the same names; only the suffixes may differ.
+
+    Raises:
+        TpgbenchError: As `compute_paired`.
+    """
+    return compute_paired("psnr", real, generated)
+
+
+def compute_ssim(real: str | Path, generated: str | Path) -> Value:
+    """Return the mean SSIM, -1 to 1, of two folders' images; higher is better.
+
+    Args:
+        real: A folder or zip file of true images.
+        generated: One whose images have the same names; only the suffixes may differ.
+
+    Raises:
+        TpgbenchError: As `compute_paired`.
+    """
+    return compute_paired("ssim", real, generated)
+
+
+def compute_lpips(real: str | Path, generated: str | Path, *, net: str = "alex") -> Value:
+    """Return the mean LPIPS, from 0 up, of two folders' images; lower is better.
+
+    Args:
+        real: A folder or zip file of true images.
+        generated: One whose images have the same names; only the suffixes may differ.
+        net: ``"alex"``, ``"vgg"`` or ``"squeeze"``.
+
+    Raises:
+        TpgbenchError: As `compute_paired`, or the network's weights are not to be had.
+    """
+    return compute_paired(f"lpips@{net}", real, generated)
+
+
+def compute_paired(metric: str, real: str | Path, generated: str | Path) -> Value:
+    """Return any metric of an output and its truth over two folders.
+
+    Args:
+        metric: Its name, with a variant if need be: ``"ssim"``, ``"lpips@vgg"``.
+        real: A folder, with all folders below it, or a zip file of true images.
+        generated: One whose images have the same names; only the suffixes may differ. The pairs
+            may be of many sizes, the two images of a pair may not, unless the metric resizes.
+
+    Raises:
+        TpgbenchError: Unknown metric, one that needs more than pairs, names without a partner,
+            an unreadable image, a pair of two sizes, or weights that are not to be had.
+    """
+    chosen = make_metric(metric)
+    if not isinstance(chosen, SampleMetric) or not chosen.needs <= {"truth"}:
+        raise TpgbenchError(f"{metric} is no metric of pairs of images: use 'tpgbench score'")
+    truths, outputs = read_images(Path(real)), read_images(Path(generated))
+    pairs = match_names(truths, outputs)
+    chosen.load()
+
+    def score(pair: tuple[int, int]) -> tuple[float, tuple[int, int]]:
+        truth, output = truths.read(pair[0]), outputs.read(pair[1])
+        name = outputs.name(pair[1])
+        try:
+            value = chosen.score(Comparison(outputs.ids[pair[1]], output, truth))
+        except TpgbenchError as error:
+            raise TpgbenchError(f"{name}: {error}") from error
+        return value, (output.shape[1], output.shape[0])
+
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        scores, sizes = zip(*pool.map(score, pairs), strict=True)
+    distinct = set(sizes)
+    context = {
+        "n": str(len(pairs)),
+        "pairs": "by-name",
+        "size": "x".join(map(str, sizes[0])) if len(distinct) == 1 else "mixed",
+        "format": "+".join(sorted(formats(truths) | formats(outputs))),
+    }
+    return chosen.aggregate(scores, context)
+
+
+def match_names(truths: ImageSource, outputs: ImageSource) -> list[tuple[int, int]]:
+    """Return the positions of each true image and its output.
+
+    Raises:
+        TpgbenchError: A name is in one folder only.
+    """
+    places = {name: index for index, name in enumerate(outputs.ids)}
+    alone = sorted(places.keys() ^ set(truths.ids))
+    if alone:
+        raise TpgbenchError(
+            f"{truths.path} holds {len(truths)} images and {outputs.path} {len(outputs)}; "
+            f"{len(alone)} names are in one of them only: {_few(alone)}: give both sides of a "
+            "pair the same name"
+        )
+    return [(index, places[name]) for index, name in enumerate(truths.ids)]
+
+
+def formats(source: ImageSource) -> set[str]:
+    """Return the suffixes of a source's files, as recipes name them."""
+    names = (source.name(index) for index in range(len(source)))
+    suffixes = {PurePosixPath(name).suffix[1:].lower() for name in names}
+    return {{"jpeg": "jpg", "tiff": "tif"}.get(suffix, suffix) for suffix in suffixes}
+
+
+def _few(names: Sequence[str], shown: int = 5) -> str:
+    return ", ".join(names[:shown]) + (", ..." if len(names) > shown else "")
