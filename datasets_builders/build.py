@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,8 +16,10 @@ from .audit import RowAudit
 from .base import DatasetSource
 from .build_info import BuildInfo
 from .integrity import BuildReport, Finding, FindingKind, summarise
+from .integrity_page import write_integrity_page
 from .package import Package, PackageWriter, seal
-from .rows import DEFAULT_CONFIG, PackedRow, RawRow, RowRefusedError, SourceFile, pack_row
+from .packing import Packer
+from .rows import DEFAULT_CONFIG, PackedRow, RawRow, RowRefusedError, SourceFile
 from .schema import RowSchema
 from .sources import SourceFolder, open_source
 from .staging import new_folder
@@ -30,7 +31,8 @@ class PackagedDataset(DatasetSource):
 
     A subclass sets the class variables and writes `rows`; what follows is the same for all:
     every row is checked, encoded and stored as Parquet that ``datasets.load_dataset`` reads,
-    beside ``README.md``, ``croissant.json``, ``build.json`` and ``manifest.parquet``.
+    beside ``README.md``, ``integrity.html``, ``croissant.json``, ``build.json`` and
+    ``manifest.parquet``.
 
     Attributes:
         schema: The columns of its rows.
@@ -115,24 +117,8 @@ class PackagedDataset(DatasetSource):
             unlabelled={name: split.unlabelled for name, split in info.by_split().items()},
             findings=info.findings,
             fingerprint=info.fingerprint,
+            notes=build.notes(),
         )
-
-
-@dataclass(frozen=True)
-class _Packer:
-    """Packs rows, in whatever process; findings pass through, so that all keep their order."""
-
-    source: SourceFolder
-    schema: RowSchema
-    max_side: int | None
-
-    def __call__(self, item: RawRow | Finding) -> tuple[RawRow, PackedRow] | Finding:
-        if isinstance(item, Finding):
-            return item
-        try:
-            return item, pack_row(item, self.schema, self.source, max_side=self.max_side)
-        except RowRefusedError as error:
-            return error.finding
 
 
 class _Build:
@@ -145,7 +131,7 @@ class _Build:
         self._dataset = dataset
         self._source = source
         self._folder = folder
-        self._packer = _Packer(source, dataset.columns(source), size)
+        self._packer = Packer(source, dataset.columns(source), size)
         self._audit = RowAudit(self._packer.schema)
         self._first_seen: dict[tuple[str, str], tuple[str, str]] = {}
         options: dict[str, JsonValue] = {"mask_threshold": MASK_THRESHOLD}
@@ -185,7 +171,13 @@ class _Build:
             raise TpgbenchError(f"{self._source}: no row can be built: {summarise(self.findings)}")
         for name in self._dataset.find_lists(self._source):
             self._writer.add_list(SourceFile.of(name, self._source.read(name), column=None))
-        return seal(self._folder, self._writer.close(self.findings))
+        info = self._writer.close(self.findings)
+        write_integrity_page(self._folder, info, self._audit.summary())
+        return seal(self._folder, info)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what the rows look like, in lines."""
+        return tuple(self._audit.summary().lines())
 
     def _check_id(self, item: RawRow | Finding) -> RawRow | Finding:
         if isinstance(item, Finding):
