@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +111,9 @@ def _dataset_info(info: BuildInfo, config: str, schema: RowSchema) -> dict[str, 
     size = sum(sizes.values())
     return {
         "config_name": config,
+        # Copies, or YAML would write references.
         "features": [
-            {"name": column.name, "dtype": _DTYPES[column.kind]} for column in schema.columns
+            {"name": column.name, "dtype": deepcopy(_DTYPES[column.kind])} for column in schema.columns
         ],
         "splits": [
             {"name": split, "num_bytes": sizes[split], "num_examples": known.rows}

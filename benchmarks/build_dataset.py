@@ -1,0 +1,162 @@
+"""What building a dataset costs, beside ``datasets``' own imagefolder and ``to_parquet``.
+
+    python benchmarks/build_dataset.py [--rows 1000] [--rounds 3] [--suffix .jpg]
+    python benchmarks/build_dataset.py --memory 1000 20000
+
+Both read the same files: garments, masks and patterns in CTP-HD's layout, rendered at 64 px, no
+two alike. ``datasets`` is timed twice: as it comes, and with the images embedded in its Parquet
+files (as it comes they hold paths of this machine where its version embeds nothing). It decodes
+no image; the build decodes, checks, measures and hashes each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import datasets
+import numpy as np
+import PIL.Image
+import tpgbench
+from tpgbench.benchmark.environment import processor_name
+
+SCENES = 100
+COLUMNS = {"garment": "cloth", "mask": "cloth_mask", "pattern": "pattern"}
+
+
+def make_source(folder: Path, rows: int, suffix: str) -> None:
+    """Write ``rows`` garments: a hundred scenes, each time rolled further and in other colours."""
+    scenes = tpgbench.load_dataset("ctp-synth", "train", size=64)
+    rendered = [scenes[index] for index in range(min(rows, SCENES))]
+    for name in COLUMNS.values():
+        (folder / name).mkdir(parents=True)
+    lines = []
+    for index in range(rows):
+        row, turn = rendered[index % SCENES], index // SCENES
+        shift = np.array([turn, 3 * turn, 7 * turn], dtype=np.uint8)
+        images = {
+            "garment": np.roll(row.garment + shift, turn, axis=1),
+            "mask": np.roll(row.mask, turn, axis=1) * np.uint8(255),
+            "pattern": np.roll(row.pattern + shift, turn, axis=1),
+        }
+        name = f"{index:06d}{suffix}"
+        for column, image in images.items():
+            PIL.Image.fromarray(image).save(folder / COLUMNS[column] / name)
+        lines.append({f"{column}_file_name": f"{COLUMNS[column]}/{name}" for column in COLUMNS})
+    (folder / "test.txt").write_text("".join(f"{index:06d}{suffix}\n" for index in range(rows)))
+    (folder / "metadata.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def load(source: Path, scratch: Path) -> datasets.Dataset:
+    """Load the folder as a user of ``datasets`` does."""
+    # Named, or it would take test.txt for a split.
+    files = {"train": [str(source / "metadata.jsonl"), str(source / "*" / "*")]}
+    return datasets.load_dataset(
+        "imagefolder", data_files=files, cache_dir=str(scratch / "cache"), split="train"
+    )
+
+
+def theirs(source: Path, scratch: Path) -> None:
+    """Load the folder and write Parquet."""
+    load(source, scratch).to_parquet(scratch / "theirs.parquet")
+
+
+def theirs_embedded(source: Path, scratch: Path) -> None:
+    """The same with the images in the files, as ``push_to_hub`` embeds them."""
+    arrow = load(source, scratch).with_format("arrow")
+    embedded = arrow.map(datasets.table.embed_table_storage, batched=True, batch_size=100)
+    embedded.to_parquet(scratch / "theirs.parquet")
+
+
+def ours(workers: int) -> Callable[[Path, Path], None]:
+    """Return the build with so many workers."""
+
+    def build(source: Path, scratch: Path) -> None:
+        tpgbench.build_dataset("ctp-hd", source=source, out=scratch / "built", workers=workers)
+
+    return build
+
+
+def seconds(work: Callable[[Path, Path], None], source: Path) -> float:
+    """Return how long some work takes in a fresh scratch folder."""
+    with tempfile.TemporaryDirectory() as scratch:
+        start = time.perf_counter()
+        work(source, Path(scratch))
+        return time.perf_counter() - start
+
+
+def compare(rows: int, rounds: int, suffix: str) -> None:
+    """Print the median time of each, and the ratios, over paired rounds."""
+    contenders = {
+        "datasets, as it comes": theirs,
+        "datasets, embedded": theirs_embedded,
+        "tpgbench, 1 worker": ours(1),
+        "tpgbench, 2 workers": ours(2),
+    }
+    taken: dict[str, list[float]] = {name: [] for name in contenders}
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "source"
+        make_source(source, rows, suffix)
+        seconds(ours(1), source)  # imports, first use, the page cache
+        seconds(theirs, source)
+        for _ in range(rounds):
+            for name, work in contenders.items():
+                taken[name].append(seconds(work, source))
+    base = taken["tpgbench, 1 worker"]
+    for name, times in taken.items():
+        ratio = statistics.median(one / time for one, time in zip(base, times, strict=True))
+        print(
+            f"{rows} rows, {suffix}: {name}: {statistics.median(times):.2f} s, "
+            f"{ratio:.2f} times the speed of tpgbench with one worker"
+        )
+
+
+def peak_memory(rows: int, suffix: str) -> float:
+    """Return the peak resident memory of a build in a process of its own, in MiB."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "source"
+        make_source(source, rows, suffix)
+        command = [sys.executable, __file__, "--build", str(source), "--suffix", suffix]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        return float(done.stdout)
+
+
+def main() -> None:
+    """Print machine and date, then what was asked for."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--suffix", choices=[".jpg", ".png"], default=".jpg")
+    parser.add_argument("--memory", type=int, nargs="+", metavar="ROWS")
+    parser.add_argument("--build", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    datasets.disable_progress_bars()
+    if given.build:
+        seconds(ours(1), given.build)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        return
+    today = dt.datetime.now(dt.UTC).date()
+    print(
+        f"{platform.system()} {platform.machine()}, {processor_name()}, {os.cpu_count()} cores, "
+        f"{today}, datasets {datasets.__version__}"
+    )
+    if given.memory:
+        for rows in given.memory:
+            print(f"{rows} rows: peak {peak_memory(rows, given.suffix):.0f} MiB")
+    else:
+        compare(given.rows, given.rounds, given.suffix)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""What a worker process does to a row; it imports nothing that the work does not need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .integrity import Finding
+from .rows import PackedRow, RawRow, RowRefusedError, pack_row
+from .schema import RowSchema
+from .sources import SourceFolder
+
+
+@dataclass(frozen=True)
+class Packer:
+    """Packs rows, in whatever process; findings pass through, so that all keep their order.
+
+    Attributes:
+        source: Where the rows' files are.
+        schema: The dataset's columns.
+        max_side: As in `pack_row`.
+    """
+
+    source: SourceFolder
+    schema: RowSchema
+    max_side: int | None
+
+    def __call__(self, item: RawRow | Finding) -> tuple[RawRow, PackedRow] | Finding:
+        """Return the packed row, or why it is left out."""
+        if isinstance(item, Finding):
+            return item
+        try:
+            return item, pack_row(item, self.schema, self.source, max_side=self.max_side)
+        except RowRefusedError as error:
+            return error.finding
