@@ -20,6 +20,7 @@ from .benchmark.score_outside import OutsideSpec, score_outside
 from .benchmark.store import RunStore
 from .datasets_builders.base import DATASETS, Dataset
 from .datasets_builders.build import PackagedDataset
+from .datasets_builders.contact_sheet import ContactSheet, write_contact_sheet
 from .datasets_builders.hub import check_push, push
 from .datasets_builders.integrity import BuildReport
 from .datasets_builders.load import open_dataset
@@ -379,6 +380,36 @@ def verify_dataset(folder: str | Path, *, source: str | Path | None = None) -> V
         TpgbenchError: Not a packaged dataset.
     """
     return verify(Path(folder), None if source is None else Path(source))
+
+
+def show_dataset(
+    name_or_folder: str | Path,
+    split: str = "test",
+    *,
+    config: str | None = None,
+    limit: int = 48,
+    size: int | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+) -> ContactSheet:
+    """Show the first rows of a dataset as a picture and a page.
+
+    Args:
+        name_or_folder: As in `load_dataset`, like ``split``, ``config``, ``size`` and ``seed``.
+        split: The split.
+        config: The configuration; None for the default one.
+        limit: How many rows.
+        size: Side of the rendered pattern, for a procedural dataset.
+        seed: Another seed is another dataset, for a procedural one.
+        out: The picture, ``.png``; the page has its name. By default they are named after
+            dataset and split, in the working folder.
+
+    Raises:
+        TpgbenchError: Unknown dataset, or a file that cannot be written.
+    """
+    dataset = open_dataset(name_or_folder, split, config=config, size=size, seed=seed)
+    picture = Path(f"{dataset.name}-{split}.png") if out is None else Path(out)
+    return write_contact_sheet(dataset, picture, limit=limit)
 
 
 def _outcome(path: Path, scored: Scored, page: Path | None) -> RunOutcome:

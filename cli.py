@@ -219,6 +219,25 @@ def verify_dataset(folder: Path, source: Path | None, as_json: bool) -> int:
     return EXIT_INCOMPLETE if found.differences else 0
 
 
+@cli.command("show-dataset")
+@click.argument("dataset", metavar="NAME|DIR")
+@click.option("--split", default="test", show_default=True, help="Split of the dataset.")
+@click.option("--config", help="Configuration of the dataset; default: its first.")
+@click.option("--limit", type=int, default=48, show_default=True, help="How many rows.")
+@click.option("--size", type=int, help="Side of the pattern, for a procedural dataset.")
+@click.option("--out", type=_FOLDER, help="The picture (.png); default: NAME-SPLIT.png.")
+def show_dataset(dataset: str, **given: Any) -> int:
+    """Show the first rows of a dataset as a picture and an HTML page."""
+    from . import api
+
+    sheet = api.show_dataset(dataset, **given)
+    click.echo(f"{sheet.picture}\n{sheet.page}")
+    if not sheet.problems:
+        return 0
+    _say(f"{len(sheet.problems)} of {sheet.shown} rows cannot be read; {sheet.problems[0]}")
+    return EXIT_INCOMPLETE
+
+
 @cli.command("list")
 @click.argument("kind", metavar="models|datasets|metrics")
 @_json
