@@ -7,7 +7,7 @@ from tpgbench.datasets_builders.synth.canvas import Canvas
 from tpgbench.datasets_builders.synth.families import FAMILIES
 from tpgbench.datasets_builders.synth.palette import colour_name, draw_palette
 from tpgbench.datasets_builders.synth.pattern import Layout, Pattern
-from tpgbench.datasets_builders.synth.shapes import rotation
+from tpgbench.datasets_builders.synth.shapes import circle, rotation
 from tpgbench.datasets_builders.synth.wallpaper import (
     _GENERATORS,
     GROUPS,
@@ -26,6 +26,11 @@ WOVEN = {"tartan", "gingham"}  # warp and weft mix to colours between the palett
 ORDERS = {
     "p1": 1, "p2": 2, "pm": 2, "pg": 2, "cm": 2, "pmm": 4, "pmg": 4, "pgg": 4, "cmm": 4, "p4": 4,
     "p4m": 8, "p4g": 8, "p3": 3, "p3m1": 6, "p31m": 6, "p6": 6, "p6m": 12,
+}  # fmt: skip
+# Mirrors and glides, each up to whole cells.
+FLIPS = {
+    "pm": (1, 0), "pg": (0, 1), "cm": (1, 0), "pmm": (2, 0), "pmg": (1, 1), "pgg": (0, 2),
+    "cmm": (2, 0), "p4m": (4, 0), "p4g": (2, 2), "p3m1": (3, 0), "p31m": (3, 0), "p6m": (6, 0),
 }  # fmt: skip
 
 
@@ -78,8 +83,7 @@ def test_a_design_is_the_same_at_every_resolution(family):
     for seed in SEEDS:
         design = pattern(family, seed).design
         height, width = Canvas(design.second, 40, design.palette[0]).size
-        scale = (4 * 40) / 40
-        coarse, fine = design.cell(40), design.cell(40 * scale)
+        coarse, fine = design.cell(40), design.cell(160)
         if fine.shape[:2] != (4 * height, 4 * width):
             fine = ndimage.zoom(
                 fine, (4 * height / fine.shape[0], 4 * width / fine.shape[1], 1), order=1
@@ -120,6 +124,39 @@ def test_the_canonical_tile_has_a_motif_at_its_centre(family):
 
 def test_there_are_seventeen_wallpaper_groups_of_the_right_orders():
     assert {group: len(symmetries(group)) for group in GROUPS} == ORDERS
+
+
+def test_the_groups_have_their_mirrors_and_glides():
+    """International Tables: how many reflections up to whole cells leave a line in place."""
+
+    def is_mirror(symmetry):
+        steps = [np.array([m, n]) for m in range(-2, 3) for n in range(-2, 3)]
+        shift = np.array(symmetry.shift) / 2
+        return any(not ((symmetry.matrix + np.eye(2)) @ (shift + step)).any() for step in steps)
+
+    for group in GROUPS:
+        flips = [s for s in symmetries(group) if round(np.linalg.det(s.matrix)) == -1]
+        mirrors = sum(is_mirror(symmetry) for symmetry in flips)
+        assert (mirrors, len(flips) - mirrors) == FLIPS.get(group, (0, 0)), group
+
+
+def test_a_circle_stays_round_on_a_skewed_cell():
+    second, radius = (0.4, 0.9), 0.35
+    canvas = Canvas(second, 200, np.zeros(3))
+    canvas.polygons(np.ones(3), [circle(radius, 100)])
+    height, width = canvas.size
+    s, t = np.meshgrid((np.arange(width) + 0.5) / width, (np.arange(height) + 0.5) / height)
+    nearest = np.min(
+        [
+            np.hypot(s - m + (t - n) * second[0], (t - n) * second[1])
+            for m in range(-2, 3)
+            for n in range(-2, 3)
+        ],
+        axis=0,
+    )
+    inside = canvas.image[..., 0] > 0.5
+    assert nearest[inside].max() < radius + 0.01
+    assert nearest[~inside].min() > radius - 0.01
 
 
 @pytest.mark.parametrize("group", GROUPS)

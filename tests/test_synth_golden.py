@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tpgbench.datasets_builders.synth.families import FAMILIES
+from tpgbench.datasets_builders.synth.garments import GARMENTS
 from tpgbench.datasets_builders.synth.render import VERSION, render
 from tpgbench.datasets_builders.synth.streams import SceneKey
 
 FOLDER = Path(__file__).parent / "data"
 HASHES, IMAGES = FOLDER / "synth_hashes.json", FOLDER / "synth_golden.npz"
 
-# Together: every garment, occluder, backdrop and severity; name -> how it is rendered.
+# How each is rendered: (scene, size, track, severity).
 ROWS = {
-    **{f"test-{i}": (SceneKey(0, "test", i), 64, "aligned", None) for i in range(24)},
+    **{f"test-{i}": (SceneKey(0, "test", i), 64, "aligned", None) for i in (*range(40), 64, 98)},
     "odd-size": (SceneKey(0, "validation", 1), 101, "aligned", None),
     "other-seed": (SceneKey(5, "train", 123456), 64, "aligned", None),
     "severity-5": (SceneKey(0, "robustness", 8), 64, "aligned", 5),
@@ -31,6 +34,7 @@ GOLDEN = ("test-3", "severity-5", "unaligned")
 PARTS = ("garment", "mask", "pattern")
 
 
+@cache
 def rendered(name):
     key, size, track, severity = ROWS[name]
     return render(key, size=size, track=track, severity=severity)
@@ -47,6 +51,16 @@ def test_the_stored_hashes_are_of_this_version():
     stored = json.loads(HASHES.read_text())
     assert stored["version"] == VERSION
     assert set(stored["sha256"]) == set(ROWS)
+
+
+def test_the_stored_rows_show_every_family_garment_occluder_and_severity():
+    for fact, expected in (
+        ("family", set(FAMILIES)),
+        ("garment", set(GARMENTS)),
+        ("occluder", {"none", "arm", "hair", "bag"}),
+        ("severity", {1, 2, 3, 4, 5}),
+    ):
+        assert {rendered(name).meta[fact] for name in ROWS} == expected
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -47,6 +47,12 @@ def render(key: SceneKey, *, size: int, track: Track, severity: int | None = Non
     The photo's side is twice ``size``, so that the garment's square box is about ``size`` pixels.
     A scene is the same at every size but for the pixels' noise.
 
+    The row's ``meta`` holds: ``family`` and its details (such as the wallpaper ``group``);
+    ``garment``; ``severity``; ``occluder``; ``coverage``, the visible share of the mask's square
+    box; ``palette``, a list of RGB from 0 to 255, the ground first; and ``lattice`` (two vectors
+    (x, y)), ``phase`` and ``period`` of the truth, as `pattern.Layout` defines them. The unaligned
+    track adds ``garment_lattice``, in parts of the garment's box.
+
     Args:
         key: Which scene.
         size: Side of the pattern in pixels, 64 to 1024.
