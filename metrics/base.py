@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..images import Image, Mask
 from ..registry import BUILTIN_METRICS, Registry
 from ..weights import WeightFile, get_weights
 from .bootstrap import bootstrap_mean_interval
+from .patches import largest_square
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Comparison:
         mask: True on the garment's visible pixels, bool (size, size), or None.
         meta: The row's own facts; a procedural row knows its ``lattice`` (two vectors (x, y) in
             parts of the truth's side).
+        caption: What the dataset says of the row, or None.
     """
 
     sample_id: str
@@ -39,6 +42,15 @@ class Comparison:
     garment: Image | None = None
     mask: Mask | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
+    caption: str | None = None
+
+    @cached_property
+    def cloth(self) -> Image | None:
+        """The largest square of the garment photo that lies wholly within the mask, if any."""
+        if self.garment is None or self.mask is None or not self.mask.any():
+            return None
+        box = largest_square(self.mask)
+        return self.garment[box.top : box.top + box.side, box.left : box.left + box.side]
 
 
 class Value(BaseModel):
@@ -54,6 +66,9 @@ class Value(BaseModel):
         recipe: Everything that must agree before two values may be compared.
         higher_is_better: The direction.
         not_computed: Why there is no value, or None.
+        spread: The standard deviation over the subsets or splits of which ``value`` is the mean, or
+            None for a metric without them.
+        unranked: Why the value is shown but must not be ranked (an FID of few images), or None.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -67,6 +82,8 @@ class Value(BaseModel):
     recipe: str
     higher_is_better: bool
     not_computed: str | None = None
+    spread: float | None = None
+    unranked: str | None = None
 
 
 def format_recipe(name: str, parts: Mapping[str, str]) -> str:
@@ -196,6 +213,9 @@ class SampleMetric(Metric):
 class FeatureExtractor(ABC):
     """A backbone that turns images into vectors; metrics with an equal one share its pass.
 
+    A subclass writes `extract`. One whose images need work before the network splits it into
+    `prepare`, which runs in worker threads while the network computes, and `embed`.
+
     Attributes:
         key: What the vectors depend on (backbone, weights' hash, protocol): the cache's key.
         batch_size: How many images a call should get.
@@ -211,6 +231,18 @@ class FeatureExtractor(ABC):
         Args:
             images: uint8 (height, width, 3) each; their sizes may differ.
         """
+
+    def prepare(self, image: Image) -> NDArray[Any]:
+        """Return what `embed` takes of an image; several threads may call it."""
+        return image
+
+    def embed(self, prepared: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+        """Return one vector an image, shape (n, d).
+
+        Args:
+            prepared: What `prepare` made of each.
+        """
+        return self.extract(prepared)
 
 
 class SetMetric(Metric):
