@@ -35,6 +35,7 @@ _TASKS = {
             "ssim_shift",
             "psnr_shift",
             "tileability",
+            "tileability@seam",  # needs no truth: what a folder of own photos is left with
             "repeat",
             "palette",
         ),
