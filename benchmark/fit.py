@@ -95,6 +95,7 @@ def fit_comparison(row: Row, output: Image, *, size: int, fit: str = "box") -> C
         garment=sample.garment,
         mask=sample.mask,
         meta=row.meta,
+        caption=row.caption,
     )
 
 

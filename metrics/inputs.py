@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import TpgbenchError
-from ..images import Image
+from ..images import Image, Mask
 
 
 def check_image(image: Image, name: str, *, min_side: int = 1) -> None:
@@ -46,4 +46,18 @@ def check_pair(output: Image, truth: Image, *, min_side: int = 1) -> None:
         raise TpgbenchError(
             f"the output is {output.shape[1]}x{output.shape[0]} px and the truth "
             f"{truth.shape[1]}x{truth.shape[0]} px: resize one of them"
+        )
+
+
+def check_garment(garment: Image, mask: Mask) -> None:
+    """Raise unless the mask is one of the garment photo.
+
+    Raises:
+        TpgbenchError: As `check_image`, or the mask is not bool, or not as large as the photo.
+    """
+    check_image(garment, "garment")
+    if mask.dtype != np.bool_ or mask.shape != garment.shape[:2]:
+        raise TpgbenchError(
+            f"the mask holds {mask.dtype} values of shape {mask.shape}: give bool of shape "
+            f"{garment.shape[:2]}, as large as the garment"
         )

@@ -1,0 +1,81 @@
+"""CLIP texture similarity of a pattern and the garment that it was made from."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..images import Image, Mask
+from . import patches
+from .base import Comparison, SampleMetric
+from .features.clip_files import clip_label, get_clip_files
+from .inputs import check_garment, check_image
+
+
+def cts(output: Image, garment: Image, mask: Mask) -> float:
+    """Return the CLIP texture similarity of a pattern and a garment; higher is better.
+
+    Seeded random patches of the garment, wholly within its mask, and patches of the pattern at
+    five scales are embedded by CLIP. For each garment patch the best cosine over all pattern
+    patches counts; the score is their mean times 100. So the pattern's scale and phase do not
+    matter, and every part of the garment must be found in the pattern.
+
+    Args:
+        output: The pattern, uint8 (height, width, 3).
+        garment: The garment photo, uint8 (height, width, 3).
+        mask: True on the garment's visible pixels, bool, as large as the photo.
+
+    Returns:
+        From -100 to 100, in practice above 0; NaN if no patch fits into the mask.
+
+    Raises:
+        TpgbenchError: Wrong type or shape, or CLIP is not to be had.
+    """
+    from .features.clip import load_clip
+
+    check_image(output, "output")
+    check_garment(garment, mask)
+    wanted = patches.garment_patches(garment, mask)
+    if not wanted:
+        return math.nan
+    clip = load_clip(get_clip_files())
+    vectors = clip.embed_images([*wanted, *patches.pattern_patches(output)]).astype(np.float64)
+    cosines = vectors[: len(wanted)] @ vectors[len(wanted) :].T
+    return float(100 * cosines.max(axis=1).mean())
+
+
+class CTS(SampleMetric):
+    """`cts` of the output and the garment.
+
+    It is defined here; papers that report a CTS do not say how theirs is computed, so that values
+    are not comparable with theirs.
+    """
+
+    name = "cts"
+    higher_is_better = True
+    tasks = frozenset({"tpg"})
+    range = (-100.0, 100.0)
+    needs = frozenset({"garment", "mask"})
+    source = "this package; CLIP: Radford et al., ICML 2021"
+
+    def load(self) -> None:
+        """Load CLIP.
+
+        Raises:
+            TpgbenchError: It is not to be had.
+        """
+        folder = get_clip_files()  # without torch, which a run may not need
+        from .features.clip import load_clip
+
+        load_clip(folder)
+
+    def settings(self) -> dict[str, str]:
+        """Return CLIP's name and hash and how patches are cut."""
+        return {"clip": clip_label(), **patches.settings()}
+
+    def score(self, comparison: Comparison) -> float:
+        """Return the similarity; NaN without a garment and its mask."""
+        if comparison.garment is None or comparison.mask is None:
+            return math.nan
+        return cts(comparison.output, comparison.garment, comparison.mask)

@@ -1,0 +1,82 @@
+"""LPIPS of a pattern and the garment that it was made from."""
+
+from __future__ import annotations
+
+import math
+
+from ..images import Image, Mask
+from ..weights import get_weights, weights_hash
+from . import patches
+from .base import Comparison, SampleMetric
+from .features.backbones import BACKBONES
+from .inputs import check_garment, check_image
+
+NET = "alex"
+SIDE = 64  # patches are compared at this size, in px
+
+
+def lpips_garment(output: Image, garment: Image, mask: Mask) -> float:
+    """Return the perceptual distance of a garment's patches to a pattern; lower is better.
+
+    The patches are those of `tpgbench.metrics.cts.cts`, all resized to 64 px. For each garment
+    patch the least LPIPS (alex) to any pattern patch counts; the distance is their mean.
+
+    Args:
+        output: The pattern, uint8 (height, width, 3).
+        garment: The garment photo, uint8 (height, width, 3).
+        mask: True on the garment's visible pixels, bool, as large as the photo.
+
+    Returns:
+        At least 0; NaN if no patch fits into the mask.
+
+    Raises:
+        TpgbenchError: Wrong type or shape, or the network's weights are not to be had.
+    """
+    from .features.perceptual import load_network
+
+    check_image(output, "output")
+    check_garment(garment, mask)
+    wanted = [patches.resize_square(one, SIDE) for one in patches.garment_patches(garment, mask)]
+    if not wanted:
+        return math.nan
+    there = [patches.resize_square(one, SIDE) for one in patches.pattern_patches(output)]
+    return float(load_network(NET).distances(wanted, there).min(axis=1).mean())
+
+
+class LPIPSGarment(SampleMetric):
+    """`lpips_garment` of the output and the garment; defined here, as `cts` is."""
+
+    name = "lpips_garment"
+    higher_is_better = False
+    tasks = frozenset({"tpg"})
+    range = (0.0, math.inf)
+    needs = frozenset({"garment", "mask"})
+    weights = (BACKBONES[NET].weights,)
+    source = "this package; LPIPS: Zhang et al., CVPR 2018"
+
+    def load(self) -> None:
+        """Load the network.
+
+        Raises:
+            TpgbenchError: Its weights are not to be had.
+        """
+        get_weights(BACKBONES[NET].weights)  # without torch, which a run may not need
+        from .features.perceptual import load_network
+
+        load_network(NET)
+
+    def settings(self) -> dict[str, str]:
+        """Return the network, its weights' hash and how patches are cut."""
+        return {
+            "net": NET,
+            "weights": weights_hash(BACKBONES[NET].weights),
+            "heads": "lpips-0.1",
+            "patch-side": str(SIDE),
+            **patches.settings(),
+        }
+
+    def score(self, comparison: Comparison) -> float:
+        """Return the distance; NaN without a garment and its mask."""
+        if comparison.garment is None or comparison.mask is None:
+            return math.nan
+        return lpips_garment(comparison.output, comparison.garment, comparison.mask)

@@ -1,0 +1,50 @@
+"""Whether CLIP leads from a pattern back to its own garment among all others."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .base import FeatureExtractor
+from .features.clip_files import clip_label, get_clip_files
+from .ranking import RankingMetric
+
+
+class Retrieval(RankingMetric):
+    """How often CLIP leads from a pattern back to its own garment.
+
+    The gallery are the garments of all samples, each by the largest square of its photo that lies
+    within the mask. ``@r1`` (the default) is the share of patterns whose own garment is the
+    closest of all by the cosine of their embeddings, ``@mrr`` the mean of one over its rank. It
+    needs no calibration, and a model that gives all garments one pattern scores by chance. The
+    value falls as the gallery grows: compare only equal splits. Colour alone leads far: read it
+    beside `retrieval_colour`.
+    """
+
+    name = "retrieval"
+    source = "this package; CLIP: Radford et al., ICML 2021"
+
+    def load(self) -> None:
+        """Load CLIP.
+
+        Raises:
+            TpgbenchError: It is not to be had.
+        """
+        get_clip_files()  # without torch, which a run may not need
+        self.extractor()
+
+    def settings(self) -> dict[str, str]:
+        """Return CLIP's name and hash and what is counted."""
+        return {"clip": clip_label(), "count": self.variant or "r1", "cloth": "largest-square"}
+
+    def extractor(self) -> FeatureExtractor:
+        """Return CLIP as a backbone."""
+        from .features.clip import ClipExtractor, load_clip
+
+        return ClipExtractor(load_clip(get_clip_files()), clip_label())
+
+    def similarity(
+        self, patterns: NDArray[np.float32], garments: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """Return the cosines."""
+        return np.asarray(patterns.astype(np.float64) @ garments.astype(np.float64).T)
