@@ -66,14 +66,14 @@ def _hair(rng: np.random.Generator, pose: Pose, kind: str, extent: float) -> Occ
     contours = []
     for sign in SIDES.values() if rng.random() < 0.4 else (pick(rng, (-1.0, 1.0)),):
         end = 0.22 + (0.06 + 0.16 * extent) * rng.uniform(0.5, 1.0)
-        spread = rng.uniform(0.056, 0.07)
+        spread = rng.uniform(0.066, 0.082)
         for strand in np.linspace(0.0, 1.0, 4):
             tip = end - 0.03 * rng.random()
-            y = np.linspace(0.05, tip, 12)
-            fall = np.clip((y - 0.05) / 0.11, 0.0, 1.0)  # has spread where the shoulder begins
+            y = np.linspace(0.025, tip, 14)
+            fall = np.clip((y - 0.025) / 0.135, 0.0, 1.0)  # has spread where the shoulder begins
             wave = 0.003 * np.sin(TURN * (7.0 * y + rng.random()))
-            x = sign * (0.04 + 0.008 * strand + (spread + 0.006 * strand) * fall**1.5) + wave
-            width = 0.02 * np.sqrt(np.linspace(1.05, 0.2, 12))
+            x = sign * (0.026 + 0.006 * strand + (spread + 0.008 * strand) * fall**1.2) + wave
+            width = 0.02 * np.sqrt(np.linspace(1.05, 0.2, 14))
             contours += stroke(np.stack([x, y], axis=1), width)
     return Occluder("hair", "hair", contours)
 
