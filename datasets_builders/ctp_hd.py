@@ -49,7 +49,7 @@ class CtpHd(PackagedDataset):
         lists = {split: name for split, name in _LISTS.items() if (source.root / name).is_file()}
         if not lists or not (source.root / _FOLDERS["garment"]).is_dir():
             raise TpgbenchError(
-                f"{source.root}: has no {'cloth/ folder' if lists else 'train.txt or test.txt'}; "
+                f"{source}: has no {'cloth/ folder' if lists else 'train.txt or test.txt'}; "
                 "a CTP-HD folder holds cloth/, cloth_mask/, pattern/, train.txt and test.txt"
             )
         folders = {column: Pictures(source, folder) for column, folder in _FOLDERS.items()}

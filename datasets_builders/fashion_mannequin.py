@@ -69,7 +69,7 @@ class FashionMannequin(PackagedDataset):
         lists = self.find_lists(source)
         if not lists:
             raise TpgbenchError(
-                f"{source.root}: has no metadata.jsonl or metadata.csv in any folder; write one "
+                f"{source}: has no metadata.jsonl or metadata.csv in any folder; write one "
                 "with the columns file_name and caption"
             )
         photos: list[_Photo] = []

@@ -20,7 +20,7 @@ from .fingerprint import Fingerprint
 from .integrity import printable
 from .manifest import ManifestEntry, read_manifest
 from .schema import SCHEMAS
-from .shards import ShardReader
+from .shards import MANIFEST_NAME, ShardReader
 from .sources import SourceFolder
 
 SHOWN = 20  # differences that a report prints; JSON holds them all
@@ -134,7 +134,7 @@ class _Rows:
                     row = (entry.config, entry.split, entry.sample_id)
                     self._listed.setdefault(row, []).append(entry)
         except TpgbenchError as error:
-            yield Difference(str(self._folder), str(error))
+            yield Difference(MANIFEST_NAME, str(error))
             return
         for config, splits in self._info.configs.items():
             for split, told in splits.items():
@@ -192,8 +192,11 @@ class _Rows:
 
 
 def _is_binary(data: bytes) -> bool:
-    with PIL.Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
-        return bool(np.isin(np.asarray(picture), (0, 255)).all())
+    try:
+        with PIL.Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
+            return bool(np.isin(np.asarray(picture), (0, 255)).all())
+    except (OSError, SyntaxError, ValueError):
+        return False
 
 
 def _sha256(data: bytes) -> str:

@@ -89,7 +89,7 @@ class VitonHd(PackagedDataset):
         """Yield the rows of test, paired then unpaired, and of train; then what no list names."""
         if not is_viton_hd(source):
             raise TpgbenchError(
-                f"{source.root}: has no pair list with its cloth/ folder; a VITON-HD folder holds "
+                f"{source}: has no pair list with its cloth/ folder; a VITON-HD folder holds "
                 "train_pairs.txt, test_pairs.txt, train/cloth/ and test/cloth/"
             )
         for split, list_name in _LISTS.items():
