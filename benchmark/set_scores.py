@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..metrics.base import Comparison, FeatureExtractor, SetMetric, Value
+from ..images import Image
+from ..metrics.base import FeatureExtractor, SetMetric, Value
+from ..metrics.features.cache import FeatureCache, pixel_key
+from ..metrics.features.extraction import FeatureCollector, Inspected, read_ahead
 from .comparisons import ComparisonReader
 from .progress import progress
 
-Features = dict[str, NDArray[np.float32]]
+
+@dataclass(frozen=True)
+class _Extracted:
+    """What one backbone makes of a run.
+
+    Attributes:
+        features: For each role (``"truth"``, ``"output"``) the features of the images it has.
+        rows: For each role and each sample the row of its features, or -1; shape (samples,).
+        usable: For each metric's key which samples it can use, bool (samples,).
+    """
+
+    features: Mapping[str, NDArray[np.float32]]
+    rows: Mapping[str, NDArray[np.int64]]
+    usable: Mapping[str, NDArray[np.bool_]]
 
 
 def compute_set_metrics(
@@ -26,6 +43,8 @@ def compute_set_metrics(
 ) -> list[Value]:
     """Return the value of each metric; those that share a backbone share its pass.
 
+    Features are kept in the user's cache, so scoring again runs no network.
+
     Args:
         metrics: What to compute.
         reader: Puts images beside their rows.
@@ -34,51 +53,58 @@ def compute_set_metrics(
         context: What the recipes hold beside the metrics' own settings.
         show_progress: Say on stderr how far it is.
     """
+    extractors = [metric.extractor() for metric in metrics]
+    by_backbone: dict[str, list[SetMetric]] = {}
+    for metric, extractor in zip(metrics, extractors, strict=True):
+        by_backbone.setdefault(extractor.key, []).append(metric)
+    extracted: dict[str, _Extracted] = {}
     values = []
-    extracted: dict[tuple[str, tuple[str, ...]], tuple[Features, int]] = {}
-    for metric in metrics:
-        extractor = metric.extractor()
-        key = (extractor.key, metric.uses)
-        if key not in extracted:
-            extracted[key] = _extract(extractor, metric, reader, images, show_progress)
-        features, lacking = extracted[key]
-        values.append(metric.compute(features, missing + lacking, context))
+    for metric, extractor in zip(metrics, extractors, strict=True):
+        if extractor.key not in extracted:
+            extracted[extractor.key] = _extract(
+                extractor, by_backbone[extractor.key], reader, images, show_progress=show_progress
+            )
+        found = extracted[extractor.key]
+        usable = found.usable[metric.key]
+        features = {role: found.features[role][found.rows[role][usable]] for role in metric.uses}
+        values.append(metric.compute(features, missing + int((~usable).sum()), context))
     return values
 
 
 def _extract(
     extractor: FeatureExtractor,
-    metric: SetMetric,
+    metrics: Sequence[SetMetric],
     reader: ComparisonReader,
     images: Mapping[int, Path],
+    *,
     show_progress: bool,
-) -> tuple[Features, int]:
-    """Return the features of the samples that have all images, and how many have not."""
-    parts: dict[str, list[NDArray[np.float32]]] = {name: [] for name in metric.uses}
-    used = 0
-    with progress(f"features for {metric.name}", len(images), show=show_progress) as advance:
-        for batch in _batches(metric, reader, images, extractor.batch_size):
-            for name in metric.uses:
-                parts[name].append(extractor.extract([getattr(one, name) for one in batch]))
-            used += len(batch)
-            advance(len(batch))
-    empty = np.zeros((0, 0), np.float32)
-    return (
-        {name: np.concatenate(found) if found else empty for name, found in parts.items()},
-        len(images) - used,
-    )
+) -> _Extracted:
+    roles = sorted({role for metric in metrics for role in metric.uses})
+    cache = FeatureCache(extractor.key)
+    collectors = {role: FeatureCollector(extractor, cache) for role in roles}
+    rows = {role: np.full(len(images), -1) for role in roles}
+    usable = {metric.key: np.zeros(len(images), np.bool_) for metric in metrics}
 
-
-def _batches(
-    metric: SetMetric, reader: ComparisonReader, images: Mapping[int, Path], size: int
-) -> Iterator[list[Comparison]]:
-    batch: list[Comparison] = []
-    for index, path in images.items():
+    def inspect(item: tuple[int, Path]) -> tuple[list[str], dict[str, Inspected]]:
+        index, path = item
         comparison = reader.read(reader.dataset[index], path.read_bytes(), path)
-        if metric.unavailable(comparison) is None:
-            batch.append(comparison)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+        ready = [metric for metric in metrics if metric.unavailable(comparison) is None]
+        wanted = {role: getattr(comparison, role) for metric in ready for role in metric.uses}
+        keys = [metric.key for metric in ready]
+        return keys, {role: inspect_image(role, image) for role, image in wanted.items()}
+
+    def inspect_image(role: str, image: Image) -> Inspected:
+        return collectors[role].inspect(pixel_key(image), lambda: image)
+
+    names = ", ".join(metric.name for metric in metrics)
+    with progress(f"features for {names}", len(images), show=show_progress) as advance:
+        found = read_ahead(inspect, images.items(), ahead=extractor.batch_size)
+        for sample, (ready, inspected) in enumerate(found):
+            for key in ready:
+                usable[key][sample] = True
+            for role, one in inspected.items():
+                rows[role][sample] = len(collectors[role])
+                collectors[role].add(one)
+            advance(1)
+    features = {role: collector.collect() for role, collector in collectors.items()}
+    return _Extracted(features, rows, usable)

@@ -12,18 +12,34 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .distribution import compute_fid, compute_is, compute_kid, save_statistics
     from .paired import compute_lpips, compute_psnr, compute_ssim
     from .shells import LPIPS, PSNR, SSIM
 
-__all__ = ["LPIPS", "PSNR", "SSIM", "compute_lpips", "compute_psnr", "compute_ssim"]
+__all__ = [
+    "LPIPS",
+    "PSNR",
+    "SSIM",
+    "compute_fid",
+    "compute_is",
+    "compute_kid",
+    "compute_lpips",
+    "compute_psnr",
+    "compute_ssim",
+    "save_statistics",
+]
 
 _MODULES = {
     "LPIPS": "shells",
     "PSNR": "shells",
     "SSIM": "shells",
+    "compute_fid": "distribution",
+    "compute_is": "distribution",
+    "compute_kid": "distribution",
     "compute_lpips": "paired",
     "compute_psnr": "paired",
     "compute_ssim": "paired",
+    "save_statistics": "distribution",
 }
 
 

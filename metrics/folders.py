@@ -14,6 +14,8 @@ from ..images import Image, read_image
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
+_SAME_FORMAT = {"jpeg": "jpg", "tiff": "tif"}
+
 MAX_BYTES = 1 << 30  # of one image's file: a zip may promise far more than it holds
 
 
@@ -47,6 +49,12 @@ class ImageSource(ABC):
 
     def __iter__(self) -> Iterator[Image]:
         return (self.read(index) for index in range(len(self)))
+
+    @property
+    def formats(self) -> str:
+        """The files' suffixes, as recipes name them: ``"jpg"``, ``"jpg+png"``."""
+        suffixes = {PurePosixPath(file).suffix[1:].lower() for file in self._files}
+        return "+".join(sorted({_SAME_FORMAT.get(suffix, suffix) for suffix in suffixes}))
 
     def name(self, index: int) -> str:
         """Return what to call an image in an error: where it lies."""
@@ -90,7 +98,7 @@ class _Zip(ImageSource):
         except (OSError, zipfile.BadZipFile) as error:
             raise TpgbenchError(f"{path}: cannot be read as a zip file ({error})") from error
         # Finder puts a shadow of every file into the archives that it makes.
-        members = [name for name in self._archive.namelist() if not name.startswith("__MACOSX/")]
+        members = {name for name in self._archive.namelist() if not name.startswith("__MACOSX/")}
         super().__init__(path, _images(members))
 
     def read_bytes(self, index: int) -> bytes:

@@ -1,0 +1,89 @@
+"""Features on disk, so that no image passes a network twice."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import TpgbenchError
+from ...files import write_atomic
+from ...images import Image
+
+_CHECK_BYTES = 16
+
+# Part of every key; raise it when `images.read_image` reads a file to other pixels.
+_READER = b"reader 1"
+
+
+def cache_folder() -> Path:
+    """Return where features are kept; it is safe to delete at any time.
+
+    ``$TPGBENCH_CACHE/features``, or the same below the user's cache folder.
+    """
+    given = os.environ.get("TPGBENCH_CACHE")
+    if given:
+        return Path(given).expanduser() / "features"
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "tpgbench" / "features"
+
+
+def file_key(content: bytes) -> str:
+    """Return the key of an image by its file's bytes."""
+    return hashlib.sha256(_READER + content).hexdigest()
+
+
+def pixel_key(image: Image) -> str:
+    """Return the key of an image by its pixels, uint8 (height, width, 3)."""
+    digest = hashlib.sha256(repr(image.shape).encode())
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.hexdigest()
+
+
+class FeatureCache:
+    """The features of one backbone, a small file each.
+
+    Many threads and processes may use it at once: files are written whole or not at all, and two
+    that write the same one write the same bytes. A damaged file counts as absent; a disk that
+    refuses to be written makes the cache useless, not the run.
+
+    Args:
+        extractor_key: What the features depend on beside the image.
+        folder: Where to keep them; `cache_folder` unless given.
+    """
+
+    def __init__(self, extractor_key: str, folder: Path | None = None) -> None:
+        name = hashlib.sha256(extractor_key.encode()).hexdigest()[:16]
+        self._folder = (cache_folder() if folder is None else folder) / name
+        self._writable = True
+
+    def get(self, key: str) -> NDArray[np.float32] | None:
+        """Return the features of an image, (d,), or None if they are not known."""
+        try:
+            content = self._path(key).read_bytes()
+        except OSError:
+            return None
+        check, vector = content[:_CHECK_BYTES], content[_CHECK_BYTES:]
+        if not vector or check != _check(vector):
+            return None
+        return np.frombuffer(vector, dtype="<f4").astype(np.float32, copy=False)
+
+    def put(self, key: str, features: NDArray[np.float32]) -> None:
+        """Keep the features of an image, (d,)."""
+        if not self._writable:
+            return
+        vector = features.astype("<f4").tobytes()
+        try:
+            write_atomic(self._path(key), _check(vector) + vector, durable=False)
+        except TpgbenchError:
+            self._writable = False
+
+    def _path(self, key: str) -> Path:
+        return self._folder / key[:2] / key[2:]
+
+
+def _check(vector: bytes) -> bytes:
+    return hashlib.blake2b(vector, digest_size=_CHECK_BYTES).digest()

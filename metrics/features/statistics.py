@@ -1,0 +1,104 @@
+"""Statistics files: what pytorch-fid and clean-fid keep of a reference set."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import TpgbenchError
+from ...files import sha256_file, write_atomic
+from ..frechet import Gaussian
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What a file says of a set of images.
+
+    Attributes:
+        gaussian: The mean and covariance of the features.
+        features: The features themselves, float32 (n, d), where the file holds them.
+        count: How many images they are of, where the file says so.
+        digest: The first eight hex digits of the file's SHA-256.
+    """
+
+    gaussian: Gaussian
+    features: NDArray[np.float32] | None
+    count: int | None
+    digest: str
+
+
+def read_statistics(path: Path, extractor_key: str) -> Statistics:
+    """Read a ``.npz`` file of ``mu`` and ``sigma``, of ``feats``, or of all three.
+
+    Args:
+        path: The file.
+        extractor_key: What the other set's features come from. A file that `write_statistics` made
+            says what its own come from; other files do not, and are taken on trust.
+
+    Raises:
+        TpgbenchError: Not such a file, damaged, or of another backbone or protocol.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays: dict[str, NDArray[Any]] = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise TpgbenchError(
+            f"{path}: cannot be read as statistics ({error}); make the file again"
+        ) from error
+    made_from = str(arrays["extractor"]) if "extractor" in arrays else extractor_key
+    if made_from != extractor_key:
+        raise TpgbenchError(
+            f"{path}: its features come from {made_from} and not from {extractor_key}: name the "
+            "protocol that it was made with, or make it again"
+        )
+    features = arrays.get("feats")
+    count: int | None = None
+    try:
+        if features is not None:
+            features = features.astype(np.float32)
+            gaussian, count = Gaussian.of_features(features), len(features)
+        else:
+            gaussian = Gaussian.of_moments(arrays["mu"], arrays["sigma"])
+            count = int(arrays["n"]) if "n" in arrays else None
+    except KeyError:
+        raise TpgbenchError(
+            f"{path}: holds {', '.join(sorted(arrays)) or 'nothing'}; statistics are mu and sigma, "
+            "or feats"
+        ) from None
+    except (TpgbenchError, ValueError, TypeError) as error:
+        raise TpgbenchError(f"{path}: {error}") from error
+    return Statistics(gaussian, features, count, sha256_file(path)[:8])
+
+
+def write_statistics(
+    path: Path, features: NDArray[np.float32], extractor_key: str, *, keep_features: bool = False
+) -> None:
+    """Write a ``.npz`` file that pytorch-fid and clean-fid read too.
+
+    Args:
+        path: Where to.
+        features: (n, d).
+        extractor_key: What they come from.
+        keep_features: Write them as ``feats`` as well, as KID needs them: 8 KiB an image.
+
+    Raises:
+        TpgbenchError: Fewer than two images, or the file cannot be written.
+    """
+    gaussian = Gaussian.of_features(features)
+    arrays: dict[str, NDArray[Any]] = {
+        "mu": gaussian.mean,
+        "sigma": gaussian.factor.T @ gaussian.factor,
+        "n": np.array(len(features)),
+        "extractor": np.array(extractor_key),
+    }
+    if keep_features:
+        arrays["feats"] = features
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    write_atomic(path, buffer.getvalue())

@@ -1,0 +1,112 @@
+"""Frechet inception distance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .base import Value
+from .frechet import Gaussian, frechet_distance
+from .inception_metric import InceptionMetric
+
+FEW_IMAGES = 2_048  # with fewer than it has dimensions, a covariance is singular
+
+_GROUPS = 20
+_SEED = 20260101
+
+
+class FID(InceptionMetric):
+    """Distance of the generated images' features from the true ones', as two Gaussians.
+
+    Lower is better. It is biased upwards, the more so the fewer the images, so it says nothing
+    without their number; of fewer than 2,048 it is shown but not ranked. KID has no such bias.
+    """
+
+    name = "fid"
+    higher_is_better = False
+    range = (0.0, math.inf)
+    min_samples = 2
+    source = "Heusel, Ramsauer, Unterthiner, Nessler and Hochreiter, NeurIPS 2017"
+
+    def compute(
+        self, features: Mapping[str, NDArray[np.float32]], missing: int, context: Mapping[str, str]
+    ) -> Value:
+        """Return the distance; the sets may differ in number."""
+        truth, output = features["truth"], features["output"]
+        fewest = min(len(truth), len(output))
+        if fewest < self.min_samples:
+            reason = f"FID needs at least {self.min_samples} images a side, and here is {fewest}"
+            return self.not_computed(reason, missing, context)
+        distance = frechet_distance(Gaussian.of_features(truth), Gaussian.of_features(output))
+        return self.value(distance, len(output), fewest, missing, context)
+
+    def value(
+        self, distance: float, n: int, fewest: int | None, missing: int, context: Mapping[str, str]
+    ) -> Value:
+        """Return a distance with what belongs to it.
+
+        Args:
+            distance: The number.
+            n: How many images were generated.
+            fewest: How many images the smaller set has, or None if a statistics file hides it.
+            missing: How many samples are not in it.
+            context: What the recipe holds beside the metric's own settings.
+        """
+        unranked = None
+        if fewest is not None and fewest < FEW_IMAGES:
+            unranked = f"{fewest} images: an FID of fewer than {FEW_IMAGES:,} is too biased to rank"
+        return Value(
+            name=self.key,
+            value=distance,
+            interval=None,
+            n=n,
+            missing=missing,
+            recipe=self.recipe(context),
+            higher_is_better=self.higher_is_better,
+            unranked=unranked,
+        )
+
+
+def fid_interval(
+    truth: NDArray[np.float32] | Gaussian, output: NDArray[np.float32]
+) -> tuple[float, float] | None:
+    """Return the 95 % jackknife interval of the FID at this number of images.
+
+    The images are dealt into 20 groups, seeded, and the FID is taken without each in turn; its
+    standard error is that of the delete-a-group jackknife, the interval Student's. It is about the
+    FID's own expectation at this N, bias included. (A bootstrap would not be: images drawn twice
+    make the sets smaller, and the FID larger.)
+
+    Args:
+        truth: Features of the true images (n, d), dealt too; or a fixed distribution, which is not.
+        output: Features of the generated ones, (m, d).
+
+    Returns:
+        Lower and upper end, or None for fewer than 40 images on a side that is dealt.
+
+    Source: Kott, Journal of Official Statistics 17(4), 2001.
+    """
+    sides = [output] if isinstance(truth, Gaussian) else [truth, output]
+    if min(len(side) for side in sides) < 2 * _GROUPS:
+        return None
+    from scipy.stats import t
+
+    # Equal numbers get equal groups: pairs of images about the same garment go together.
+    groups = [
+        np.random.default_rng(_SEED).permutation(np.arange(len(side)) % _GROUPS) for side in sides
+    ]
+
+    def left_out(group: int) -> float:
+        kept = [Gaussian.of_features(s[g != group]) for s, g in zip(sides, groups, strict=True)]
+        return frechet_distance(truth if isinstance(truth, Gaussian) else kept[0], kept[-1])
+
+    replicates = np.array([left_out(group) for group in range(_GROUPS)])
+    deviations = replicates - replicates.mean()
+    error = math.sqrt((_GROUPS - 1) / _GROUPS * float(deviations @ deviations))
+    reference = truth if isinstance(truth, Gaussian) else Gaussian.of_features(truth)
+    distance = frechet_distance(reference, Gaussian.of_features(output))
+    half = float(t.ppf(0.975, _GROUPS - 1)) * error
+    return max(distance - half, 0.0), distance + half
