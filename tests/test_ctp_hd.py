@@ -438,7 +438,7 @@ def test_missing_parents_are_made(source, tmp_path):
     out = tmp_path / "deep" / "er" / "built"
     build(source, out)
     assert sorted(path.name for path in out.iterdir()) == [
-        "README.md", "build.json", "croissant.json", "data", "manifest.parquet"
+        "README.md", "build.json", "croissant.json", "data", "integrity.html", "manifest.parquet"
     ]  # fmt: skip
 
 

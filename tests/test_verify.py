@@ -142,7 +142,8 @@ TAMPERED = {
         [("default/test/0", "its mask holds other val")],
     ),
     "photo without bytes": (
-        set_column("garment", {"bytes": None, "path": "x.png"}), [("default/test", "cannot be read")]
+        set_column("garment", {"bytes": None, "path": "x.png"}),
+        [("default/test", "cannot be read")],
     ),
     "meta is no JSON": (set_column("meta", "{"), [("default/test", "cannot be read")]),
     "caption": (set_column("caption", "another"), [FINGERPRINT]),
