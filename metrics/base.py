@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -101,6 +102,10 @@ class Metric(ABC):
 
     A subclass sets the class variables. Everything that changes the number goes into `settings`,
     so that it stands in the recipe; a change of the numerics raises ``version``.
+
+    Args:
+        variant: One of ``variants``; None for the default.
+        folder: Where to look for weights first.
     """
 
     name: ClassVar[str]
@@ -115,10 +120,11 @@ class Metric(ABC):
     weights: ClassVar[tuple[WeightFile, ...]] = ()
     source: ClassVar[str]
 
-    def __init__(self, variant: str | None = None) -> None:
+    def __init__(self, variant: str | None = None, folder: Path | None = None) -> None:
         if variant is not None and variant not in self.variants:
             raise UnknownNameError(f"variant of {self.name}", variant, self.variants)
         self.variant = variant
+        self.folder = folder
 
     @property
     def key(self) -> str:
@@ -132,7 +138,7 @@ class Metric(ABC):
             TpgbenchError: Weights that it needs are not to be had.
         """
         for weights in self.weights:
-            get_weights(weights)
+            get_weights(weights, self.folder)
 
     def settings(self) -> dict[str, str]:
         """Return what the number depends on, for the recipe."""
@@ -284,8 +290,12 @@ METRICS: Registry[Metric] = Registry(
 )
 
 
-def make_metric(text: str) -> Metric:
+def make_metric(text: str, folder: Path | None = None) -> Metric:
     """Return the metric that ``text`` names: ``"ssim"`` or, with a variant, ``"fid@clean"``.
+
+    Args:
+        text: The name.
+        folder: Where to look for weights first.
 
     Raises:
         UnknownNameError: No such metric or variant.
@@ -293,4 +303,4 @@ def make_metric(text: str) -> Metric:
     name, at, variant = text.partition("@")
     if at and not variant:
         raise TpgbenchError(f"'{text}' names no variant: write NAME or NAME@VARIANT")
-    return METRICS.get(name)(variant if at else None)
+    return METRICS.get(name)(variant if at else None, folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 from ..images import Image
 from ..weights import get_weights, weights_hash
@@ -14,7 +15,7 @@ from .inputs import check_pair
 MIN_SIDE = 32  # below it a pooling layer of some backbone has nothing left
 
 
-def lpips(output: Image, truth: Image, net: str = "alex") -> float:
+def lpips(output: Image, truth: Image, net: str = "alex", *, folder: Path | None = None) -> float:
     """Return the learned perceptual distance of two images; lower is better.
 
     Both images pass a network trained on ImageNet. At each of several layers the feature vectors
@@ -25,6 +26,7 @@ def lpips(output: Image, truth: Image, net: str = "alex") -> float:
         output: uint8 (height, width, 3), each side at least 32 px.
         truth: The same shape.
         net: ``"alex"`` (the authors' choice for measuring), ``"vgg"`` or ``"squeeze"``.
+        folder: Where to look for the network's weights first.
 
     Returns:
         At least 0, in practice below about 1; 0 for identical images.
@@ -35,7 +37,7 @@ def lpips(output: Image, truth: Image, net: str = "alex") -> float:
     from .features.perceptual import load_network
 
     check_pair(output, truth, min_side=MIN_SIDE)
-    return load_network(net).distance([output], [truth])[0]
+    return load_network(net, folder).distance([output], [truth])[0]
 
 
 class LPIPS(SampleMetric):
@@ -62,16 +64,18 @@ class LPIPS(SampleMetric):
         Raises:
             TpgbenchError: Its weights are not to be had.
         """
-        get_weights(BACKBONES[self.net].weights)  # without torch, which a run may not need
+        get_weights(
+            BACKBONES[self.net].weights, self.folder
+        )  # without torch, which a run may not need
         from .features.perceptual import load_network
 
-        load_network(self.net)
+        load_network(self.net, self.folder)
 
     def settings(self) -> dict[str, str]:
         """Return the network, its weights' hash and the heads."""
         settings = {
             "net": self.net,
-            "weights": weights_hash(BACKBONES[self.net].weights),
+            "weights": weights_hash(BACKBONES[self.net].weights, self.folder),
             "heads": "lpips-0.1",
             "pool": "per-image",
         }
@@ -86,7 +90,7 @@ class LPIPS(SampleMetric):
         output, truth = comparison.output, comparison.truth
         if self.variant in _FRAMES:
             output, truth = _FRAMES[self.variant](output, truth)
-        return lpips(output, truth, self.net)
+        return lpips(output, truth, self.net, folder=self.folder)
 
 
 _FRAMES = {"ladi": frames.ladi, "catvton": frames.catvton, "hrvton": frames.hrvton_small}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ..errors import TpgbenchError
 from .base import Comparison, SampleMetric, Value, make_metric
@@ -38,21 +38,34 @@ def compute_ssim(real: str | Path, generated: str | Path) -> Value:
     return compute_paired("ssim", real, generated)
 
 
-def compute_lpips(real: str | Path, generated: str | Path, *, net: str = "alex") -> Value:
+def compute_lpips(
+    real: str | Path,
+    generated: str | Path,
+    *,
+    net: str = "alex",
+    weights: str | Path | None = None,
+) -> Value:
     """Return the mean LPIPS, from 0 up, of two folders' images; lower is better.
 
     Args:
         real: A folder or zip file of true images.
         generated: One whose images have the same names; only the suffixes may differ.
         net: ``"alex"``, ``"vgg"`` or ``"squeeze"``.
+        weights: A folder with the network's weights.
 
     Raises:
         TpgbenchError: As `compute_paired`, or the network's weights are not to be had.
     """
-    return compute_paired(f"lpips@{net}", real, generated)
+    return compute_paired(f"lpips@{net}", real, generated, weights=weights)
 
 
-def compute_paired(metric: str, real: str | Path, generated: str | Path) -> Value:
+def compute_paired(
+    metric: str,
+    real: str | Path,
+    generated: str | Path,
+    *,
+    weights: str | Path | None = None,
+) -> Value:
     """Return any metric of an output and its truth over two folders.
 
     Args:
@@ -60,12 +73,13 @@ def compute_paired(metric: str, real: str | Path, generated: str | Path) -> Valu
         real: A folder, with all folders below it, or a zip file of true images.
         generated: One whose images have the same names; only the suffixes may differ. The pairs
             may be of many sizes, the two images of a pair may not, unless the metric resizes.
+        weights: A folder with the metric's weights.
 
     Raises:
         TpgbenchError: Unknown metric, one that needs more than pairs, names without a partner,
             an unreadable image, a pair of two sizes, or weights that are not to be had.
     """
-    chosen = make_metric(metric)
+    chosen = make_metric(metric, None if weights is None else Path(weights))
     if not isinstance(chosen, SampleMetric) or not chosen.needs <= {"truth"}:
         raise TpgbenchError(f"{metric} is no metric of pairs of images: use 'tpgbench score'")
     truths, outputs = read_images(Path(real)), read_images(Path(generated))
@@ -88,7 +102,8 @@ def compute_paired(metric: str, real: str | Path, generated: str | Path) -> Valu
         "n": str(len(pairs)),
         "pairs": "by-name",
         "size": "x".join(map(str, sizes[0])) if len(distinct) == 1 else "mixed",
-        "format": "+".join(sorted(formats(truths) | formats(outputs))),
+        "format": outputs.formats,
+        "format-real": truths.formats,
     }
     return chosen.aggregate(scores, context)
 
@@ -108,13 +123,6 @@ def match_names(truths: ImageSource, outputs: ImageSource) -> list[tuple[int, in
             "pair the same name"
         )
     return [(index, places[name]) for index, name in enumerate(truths.ids)]
-
-
-def formats(source: ImageSource) -> set[str]:
-    """Return the suffixes of a source's files, as recipes name them."""
-    names = (source.name(index) for index in range(len(source)))
-    suffixes = {PurePosixPath(name).suffix[1:].lower() for name in names}
-    return {{"jpeg": "jpg", "tiff": "tif"}.get(suffix, suffix) for suffix in suffixes}
 
 
 def _few(names: Sequence[str], shown: int = 5) -> str:

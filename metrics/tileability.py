@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,8 +100,8 @@ class Tileability(SampleMetric):
     variants = ("truth", "seam")
     source = "tpgbench"
 
-    def __init__(self, variant: str | None = None) -> None:
-        super().__init__(variant)
+    def __init__(self, variant: str | None = None, folder: Path | None = None) -> None:
+        super().__init__(variant, folder)
         self._against_truth = variant != "seam"
         self.needs = frozenset({"truth"}) if self._against_truth else frozenset()
 

@@ -45,7 +45,7 @@ def test_the_mean_over_pairs_by_name(pair):
         assert value.value == pytest.approx(expected, abs=1e-12)
         assert value.n == 5
         assert value.interval[0] < value.value < value.interval[1]
-        assert "format:bmp+png|n:5|" in value.recipe
+        assert "|format:bmp|format-real:png|n:5|" in value.recipe
         assert "size:mixed" in value.recipe
 
 
