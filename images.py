@@ -136,6 +136,8 @@ def _open(source: Path | bytes, name: str) -> _Opened:
             )
             check_size(picture.size, name)
             picture.load()
+            # MPO holds the same photo at several sizes.
+            animated = picture.format != "MPO" and getattr(picture, "is_animated", False)
             turned = picture.getexif().get(PIL.ExifTags.Base.Orientation) in range(2, 9)
             upright = PIL.ImageOps.exif_transpose(picture) if turned else picture
     except PIL.Image.DecompressionBombError as error:
@@ -150,7 +152,7 @@ def _open(source: Path | bytes, name: str) -> _Opened:
             f"{name}: cannot be read as an image ({reason}); replace or remove it"
         ) from error
     changes = []
-    if picture.format != "MPO" and getattr(picture, "is_animated", False):
+    if animated:
         changes.append("first frame taken of an animation")
     if turned:
         changes.append("turned upright by its EXIF orientation")

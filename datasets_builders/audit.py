@@ -181,6 +181,7 @@ class RowAudit:
         if share > _FULL:
             detail = "marks the whole photo; draw the garment alone in white"
             self._note(FindingKind.MASK_FULL, file, detail)
+            return
         if agreement is None:
             return
         self._outlines += 1

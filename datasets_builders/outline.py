@@ -40,10 +40,10 @@ def outline_agreement(image: Image, mask: Mask) -> float | None:
     grey = _shrink(mask.astype(np.uint8) * np.uint8(255), size)
     far_outside = np.asarray(grey.filter(PIL.ImageFilter.MaxFilter(3))) == 0
     well_inside = np.asarray(grey.filter(PIL.ImageFilter.MinFilter(3))) == 255
-    border = far_outside.copy()
+    border = np.ones_like(far_outside)
     border[2:-2, 2:-2] = False
-    if border.sum() < border.size // 32:
-        return None
+    if (border & far_outside).sum() > border.sum() // 4:  # else the mask may be inverted
+        border &= far_outside
     background = np.median(small[border], axis=0)
     distance = np.abs(small - background).max(axis=2)
     if np.quantile(distance[border], 0.9) > _PLAIN:
