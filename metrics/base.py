@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from ..errors import TpgbenchError, UnknownNameError
+from ..hub import HubModel
 from ..images import Image, Mask
 from ..registry import BUILTIN_METRICS, Registry
 from ..weights import WeightFile, get_weights
@@ -118,6 +119,7 @@ class Metric(ABC):
     min_samples: ClassVar[int] = 1
     variants: ClassVar[tuple[str, ...]] = ()  # the first is the default
     weights: ClassVar[tuple[WeightFile, ...]] = ()
+    models: ClassVar[tuple[HubModel, ...]] = ()
     source: ClassVar[str]
 
     def __init__(self, variant: str | None = None, folder: Path | None = None) -> None:

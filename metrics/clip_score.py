@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from ..errors import TpgbenchError
+from ..hub import get_hub_model, hub_label
 from ..images import Image
 from .base import Comparison, SampleMetric
-from .features.clip_files import clip_label, get_clip_files
+from .features.clip_files import CLIP
 from .inputs import check_image
 
 
@@ -32,7 +33,7 @@ def clip_score(output: Image, caption: str) -> float:
     check_image(output, "output")
     if not caption.strip():
         raise TpgbenchError("the caption is empty: leave the sample out or describe it")
-    clip = load_clip(get_clip_files())
+    clip = load_clip(get_hub_model(CLIP))
     cosine = float(clip.embed_images([output])[0] @ clip.embed_texts([caption])[0])
     return 100 * max(cosine, 0.0)
 
@@ -45,6 +46,7 @@ class ClipScore(SampleMetric):
     tasks = frozenset({"tpg", "mannequin"})
     range = (0.0, 100.0)
     needs = frozenset({"caption"})
+    models = (CLIP,)
     source = "Hessel, Holtzman, Forbes, Le Bras and Choi, EMNLP 2021"
 
     def load(self) -> None:
@@ -53,14 +55,14 @@ class ClipScore(SampleMetric):
         Raises:
             TpgbenchError: It is not to be had.
         """
-        folder = get_clip_files()  # without torch, which a run may not need
+        folder = get_hub_model(CLIP)  # without torch, which a run may not need
         from .features.clip import load_clip
 
         load_clip(folder)
 
     def settings(self) -> dict[str, str]:
         """Return CLIP's name and hash and the scale."""
-        return {"clip": clip_label(), "scale": "100"}
+        return {"clip": hub_label(CLIP), "scale": "100"}
 
     def score(self, comparison: Comparison) -> float:
         """Return the score; NaN without a caption."""

@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
+from ..hub import get_hub_model, hub_label
 from ..images import Image, Mask
 from . import patches
 from .base import Comparison, SampleMetric
-from .features.clip_files import clip_label, get_clip_files
+from .features.clip_files import CLIP
 from .inputs import check_garment, check_image
 
 
@@ -39,7 +40,7 @@ def cts(output: Image, garment: Image, mask: Mask) -> float:
     wanted = patches.garment_patches(garment, mask)
     if not wanted:
         return math.nan
-    clip = load_clip(get_clip_files())
+    clip = load_clip(get_hub_model(CLIP))
     vectors = clip.embed_images([*wanted, *patches.pattern_patches(output)]).astype(np.float64)
     cosines = vectors[: len(wanted)] @ vectors[len(wanted) :].T
     return float(100 * cosines.max(axis=1).mean())
@@ -57,6 +58,7 @@ class CTS(SampleMetric):
     tasks = frozenset({"tpg"})
     range = (-100.0, 100.0)
     needs = frozenset({"garment", "mask"})
+    models = (CLIP,)
     source = "this package; CLIP: Radford et al., ICML 2021"
 
     def load(self) -> None:
@@ -65,14 +67,14 @@ class CTS(SampleMetric):
         Raises:
             TpgbenchError: It is not to be had.
         """
-        folder = get_clip_files()  # without torch, which a run may not need
+        folder = get_hub_model(CLIP)  # without torch, which a run may not need
         from .features.clip import load_clip
 
         load_clip(folder)
 
     def settings(self) -> dict[str, str]:
         """Return CLIP's name and hash and how patches are cut."""
-        return {"clip": clip_label(), **patches.settings()}
+        return {"clip": hub_label(CLIP), **patches.settings()}
 
     def score(self, comparison: Comparison) -> float:
         """Return the similarity; NaN without a garment and its mask."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..hub import get_hub_model, hub_label
 from .base import FeatureExtractor
-from .features.clip_files import clip_label, get_clip_files
+from .features.clip_files import CLIP
 from .ranking import RankingMetric
 
 
@@ -22,6 +23,7 @@ class Retrieval(RankingMetric):
     """
 
     name = "retrieval"
+    models = (CLIP,)
     source = "this package; CLIP: Radford et al., ICML 2021"
 
     def load(self) -> None:
@@ -30,18 +32,18 @@ class Retrieval(RankingMetric):
         Raises:
             TpgbenchError: It is not to be had.
         """
-        get_clip_files()  # without torch, which a run may not need
+        get_hub_model(CLIP)  # without torch, which a run may not need
         self.extractor()
 
     def settings(self) -> dict[str, str]:
         """Return CLIP's name and hash and what is counted."""
-        return {"clip": clip_label(), "count": self.variant or "r1", "cloth": "largest-square"}
+        return {"clip": hub_label(CLIP), "count": self.variant or "r1", "cloth": "largest-square"}
 
     def extractor(self) -> FeatureExtractor:
         """Return CLIP as a backbone."""
         from .features.clip import ClipExtractor, load_clip
 
-        return ClipExtractor(load_clip(get_clip_files()), clip_label())
+        return ClipExtractor(load_clip(get_hub_model(CLIP)), hub_label(CLIP))
 
     def similarity(
         self, patterns: NDArray[np.float32], garments: NDArray[np.float32]

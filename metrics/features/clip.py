@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import TpgbenchError
+from ...hub import WEIGHTS
 from ...images import Image
 from ..base import FeatureExtractor
-from .clip_files import WEIGHTS
 from .device import compute_device
 
 # The mean and spread of OpenAI's training data, in RGB, which all its descendants kept.
