@@ -61,7 +61,7 @@ def _read_jsonl(data: bytes, name: str) -> Iterator[tuple[int, dict[str, Any] | 
     for number, line in read_lines(data, name):
         try:
             # NaN and Infinity are no JSON, but pandas writes them.
-            record = json.loads(line, parse_constant=lambda _: None)
+            record = json.loads(line, parse_constant=lambda _: None, parse_float=_finite)
             json.dumps(record, ensure_ascii=False).encode()
         except UnicodeEncodeError:
             yield number, "holds half of a surrogate pair; write the whole character"
@@ -110,9 +110,11 @@ def _value(value: Any) -> Any:
     if isinstance(value, str):
         text = value.strip()
         return None if text in ("", "nan", "NaN") else text
-    if isinstance(value, float):
-        # 1e999 is JSON and infinite; 12.0 is how pandas writes the id 12 beside a missing one.
-        if not math.isfinite(value):
-            return None
-        return int(value) if value.is_integer() else value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # 12.0 is how pandas writes the id 12 beside a missing one
     return value
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None

@@ -9,6 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from tpgbench import api
+from tpgbench.benchmark.store import RunStore
 from tpgbench.datasets_builders import viton_hd
 from tpgbench.datasets_builders.base import DATASETS
 from tpgbench.datasets_builders.load import open_dataset
@@ -16,6 +17,7 @@ from tpgbench.datasets_builders.parquet import ParquetDataset
 from tpgbench.datasets_builders.viton_hd import VitonHd
 from tpgbench.errors import TpgbenchError, UnknownNameError
 from tpgbench.images import read_image
+from tpgbench.leaderboard.manifest import reproduce_command
 
 SIZE = (36, 48)
 
@@ -116,10 +118,10 @@ def test_a_result_says_which_configuration(source, out, tmp_path):
     value = outcome.result.metric("psnr")
     assert value.value is None
     assert value.not_computed.startswith("no truth")
-    record = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert record["dataset_config"] == "unpaired"
+    record = RunStore(tmp_path / "run").read_record()
+    assert record.dataset_config == "unpaired"
+    assert "--split test --config unpaired" in reproduce_command(record, ["psnr"])
     assert api.score(tmp_path / "run", metrics=["psnr"]).result == outcome.result
-    assert "--config unpaired" in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_an_unknown_configuration_names_those_there_are(source, out):
