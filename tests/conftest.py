@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,28 @@ def shared_dir() -> Path:
 
 
 @pytest.fixture(autouse=True)
+def _own_cache(monkeypatch, tmp_path_factory):
+    # Features of one test must not serve another. The folder is made when it is written to.
+    folder = tmp_path_factory.getbasetemp() / "cache" / uuid.uuid4().hex
+    monkeypatch.setenv("TPGBENCH_CACHE", str(folder))
+
+
+@pytest.fixture(autouse=True)
 def _no_network(monkeypatch):
     monkeypatch.setenv("TPGBENCH_OFFLINE", "1")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def _random_inception(tmp_path_factory):
+    from inception_oracle import write_weights
+
+    return write_weights(tmp_path_factory.mktemp("inception"))
+
+
+@pytest.fixture
+def inception_weights(_random_inception, monkeypatch):
+    """The FID Inception's file, with random weights, where the metrics look for it."""
+    monkeypatch.setenv("TPGBENCH_WEIGHTS", str(_random_inception.parent))
+    monkeypatch.setenv("TPGBENCH_UNVERIFIED_WEIGHTS", "1")
+    return _random_inception
