@@ -28,13 +28,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import datasets
 import numpy as np
 import PIL.Image
 import tpgbench
 from tpgbench.benchmark.environment import processor_name
 
 SCENES = 100
+# `datasets` is imported where it is used: the workers import this script again.
 COLUMNS = {"garment": "cloth", "mask": "cloth_mask", "pattern": "pattern"}
 
 
@@ -63,7 +63,7 @@ def make_files(folder: Path, rows: int, suffix: str) -> Files:
     lines = []
     for index in range(rows):
         row, turn = rendered[index % SCENES], index // SCENES
-        shift = np.array([turn, 3 * turn, 7 * turn], dtype=np.uint8)
+        shift = np.array([turn, 3 * turn, 7 * turn]).astype(np.uint8)
         images = {
             "garment": np.roll(row.garment + shift, turn, axis=1),
             "mask": np.roll(row.mask, turn, axis=1) * np.uint8(255),
@@ -91,15 +91,19 @@ def by_data_files(files: Files, scratch: Path) -> None:
     embed(load(scratch, data_files={"train": globs}), scratch)
 
 
-def load(scratch: Path, **where: Any) -> datasets.Dataset:
+def load(scratch: Path, **where: Any) -> Any:
     """Load the images as ``datasets`` does."""
+    import datasets
+
     return datasets.load_dataset(
         "imagefolder", cache_dir=str(scratch / "cache"), split="train", **where
     )
 
 
-def embed(loaded: datasets.Dataset, scratch: Path) -> None:
+def embed(loaded: Any, scratch: Path) -> None:
     """Write Parquet that holds the images."""
+    import datasets
+
     embedded = loaded.with_format("arrow").map(
         datasets.table.embed_table_storage, batched=True, batch_size=100
     )
@@ -168,11 +172,13 @@ def main() -> None:
     parser.add_argument("--memory", type=int, nargs="+", metavar="ROWS")
     parser.add_argument("--build", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    datasets.disable_progress_bars()
     if given.build:
         seconds(ours(1), Files(given.build, given.build))
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         return
+    import datasets
+
+    datasets.disable_progress_bars()
     today = dt.datetime.now(dt.UTC).date()
     print(
         f"{platform.system()} {platform.machine()}, {processor_name()}, {os.cpu_count()} cores, "

@@ -17,11 +17,12 @@ from .base import DatasetSource
 from .build_info import BuildInfo
 from .integrity import BuildReport, Finding, FindingKind, summarise
 from .integrity_page import write_integrity_page
+from .opening import open_source
 from .package import Package, PackageWriter, seal
 from .packing import Packer
 from .rows import DEFAULT_CONFIG, PackedRow, RawRow, RowRefusedError, SourceFile
 from .schema import RowSchema
-from .sources import SourceFolder, open_source
+from .sources import SourceFolder
 from .staging import new_folder
 from .workers import ordered_map
 

@@ -113,7 +113,8 @@ def _dataset_info(info: BuildInfo, config: str, schema: RowSchema) -> dict[str, 
         "config_name": config,
         # Copies, or YAML would write references.
         "features": [
-            {"name": column.name, "dtype": deepcopy(_DTYPES[column.kind])} for column in schema.columns
+            {"name": column.name, "dtype": deepcopy(_DTYPES[column.kind])}
+            for column in schema.columns
         ],
         "splits": [
             {"name": split, "num_bytes": sizes[split], "num_examples": known.rows}

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import PIL.Image
-import PIL.ImageFilter
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ..images import Image, Mask
 
 MIN_AGREEMENT = 0.75
 _SIDE = 64  # the longer side at which the two are compared, in pixels
 _PLAIN = 6.0  # of 255: how far the border of a plain background strays from its colour
+_STRAYING = 0.1  # but for this part of it
 _SAME = 4.0  # a pixel as near to the background's colour is background
 _OTHER = 32.0  # one as far from it is not
 
@@ -35,33 +34,53 @@ def outline_agreement(image: Image, mask: Mask) -> float | None:
     height, width = mask.shape
     scale = min(1.0, _SIDE / max(height, width))
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
-    small = np.asarray(_shrink(image, size), dtype=np.float32)
+    small = _shrink(image, size).astype(np.float32)
+    grey = _shrink(mask.view(np.uint8) * np.uint8(255), size)
     # A pixel's breadth either way is the shrinking's doing.
-    grey = _shrink(mask.astype(np.uint8) * np.uint8(255), size)
-    far_outside = np.asarray(grey.filter(PIL.ImageFilter.MaxFilter(3))) == 0
-    well_inside = np.asarray(grey.filter(PIL.ImageFilter.MinFilter(3))) == 255
+    far_outside = ~_grow(grey > 0)
     border = np.ones_like(far_outside)
     border[2:-2, 2:-2] = False
     if (border & far_outside).sum() > border.sum() // 4:  # else the mask may be inverted
         border &= far_outside
-    background = np.median(small[border], axis=0)
-    distance = np.abs(small - background).max(axis=2)
-    if np.quantile(distance[border], 0.9) > _PLAIN:
+    edge = small[border]
+    background = np.median(edge, axis=0)
+    if (np.abs(edge - background).max(axis=1) > _PLAIN).mean() > _STRAYING:
         return None
+    differences = np.abs(small - background)
+    distance = np.maximum(differences[..., 0], differences[..., 1])
+    np.maximum(distance, differences[..., 2], out=distance)
     standing_out = distance >= _OTHER
     if standing_out.sum() < standing_out.size // 100:
         return None
+    well_inside = ~_grow(grey < 255)
     uncovered = (standing_out & far_outside).sum() / standing_out.sum()
     overreach = (well_inside & _open_ground(distance <= _SAME)).sum() / max(well_inside.sum(), 1)
     return float(1.0 - max(uncovered, overreach))
 
 
-def _open_ground(background: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _grow(marked: Mask) -> Mask:
+    """Mark the eight neighbours of every marked pixel too."""
+    rows = marked.copy()
+    rows[1:] |= marked[:-1]
+    rows[:-1] |= marked[1:]
+    grown = rows.copy()
+    grown[:, 1:] |= rows[:, :-1]
+    grown[:, :-1] |= rows[:, 1:]
+    return grown
+
+
+def _open_ground(background: Mask) -> Mask:
     """Keep the background that reaches the picture's border; the rest is a white print, say."""
-    areas, _ = ndimage.label(background)
-    edges = np.concatenate([areas[0], areas[-1], areas[:, 0], areas[:, -1]])
-    return np.isin(areas, edges[edges > 0])
+    from scipy import ndimage
+
+    areas, count = ndimage.label(background)
+    reaches = np.zeros(count + 1, dtype=np.bool_)
+    for edge in (areas[0], areas[-1], areas[:, 0], areas[:, -1]):
+        reaches[edge] = True
+    reaches[0] = False
+    kept: Mask = reaches[areas]
+    return kept
 
 
-def _shrink(image: Image, size: tuple[int, int]) -> PIL.Image.Image:
-    return PIL.Image.fromarray(image).resize(size, PIL.Image.Resampling.BOX)
+def _shrink(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    return np.asarray(PIL.Image.fromarray(image).resize(size, PIL.Image.Resampling.BOX))

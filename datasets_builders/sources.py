@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import TpgbenchError
-from . import archives, hub
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 MAX_FILE_BYTES = 1 << 30
@@ -77,38 +76,6 @@ class SourceFolder:
             return path.read_bytes()
         except OSError as error:
             raise TpgbenchError(f"{name}: cannot be read: {error.strerror or error}") from error
-
-
-def open_source(
-    given: str | Path, scratch: Path, *, hub_allowed: bool = False, advice: str = ""
-) -> SourceFolder:
-    """Open the owner's files wherever they are.
-
-    An archive is unpacked; if all that it holds lies in one folder, that is the source.
-
-    Args:
-        given: A folder, an archive as downloaded, or the id of a Hub dataset.
-        scratch: An empty folder for what must be unpacked or downloaded first.
-        hub_allowed: Whether an id is downloaded.
-        advice: Where the owner gives the files out, for the error.
-
-    Raises:
-        TpgbenchError: It is not there, cannot be downloaded, or is an archive that is damaged or
-            not to be trusted; see `archives.unpack`.
-    """
-    path = Path(given)
-    if path.is_file() and archives.is_archive(path):
-        archives.unpack(path, scratch)
-        return SourceFolder(archives.single_folder(scratch), str(given))
-    if path.is_file():
-        raise TpgbenchError(
-            f"{given}: is neither a folder nor an archive ({', '.join(archives.SUFFIXES)})"
-        )
-    if not path.exists() and hub_allowed and hub.is_repo_id(str(given)):
-        return SourceFolder(hub.download(str(given), scratch), str(given))
-    if not path.exists():
-        raise TpgbenchError(f"{given}: no such folder or archive; {advice or 'give one'}")
-    return SourceFolder(path)
 
 
 def split_suffix(name: str) -> tuple[str, str]:
