@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -12,6 +12,7 @@ from ..errors import TpgbenchError
 from ..images import read_image
 from .base import DatasetCard
 from .build import PackagedDataset
+from .embedded_photos import EmbeddedPhoto, EmbeddedPhotos
 from .grouped_split import group_rows, split_groups
 from .integrity import Finding, FindingKind
 from .metadata import Entry, read_metadata
@@ -38,6 +39,9 @@ class FashionMannequin(PackagedDataset):
     Without ``split``, a folder ``train/``, ``validation/`` or ``test/`` that the metadata lies in
     decides; without that too, rows are split 80/10/10 by garment, so that none stands in two
     splits. Photos without a garment's id are grouped by how they look.
+
+    A folder without metadata may hold Parquet files with the columns ``image`` and ``caption`` (or
+    ``text``), as Hub datasets do; several splits are kept, and one alone is divided.
     """
 
     name = "fashion-mannequin"
@@ -67,29 +71,25 @@ class FashionMannequin(PackagedDataset):
         Photos are read only if they have to be grouped by how they look.
         """
         lists = self.find_lists(source)
-        if not lists:
-            raise TpgbenchError(
-                f"{source}: has no metadata.jsonl or metadata.csv in any folder; write one "
-                "with the columns file_name and caption"
-            )
-        photos: list[_Photo] = []
-        for found in _read(source, lists):
-            if isinstance(found, Finding):
-                yield found
+        photos: _Listed | _Embedded = _Listed(source, lists) if lists else _Embedded(source)
+        found = []
+        for item in photos:
+            if isinstance(item, Finding):
+                yield item
             else:
-                photos.append(found)
-        if not any(photo.split for photo in photos):
-            photos = _divide(photos, source)
-        for photo in photos:
+                found.append(item)
+        if not any(photo.split for photo in found):
+            found = _divide(found, photos.read)
+        for photo in found:
             if photo.split is None:
                 detail = "has no split, and others have; write one"
                 yield Finding(FindingKind.MISSING, photo.where, detail)
-        stems = Counter(split_suffix(photo.name)[0] for photo in photos)
+        stems = Counter(split_suffix(photo.name)[0] for photo in found)
         for split in _SPLITS:
-            for photo in photos:
+            for photo in found:
                 if photo.split == split:
                     stem = split_suffix(photo.name)[0]
-                    yield photo.raw(stem if stems[stem] == 1 else photo.name)
+                    yield photos.row(photo, stem if stems[stem] == 1 else photo.name)
 
 
 def is_fashion_mannequin(source: SourceFolder) -> bool:
@@ -103,76 +103,156 @@ def is_fashion_mannequin(source: SourceFolder) -> bool:
 
 @dataclass(frozen=True)
 class _Photo:
-    """A photo that the metadata describes, its files found."""
+    """A photo and what is said of it.
+
+    Attributes:
+        where: What names it, for findings.
+        name: Its file in the source, or its place in one.
+        entry: What is said of it.
+        files: Its files by column; empty where they lie within another.
+        split: Its split, or None if that is not said.
+        garment_id: Its garment, or None if that is not said.
+    """
 
     where: str
+    name: str
     entry: Entry
     files: Mapping[str, str]
     split: str | None
     garment_id: str | None
 
-    @property
-    def name(self) -> str:
-        """The photo's file, relative to the source."""
-        return self.files["image"]
 
-    def raw(self, sample_id: str) -> RawRow:
-        """Return the row, once its split and garment are known."""
-        return RawRow(
-            split=self.split or "",
-            sample_id=sample_id,
-            where=self.where,
-            files=self.files,
-            texts={"caption": self.entry.caption, "garment_id": self.garment_id or sample_id},
-            meta=self.entry.rest,
-        )
+class _Listed:
+    """The photos that metadata files name."""
+
+    def __init__(self, source: SourceFolder, lists: Sequence[str]) -> None:
+        self._source = source
+        self._lists = lists
+
+    def __iter__(self) -> Iterator[_Photo | Finding]:
+        files = frozenset(self._source.files())
+        for name in self._lists:
+            folder = PurePosixPath(name).parent
+            for number, entry in read_metadata(self._source.read(name), name):
+                where = f"{name}:{number}"
+                if isinstance(entry, str):
+                    yield Finding(FindingKind.SYNTAX, where, entry)
+                    continue
+                try:
+                    yield self._find(entry, where, folder, files)
+                except RowRefusedError as error:
+                    yield error.finding
+
+    def read(self, photo: _Photo) -> bytes:
+        """Return the photo's bytes."""
+        return self._source.read(photo.name)
+
+    def row(self, photo: _Photo, sample_id: str) -> RawRow:
+        """Return the photo's row."""
+        return _row(photo, sample_id, photo.files, {})
+
+    def _find(
+        self, entry: Entry, where: str, folder: PurePosixPath, files: Container[str]
+    ) -> _Photo:
+        listed = {"image": entry.file_name, "condition": entry.condition, "mask": entry.mask}
+        found = {}
+        for column, name in listed.items():
+            if name is None:
+                continue
+            check_inside(name, where)
+            found[column] = (folder / name).as_posix()
+            if found[column] not in files:
+                detail = f"there is no {column} {found[column]}; add it or remove the line"
+                raise RowRefusedError(FindingKind.MISSING, where, detail)
+        of_folder = next((part for part in folder.parts if _spelt(part) in _SPLITS), None)
+        split = _checked_split(entry.split or of_folder, where)
+        return _Photo(where, found["image"], entry, found, split, entry.garment_id)
 
 
-def _read(source: SourceFolder, lists: Sequence[str]) -> Iterator[_Photo | Finding]:
-    """Yield the photos that the metadata describes, and what is wrong with it."""
-    files = frozenset(source.files())
-    for name in lists:
-        folder = PurePosixPath(name).parent
-        for number, entry in read_metadata(source.read(name), name):
-            where = f"{name}:{number}"
+class _Embedded:
+    """The photos within a Hub dataset's Parquet files."""
+
+    def __init__(self, source: SourceFolder) -> None:
+        self._photos = EmbeddedPhotos(source.root)
+        self._by_where: dict[str, EmbeddedPhoto] = {}
+        if not self._photos.splits:
+            raise TpgbenchError(
+                f"{source}: has no metadata.jsonl, metadata.csv or Parquet files; write a "
+                "metadata.csv with the columns file_name and caption"
+            )
+
+    def __iter__(self) -> Iterator[_Photo | Finding]:
+        several = len(self._photos.splits) > 1
+        for photo in self._photos:
+            where, entry = photo.where, photo.entry
+            self._by_where[where] = photo
             if isinstance(entry, str):
                 yield Finding(FindingKind.SYNTAX, where, entry)
                 continue
             try:
-                yield _photo(entry, where, folder, files)
+                # One split of a Hub dataset is called train, for want of another name.
+                split = _checked_split(entry.split or (photo.split if several else None), where)
             except RowRefusedError as error:
                 yield error.finding
+            else:
+                yield _Photo(where, where, entry, {}, split, entry.garment_id)
+
+    def read(self, photo: _Photo) -> bytes:
+        """Return the photo's bytes."""
+        images = self._photos.read(self._by_where[photo.where])
+        if "image" not in images:
+            raise TpgbenchError(f"{photo.where}: has no image; remove the row")
+        return images["image"]
+
+    def row(self, photo: _Photo, sample_id: str) -> RawRow:
+        """Return the photo's row, with the bytes of its images."""
+        images = self._photos.read(self._by_where[photo.where])
+        files = {column: f"{photo.where}/{column}" for column in images}
+        contents = {files[column]: data for column, data in images.items()}
+        return _row(photo, sample_id, files, contents)
 
 
-def _photo(entry: Entry, where: str, folder: PurePosixPath, files: Container[str]) -> _Photo:
-    listed = {"image": entry.file_name, "condition": entry.condition, "mask": entry.mask}
-    found = {}
-    for column, name in listed.items():
-        if name is None:
-            continue
-        check_inside(name, where)
-        found[column] = (folder / name).as_posix()
-        if found[column] not in files:
-            detail = f"there is no {column} {found[column]}; add it or remove the line"
-            raise RowRefusedError(FindingKind.MISSING, where, detail)
-    split = entry.split or next((part for part in folder.parts if _spelt(part) in _SPLITS), None)
-    if split is not None and _spelt(split) not in _SPLITS:
+def _row(
+    photo: _Photo, sample_id: str, files: Mapping[str, str], contents: Mapping[str, bytes]
+) -> RawRow:
+    return RawRow(
+        split=photo.split or "",
+        sample_id=sample_id,
+        where=photo.where,
+        files=files,
+        texts={"caption": photo.entry.caption, "garment_id": photo.garment_id or sample_id},
+        meta=photo.entry.rest,
+        contents=contents,
+    )
+
+
+def _checked_split(split: str | None, where: str) -> str | None:
+    if split is None:
+        return None
+    if _spelt(split) not in _SPLITS:
         detail = f"the split '{split}' is none of {', '.join(_SPLITS)}"
         raise RowRefusedError(FindingKind.SYNTAX, where, detail)
-    return _Photo(where, entry, found, split and _spelt(split), entry.garment_id)
+    return _spelt(split)
 
 
 def _spelt(split: str) -> str:
     return _SPELLINGS.get(split, split)
 
 
-def _divide(photos: Sequence[_Photo], source: SourceFolder) -> list[_Photo]:
+def _divide(photos: Sequence[_Photo], read: Callable[[_Photo], bytes]) -> list[_Photo]:
     """Give each photo a split and, where it has none, the garment of its group."""
-    garments = [photo.entry.garment_id for photo in photos]
+
+    def look_at(photo: _Photo) -> Appearance | None:
+        try:
+            return describe_appearance(read_image(read(photo), photo.name))
+        except TpgbenchError:
+            return None  # the build says why, when it comes to the row
+
+    garments = [photo.garment_id for photo in photos]
     looks: list[Appearance | None] = [None] * len(photos)
     if None in garments:
         with ThreadPoolExecutor(_READERS) as pool:
-            looks = list(pool.map(lambda photo: _look(source, photo.name), photos))
+            looks = list(pool.map(look_at, photos))
     groups = group_rows(garments, looks)
     splits = split_groups(groups, [photo.name for photo in photos])
     first_of: dict[int, str] = {}
@@ -181,10 +261,3 @@ def _divide(photos: Sequence[_Photo], source: SourceFolder) -> list[_Photo]:
         known = first_of.setdefault(group, photo.garment_id or split_suffix(photo.name)[0])
         divided.append(replace(photo, split=split, garment_id=photo.garment_id or known))
     return divided
-
-
-def _look(source: SourceFolder, name: str) -> Appearance | None:
-    try:
-        return describe_appearance(read_image(source.read(name), name))
-    except TpgbenchError:
-        return None  # the build says why, when it comes to the row

@@ -54,7 +54,7 @@ def read_metadata(data: bytes, name: str) -> Iterator[tuple[int, Entry | str]]:
     """
     records = _read_csv(data, name) if name.lower().endswith(".csv") else _read_jsonl(data, name)
     for number, record in records:
-        yield number, record if isinstance(record, str) else _entry(record)
+        yield number, record if isinstance(record, str) else make_entry(record)
 
 
 def _read_jsonl(data: bytes, name: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
@@ -90,7 +90,8 @@ def _read_csv(data: bytes, name: str) -> Iterator[tuple[int, dict[str, Any] | st
         raise TpgbenchError(f"{name}:{reader.line_num}: is not CSV ({error}); mend it") from error
 
 
-def _entry(record: Mapping[str, Any]) -> Entry | str:
+def make_entry(record: Mapping[str, Any]) -> Entry | str:
+    """Return what a record of column and value says, or what is wrong with it."""
     values = {column: _value(value) for column, value in record.items()}
     texts: dict[str, str] = {}
     for column in _TEXTS:

@@ -55,6 +55,7 @@ class RawRow:
         texts: Text column to its value, beside ``sample_id`` and ``meta``.
         meta: The row's own facts; JSON types only.
         config: Which of the dataset's configurations it belongs to.
+        contents: File to its bytes, where they are no file of the source but part of one.
     """
 
     split: str
@@ -64,6 +65,7 @@ class RawRow:
     texts: Mapping[str, str] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
     config: str = DEFAULT_CONFIG
+    contents: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def pack_row(
         RowRefusedError: A file is missing or unreadable, its size is out of bounds, or the mask
             is empty or not as large as its photo.
     """
-    packing = _Packing(source, max_side)
+    packing = _Packing(raw, source, max_side)
     for column in schema.images:
         name = raw.files.get(column.name)
         if name is not None:
@@ -167,7 +169,7 @@ def pack_row(
 class _Packing:
     """The files of one row, read and encoded one after another."""
 
-    def __init__(self, source: SourceFolder, max_side: int | None) -> None:
+    def __init__(self, raw: RawRow, source: SourceFolder, max_side: int | None) -> None:
         self.values: dict[str, Any] = {}
         self.sources: list[SourceFile] = []
         self.reencoded: list[str] = []
@@ -175,13 +177,14 @@ class _Packing:
         self.masks: dict[str, Mask] = {}
         self.changes: dict[str, tuple[str, ...]] = {}
         self.size = 0
+        self._contents = raw.contents
         self._source = source
         self._max_side = max_side
         self._owner_sizes: dict[str, tuple[int, ...]] = {}
 
     def add_image(self, column: Column, name: str) -> None:
         """Read and encode an image file."""
-        data = _read(self._source, name)
+        data = self._read(name)
         try:
             if column.kind == "mask":
                 stored, suffix = self._mask(column, name, data), ".png"
@@ -198,7 +201,7 @@ class _Packing:
 
     def add_text(self, column: Column, name: str) -> None:
         """Read a text file."""
-        data = _read(self._source, name)
+        data = self._read(name)
         try:
             self.values[column.name] = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
@@ -206,6 +209,12 @@ class _Packing:
                 FindingKind.UNREADABLE, name, f"is not UTF-8 (byte {error.start}); save it as UTF-8"
             ) from error
         self.sources.append(SourceFile.of(name, data, column.name))
+
+    def _read(self, name: str) -> bytes:
+        try:
+            return self._contents[name] if name in self._contents else self._source.read(name)
+        except TpgbenchError as error:
+            raise RowRefusedError(FindingKind.UNREADABLE, name, _without(name, error)) from error
 
     def _photo(self, column: Column, name: str, data: bytes) -> tuple[bytes, str]:
         """Return the bytes to store and the suffix that tells their format."""
@@ -271,13 +280,6 @@ def _reduce_picture(data: bytes, max_side: int) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG", compress_level=1)
     return buffer.getvalue()
-
-
-def _read(source: SourceFolder, name: str) -> bytes:
-    try:
-        return source.read(name)
-    except TpgbenchError as error:
-        raise RowRefusedError(FindingKind.UNREADABLE, name, _without(name, error)) from error
 
 
 def _kind(error: TpgbenchError) -> FindingKind:

@@ -62,7 +62,7 @@ def build(source, out, **options):
 def everything(out):
     """Every row by its id, with its split."""
     rows = {}
-    for split in SPLITS:
+    for split in {path.name.partition("-")[0] for path in (out / "data").iterdir()}:
         for row in open_dataset(out, split):
             rows[row.sample_id] = (split, row)
     return rows
@@ -169,6 +169,50 @@ def test_photos_that_differ_in_their_suffix_only_keep_it(source, out):
     assert {"images/00.jpg", "images/00.png", "images/01"} <= set(everything(out))
 
 
+def publish(root, splits, caption="caption", **more):
+    """As ``datasets`` writes a set for the Hub; a split is a range of photo numbers."""
+    import datasets
+
+    (root / "data").mkdir(parents=True)
+    for split, numbers in splits.items():
+        columns = {
+            "image": [photo(number) for number in numbers],
+            caption: [f"Foto {number} 照片" for number in numbers],
+            **{name: [value(number) for number in numbers] for name, value in more.items()},
+        }
+        kinds = datasets.Features(
+            {"image": datasets.Image()}
+            | {name: datasets.Value("string") for name in columns if name != "image"}
+        )
+        path = root / "data" / f"{split}-00000-of-00001.parquet"
+        datasets.Dataset.from_dict(columns, features=kinds).to_parquet(path)
+    return root
+
+
+def test_a_hub_dataset_of_several_splits_keeps_them(tmp_path, out):
+    root = publish(tmp_path / "hub", {"train": range(6), "test": range(6, 9)}, caption="text")
+    report = build(root, out, strict=True, workers=2)
+    assert report.rows == {"test": 3, "train": 6}
+    split, row = everything(out)["test#1"]
+    assert (split, row.caption) == ("test", "Foto 7 照片")
+    np.testing.assert_array_equal(row.image, np.asarray(photo(7)))
+
+
+def test_a_hub_dataset_of_one_split_is_divided_by_garment(tmp_path, out):
+    root = publish(tmp_path / "hub", {"train": range(20)}, garment_id=lambda n: f"g{n // 2}")
+    report = build(root, out, strict=True)
+    assert report.rows == {"test": 2, "validation": 2, "train": 16}
+    split_of = {}
+    for split, row in everything(out).values():
+        assert split_of.setdefault(row.garment_id, split) == split
+
+
+def test_a_hub_dataset_without_captions_is_refused(tmp_path, out):
+    root = publish(tmp_path / "hub", {"train": range(3)}, caption="label")
+    with pytest.raises(TpgbenchError, match=r"no column 'caption' or 'text' \(it has image, label"):
+        build(root, out)
+
+
 SPOILT = {
     "no-caption": ({"file_name": "images/00.jpg"}, "syntax"),
     "nan-caption": ({"file_name": "images/00.jpg", "caption": float("nan")}, "syntax"),
@@ -230,7 +274,7 @@ def test_a_garment_that_given_splits_tear_apart_is_kept_from_training(source, ou
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda root: (root / "metadata.jsonl").unlink(), "has no metadata.jsonl or metadata.csv"),
+        (lambda root: (root / "metadata.jsonl").unlink(), "has no metadata.jsonl, metadata.csv or"),
         (lambda root: (root / "metadata.jsonl").write_bytes(b"\xff"), "is not UTF-8"),
         (lambda root: (root / "metadata.jsonl").write_text("{\n{"), "no row can be built: 2 find"),
     ],
