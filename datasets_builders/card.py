@@ -10,6 +10,7 @@ from typing import Any
 
 from .base import DatasetCard
 from .build_info import BuildInfo
+from .integrity import FindingKind
 from .schema import RowSchema
 
 CARD_NAME = "README.md"
@@ -140,6 +141,12 @@ def _options(info: BuildInfo) -> str:
 
 def _limits(info: BuildInfo, card: DatasetCard) -> str:
     lines = list(card.limits)
+    # A part of a dataset must not pass for the whole.
+    lines += [
+        f"{finding.where} {finding.detail}."
+        for finding in info.findings
+        if finding.kind is FindingKind.COUNT
+    ]
     left_out = sum(finding.left_out for finding in info.findings)
     if info.findings:
         kinds = Counter(finding.kind for finding in info.findings)

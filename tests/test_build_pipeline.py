@@ -18,7 +18,9 @@ import mlcroissant
 import numpy as np
 import PIL.Image
 import pytest
+from click.testing import CliRunner
 from tpgbench import api
+from tpgbench.cli import cli
 from tpgbench.datasets_builders.base import DatasetCard
 from tpgbench.datasets_builders.build import PackagedDataset
 from tpgbench.datasets_builders.ctp_hd import CtpHd
@@ -275,7 +277,21 @@ def is_running(pid):
         return False
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+
+
+def children_of(process):
+    return Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+
+
+def wait_for_end(pids):
+    deadline = time.monotonic() + 30
+    while any(map(is_running, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(is_running, pids))
+
+
+@needs_proc
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_killed_build_leaves_no_dataset_and_the_next_starts_clean(tmp_path, workers):
     source = make(tmp_path / "source", train=3 * CHUNK)
@@ -284,21 +300,38 @@ def test_a_killed_build_leaves_no_dataset_and_the_next_starts_clean(tmp_path, wo
     command = [sys.executable, str(tmp_path / "driver.py"), str(source), str(out), str(workers)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "writing\n"
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        children = children_of(process)
         with pytest.raises(TpgbenchError, match="another process is making it"):
             api.build_dataset("ctp-hd", source=source, out=out)
         process.send_signal(signal.SIGKILL)
     assert len(children) >= (workers if workers > 1 else 0)
     assert not out.exists()
     assert any(name.startswith(".tmp-") for name in left_beside(tmp_path))
-    deadline = time.monotonic() + 30
-    while any(map(is_running, children)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(is_running, children))
+    wait_for_end(children)
     report = api.build_dataset("ctp-hd", source=source, out=out)
     assert report.rows == {"test": 3, "train": 3 * CHUNK}
     assert left_beside(tmp_path) == {"source", "driver.py", "out"}
     assert api.verify_dataset(out).differences == ()
+
+
+@needs_proc
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_leaves_nothing(tmp_path, workers):
+    source = make(tmp_path / "source", train=3 * CHUNK)
+    (tmp_path / "driver.py").write_text(DRIVER)
+    arguments = [tmp_path / "driver.py", source, tmp_path / "out", workers]
+    command = [sys.executable, *map(str, arguments)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout.readline() == "writing\n"
+        children = children_of(process)
+        os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all
+        _, told = process.communicate(timeout=60)
+    assert "KeyboardInterrupt" in told
+    wait_for_end(children)
+    assert left_beside(tmp_path) == {"source", "driver.py"}
 
 
 def test_two_processes_do_not_make_one_folder(tmp_path):
@@ -310,6 +343,20 @@ def test_two_processes_do_not_make_one_folder(tmp_path):
         ):
             pytest.fail("two at once")
     assert tree(tmp_path) == {"out/x": b"first"}
+
+
+# Exit codes.
+
+
+def test_the_command_tells_left_out_rows_by_its_exit_code(source, tmp_path):
+    words = ["build-dataset", "ctp-hd", "--source", str(source), "--out"]
+    run = CliRunner().invoke
+    assert run(cli, [*words, str(tmp_path / "a")], standalone_mode=False).return_value == 0
+    (source / "cloth" / "6.jpg").write_bytes(b"no picture")
+    assert run(cli, [*words, str(tmp_path / "b")], standalone_mode=False).return_value == 1
+    strict = run(cli, [*words, str(tmp_path / "c"), "--strict"], standalone_mode=False)
+    assert isinstance(strict.exception, TpgbenchError)
+    assert not (tmp_path / "c").exists()
 
 
 # Cards.
