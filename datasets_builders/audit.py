@@ -49,11 +49,11 @@ class AuditSummary:
         for file, size in self.size_outliers[:_EXAMPLES]:
             text.append(f"{file}: of an unusual size, {size}")
         for change, (count, files) in self.changes.items():
-            text.append(f"{change}: {count} files, {files[0]} first")
+            text.append(f"{change}: {count} file{'s' * (count > 1)}, {files[0]} first")
         return text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Seen:
     """A photo that was added, and how it looks."""
 
@@ -187,8 +187,8 @@ class RowAudit:
         self._outlines += 1
         if agreement < MIN_AGREEMENT:
             detail = (
-                f"and what stands out from the plain background agree to {agreement:.0%}; look at "
-                "it, and draw it again if it is wrong"
+                f"agrees to {agreement:.0%} with what stands out from the plain background; look "
+                "at it, and draw it again if it is wrong"
             )
             self._note(FindingKind.MASK_OUTLINE, file, detail)
 
@@ -218,7 +218,7 @@ class RowAudit:
                 yield Finding(
                     FindingKind.NEAR_DUPLICATE if same_split else FindingKind.NEAR_LEAK,
                     photo.file,
-                    f"({photo.split}) looks like {other.file} ({other.split}); remove one if "
+                    f"of {photo.split} looks like {other.file} of {other.split}; remove one if "
                     "they show the same",
                     left_out=False,
                 )
