@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from . import __version__
+from .cli_metrics import metrics as metrics_command
+from .cli_metrics import unverified_option
+from .cli_metrics import weights as weights_command
 from .errors import TpgbenchError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -56,11 +59,15 @@ def _together(*options: Callable[[Command], Command]) -> Callable[[Command], Com
 
 _FOLDER = click.Path(path_type=Path)
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
-_metrics = click.option(
-    "--metrics",
-    multiple=True,
-    metavar="NAME[@VARIANT],...",
-    help="Metrics to compute, by comma; default: the task's.",
+_metrics = _together(
+    click.option(
+        "--metrics",
+        multiple=True,
+        metavar="NAME[@VARIANT],...",
+        help="Metrics to compute, by comma; default: the task's.",
+    ),
+    click.option("--preset", help="Metrics of a try-on repository: ladi, catvton or hrvton."),
+    unverified_option,
 )
 _frame = _together(
     click.option("--split", default="test", show_default=True, help="Split of the dataset."),
@@ -93,10 +100,11 @@ def run(option: Sequence[str], metrics: Sequence[str], as_json: bool, **given: A
     from . import api
     from .benchmark.options import parse_assignments
 
+    chosen = _split(metrics, given.pop("preset"))
     outcome = api.run(
         **given,
         options=parse_assignments(option),
-        metrics=_split(metrics),
+        metrics=chosen,
         show_progress=True,
         command=_typed(),
     )
@@ -137,7 +145,7 @@ def score(
     """Score a run directory, or images made elsewhere (with --dataset)."""
     from . import api
 
-    chosen = _split(metrics)
+    chosen = _split(metrics, given.pop("preset"))
     if (path / "run.json").exists():
         outcome = api.score(path, metrics=chosen, dataset=dataset, show_progress=True)
     elif dataset is None:
@@ -276,10 +284,18 @@ def doctor(as_json: bool) -> int:
     return EXIT_INCOMPLETE if diagnosis.broken else 0
 
 
-def _split(texts: Sequence[str]) -> list[str] | None:
+cli.add_command(metrics_command)
+cli.add_command(weights_command)
+
+
+def _split(texts: Sequence[str], preset: str | None) -> list[str] | None:
     names = [name.strip() for text in texts for name in text.split(",") if name.strip()]
     if texts and not names:
         raise TpgbenchError("--metrics: name at least one; see 'tpgbench list metrics'")
+    if preset is not None:
+        from .metrics.presets import get_preset
+
+        names += get_preset(preset).metrics
     return names or None
 
 

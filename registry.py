@@ -33,6 +33,7 @@ BUILTIN_METRICS = {
     "kid": "tpgbench.metrics.kid:KID",
     "lpips": "tpgbench.metrics.lpips:LPIPS",
     "lpips_garment": "tpgbench.metrics.lpips_garment:LPIPSGarment",
+    "mse": "tpgbench.metrics.mse:MSE",
     "palette": "tpgbench.metrics.palette:Palette",
     "psnr": "tpgbench.metrics.psnr:PSNR",
     "psnr_shift": "tpgbench.metrics.shift:PSNRShift",
@@ -88,6 +89,22 @@ class Registry(Generic[T]):
 
     def __contains__(self, name: str) -> bool:
         return name in self._targets
+
+    def load_all(self) -> tuple[dict[str, type[T]], tuple[str, ...]]:
+        """Import everything that can be imported.
+
+        Returns:
+            The classes by name, and why the others are not among them: another package's broken
+            entry must not hide the rest.
+        """
+        found: dict[str, type[T]] = {}
+        broken: list[str] = []
+        for name in self:
+            try:
+                found[name] = self.get(name)
+            except TpgbenchError as error:
+                broken.append(str(error))
+        return found, tuple(broken)
 
     def get(self, name: str) -> type[T]:
         """Import and return the class behind ``name``.

@@ -6,6 +6,9 @@ import os
 import shutil
 import tempfile
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +18,8 @@ from .files import TEMPORARY_PREFIX, explain_os_errors, sha256_file
 
 _TIMEOUT_SECONDS = 30
 _CHUNK = 1 << 20
+
+_downloads_forbidden = ContextVar("downloads_forbidden", default=False)
 
 
 class WeightFile(BaseModel):
@@ -45,8 +50,18 @@ def weights_folder() -> Path:
 
 
 def is_offline() -> bool:
-    """Return whether ``TPGBENCH_OFFLINE`` forbids downloads."""
-    return _is_set("TPGBENCH_OFFLINE")
+    """Return whether ``TPGBENCH_OFFLINE`` or `without_downloads` forbids downloads."""
+    return _downloads_forbidden.get() or _is_set("TPGBENCH_OFFLINE")
+
+
+@contextmanager
+def without_downloads() -> Iterator[None]:
+    """Forbid downloads within: what nobody asked for by name must not cost gigabytes."""
+    token = _downloads_forbidden.set(True)
+    try:
+        yield
+    finally:
+        _downloads_forbidden.reset(token)
 
 
 def accepts_unverified() -> bool:
@@ -86,9 +101,8 @@ def get_weights(weights: WeightFile, folder: Path | None = None) -> Path:
             )
         return path
     if is_offline():
-        raise TpgbenchError(
-            f"{weights.name} is not here and TPGBENCH_OFFLINE is set: {how_to_get(weights)}"
-        )
+        cause = " and TPGBENCH_OFFLINE is set" if _is_set("TPGBENCH_OFFLINE") else ""
+        raise TpgbenchError(f"{weights.name} is not here{cause}: {how_to_get(weights)}")
     return _download(weights, weights_folder() / weights.name)
 
 
@@ -100,7 +114,10 @@ def weights_hash(weights: WeightFile, folder: Path | None = None) -> str:
 
 def how_to_get(weights: WeightFile) -> str:
     """Return one line on how a user gets the file."""
-    return f"download {weights.url} and put it into {weights_folder()}"
+    return (
+        f"download {weights.url} and put it into {weights_folder()}, or run 'tpgbench weights "
+        f"fetch {weights.name}' where there is a network"
+    )
 
 
 def _is_set(variable: str) -> bool:

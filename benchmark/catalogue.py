@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from pydantic import BaseModel, ConfigDict
 
 from ..datasets_builders.base import DATASETS
-from ..errors import TpgbenchError
 from ..metrics.base import METRICS
-from ..registry import Registry
-from ..weights import WeightFile, find_weights, how_to_get, is_offline, weights_folder
+from ..weights import WeightFile, is_offline, weights_folder
 from .environment import available_devices, describe_environment
 from .model import MODELS
-
-T = TypeVar("T")
+from .weight_list import WeightStatus, list_weights
 
 
 class _Entry(BaseModel):
@@ -60,15 +55,6 @@ class DatasetEntry(_Entry):
     source: str
 
 
-class WeightStatus(_Entry):
-    """One weight file: where it is, or what its absence blocks and how to get it."""
-
-    name: str
-    path: str | None
-    blocks: tuple[str, ...]
-    how_to_get: str
-
-
 class Diagnosis(_Entry):
     """What ``tpgbench doctor`` finds."""
 
@@ -95,7 +81,7 @@ def list_models() -> list[ModelEntry]:
                 for key, field in model.config_type.model_fields.items()
             },
         )
-        for name, model in _loadable(MODELS)[0].items()
+        for name, model in MODELS.load_all()[0].items()
     ]
 
 
@@ -109,11 +95,11 @@ def list_metrics() -> list[MetricEntry]:
             range=(f"{metric.range[0]:g}", f"{metric.range[1]:g}"),
             unit=metric.unit,
             needs=tuple(sorted(metric.needs)),
-            weights=_names(metric.weights),
+            weights=(*_names(metric.weights), *(model.name for model in metric.models)),
             variants=metric.variants,
             source=metric.source,
         )
-        for name, metric in _loadable(METRICS)[0].items()
+        for name, metric in METRICS.load_all()[0].items()
     ]
 
 
@@ -130,53 +116,23 @@ def list_datasets() -> list[DatasetEntry]:
             title=dataset.card.title,
             source=dataset.card.source,
         )
-        for name, dataset in _loadable(DATASETS)[0].items()
+        for name, dataset in DATASETS.load_all()[0].items()
     ]
 
 
 def diagnose() -> Diagnosis:
     """Look at the machine: versions, devices, weights, registry entries that do not import."""
-    models, broken_models = _loadable(MODELS)
-    metrics, broken_metrics = _loadable(METRICS)
-    _, broken_datasets = _loadable(DATASETS)
-    needed: dict[WeightFile, list[str]] = {}
-    for name, model in models.items():
-        for weights in model.card.weights:
-            needed.setdefault(weights, []).append(f"model {name}")
-    for name, metric in metrics.items():
-        for weights in metric.weights:
-            needed.setdefault(weights, []).append(f"metric {name}")
-    statuses = []
-    for weights, users in needed.items():
-        path = find_weights(weights)
-        statuses.append(
-            WeightStatus(
-                name=weights.name,
-                path=None if path is None else str(path),
-                blocks=() if path is not None else tuple(users),
-                how_to_get=how_to_get(weights),
-            )
-        )
+    _, broken_models = MODELS.load_all()
+    _, broken_metrics = METRICS.load_all()
+    _, broken_datasets = DATASETS.load_all()
     return Diagnosis(
         environment=describe_environment(),
         devices=tuple(available_devices()),
         offline=is_offline(),
         weights_folder=str(weights_folder()),
-        weights=tuple(statuses),
+        weights=list_weights(),
         broken=(*broken_models, *broken_metrics, *broken_datasets),
     )
-
-
-def _loadable(registry: Registry[T]) -> tuple[dict[str, type[T]], tuple[str, ...]]:
-    """Import what can be imported; another package's broken entry must not hide the rest."""
-    found: dict[str, type[T]] = {}
-    broken: list[str] = []
-    for name in registry:
-        try:
-            found[name] = registry.get(name)
-        except TpgbenchError as error:
-            broken.append(str(error))
-    return found, tuple(broken)
 
 
 def _names(weights: tuple[WeightFile, ...]) -> tuple[str, ...]:

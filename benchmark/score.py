@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..datasets_builders.base import Dataset
 from ..errors import TpgbenchError
 from ..metrics.base import Metric, SampleMetric, SetMetric, Value, make_metric
+from ..weights import without_downloads
 from .comparisons import ComparisonReader, ImageFile
 from .fit import RESIZE
 from .identity import RunRecord
@@ -54,7 +55,8 @@ def check_metrics(names: Sequence[str] | None, task: str) -> list[tuple[Metric, 
 
     Raises:
         TpgbenchError: One that was asked for by name is unknown, is not for this task, or lacks
-            its weights. A default one that lacks its weights is no error.
+            its weights. A default one that lacks its weights is no error; nothing is downloaded
+            for it.
     """
     chosen: list[tuple[Metric, str | None]] = []
     for name in dict.fromkeys(get_task(task).metrics if names is None else names):
@@ -64,7 +66,8 @@ def check_metrics(names: Sequence[str] | None, task: str) -> list[tuple[Metric, 
                 f"the metric '{name}' is not for the task '{task}': see 'tpgbench list metrics'"
             )
         try:
-            metric.load()
+            with without_downloads() if names is None else nullcontext():
+                metric.load()
         except TpgbenchError as error:
             if names is not None:
                 raise

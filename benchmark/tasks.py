@@ -34,10 +34,17 @@ _TASKS = {
             "psnr",
             "ssim_shift",
             "psnr_shift",
+            "lpips",
+            "fid",
+            "kid",
             "tileability",
             "tileability@seam",  # needs no truth: what a folder of own photos is left with
             "repeat",
             "palette",
+            "cts",
+            "lpips_garment",
+            "retrieval",
+            "retrieval_colour",
         ),
     ),
 }

@@ -20,8 +20,13 @@ Frame = Callable[[Image, Image], tuple[Image, Image]]
 
 
 def ladi(output: Image, truth: Image) -> tuple[Image, Image]:
-    """Resize both to 384x512 by Pillow's antialiased bilinear filter."""
-    return _resize(output, LADI_SIZE, _BILINEAR), _resize(truth, LADI_SIZE, _BILINEAR)
+    """Resize both as `ladi_image` does."""
+    return ladi_image(output), ladi_image(truth)
+
+
+def ladi_image(image: Image) -> Image:
+    """Resize to 384x512 by Pillow's antialiased bilinear filter."""
+    return _resize(image, LADI_SIZE, _BILINEAR)
 
 
 def catvton(output: Image, truth: Image) -> tuple[Image, Image]:
@@ -34,6 +39,12 @@ def catvton(output: Image, truth: Image) -> tuple[Image, Image]:
 def hrvton(output: Image, truth: Image) -> tuple[Image, Image]:
     """Resize the truth to the output's size by Pillow's antialiased bilinear filter."""
     return output, _resize(truth, (output.shape[1], output.shape[0]), _BILINEAR)
+
+
+def hrvton_grey(output: Image, truth: Image) -> tuple[Image, Image]:
+    """As `hrvton`, then both to grey by Pillow's weights, in three equal channels."""
+    output, truth = hrvton(output, truth)
+    return _grey(output), _grey(truth)
 
 
 def hrvton_small(output: Image, truth: Image) -> tuple[Image, Image]:
@@ -50,3 +61,7 @@ def _resize(image: Image, size: tuple[int, int], filtering: PIL.Image.Resampling
     if (image.shape[1], image.shape[0]) == size:
         return image
     return np.asarray(PIL.Image.fromarray(image).resize(size, filtering), dtype=np.uint8)
+
+
+def _grey(image: Image) -> Image:
+    return np.asarray(PIL.Image.fromarray(image).convert("L").convert("RGB"), dtype=np.uint8)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..images import Image
+from . import frames
 from .base import Comparison, SampleMetric
 from .inputs import check_pair
 
@@ -21,6 +22,8 @@ _C2 = (0.03 * DATA_RANGE) ** 2
 # Both passes of the separable filter are products with a small banded matrix, block by block: a
 # block wastes few of its multiplications on zeros, and a strip of blocks stays in the cache.
 _BLOCK = 24
+
+_FRAMES = {"ladi": frames.ladi, "catvton": frames.catvton, "hrvton": frames.hrvton_grey}
 
 
 def ssim(output: Image, truth: Image) -> float:
@@ -101,26 +104,36 @@ def _band(size: int) -> NDArray[np.float64]:
 
 
 class SSIM(SampleMetric):
-    """`ssim` of the output and the truth."""
+    """`ssim` of the output and the truth.
+
+    The variants ``ladi``, ``catvton`` and ``hrvton`` first resize the pair as those repositories'
+    evaluation scripts do (HR-VITON's also takes grey images): see `tpgbench.metrics.presets`.
+    """
 
     name = "ssim"
     higher_is_better = True
     tasks = frozenset({"tpg", "mannequin"})
     range = (-1.0, 1.0)
+    variants = ("rgb", *_FRAMES)
     source = "Wang, Bovik, Sheikh and Simoncelli, IEEE TIP 13(4), 2004"
 
     def settings(self) -> dict[str, str]:
-        """Return the window, the range and the borders."""
+        """Return the window, the range, the borders, and the frame of a preset."""
+        frame = {"frame": self.variant} if self.variant in _FRAMES else {}
         return {
             "window": f"gaussian{WINDOW}",
             "sigma": str(SIGMA),
             "range": str(DATA_RANGE),
             "channels": "rgb-mean",
             "border": "interior",
+            **frame,
         }
 
     def score(self, comparison: Comparison) -> float:
         """Return the SSIM; NaN without a truth."""
         if comparison.truth is None:
             return math.nan
-        return ssim(comparison.output, comparison.truth)
+        output, truth = comparison.output, comparison.truth
+        if self.variant in _FRAMES:
+            output, truth = _FRAMES[self.variant](output, truth)
+        return ssim(output, truth)

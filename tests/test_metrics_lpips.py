@@ -8,35 +8,26 @@ import math
 import numpy as np
 import pytest
 import torch
-import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lpips_oracle import as_peer_wants, peer_network, write_backbones
 from tpgbench.errors import TpgbenchError
 from tpgbench.metrics.base import Comparison, make_metric
-from tpgbench.metrics.features import backbones
+from tpgbench.metrics.features.backbones import BACKBONES
 from tpgbench.metrics.features.perceptual import load_network
 from tpgbench.metrics.lpips import LPIPS, lpips
 
-NETS = tuple(backbones.BACKBONES)
+NETS = tuple(BACKBONES)
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     """Random weights under the owner's file names, and no other weights."""
-    folder = tmp_path_factory.mktemp("weights")
+    folder = write_backbones(tmp_path_factory.mktemp("weights"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TPGBENCH_WEIGHTS", str(folder))
+        patch.setenv("TPGBENCH_UNVERIFIED_WEIGHTS", "1")
         patch.setenv("TPGBENCH_DEVICE", "cpu")
-        for net, backbone in list(backbones.BACKBONES.items()):
-            torch.manual_seed(0)
-            # As published, but without the classifier, which LPIPS has no use for.
-            features = getattr(torchvision.models, backbone.model)(weights=None).features
-            path = folder / backbone.weights.name
-            torch.save({f"features.{k}": v for k, v in features.state_dict().items()}, path)
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            file = backbone.weights.model_copy(update={"sha256": digest})
-            changed = backbones.Backbone(backbone.model, file, backbone.taps)
-            patch.setitem(backbones.BACKBONES, net, changed)
         load_network.cache_clear()
         yield folder
         load_network.cache_clear()
@@ -44,23 +35,7 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def peers(weights):
-    """The lpips package's own networks with the same weights."""
-    import lpips as package
-
-    found = {}
-    for net, backbone in backbones.BACKBONES.items():
-        state = torch.load(weights / backbone.weights.name, weights_only=True)
-        peer = package.LPIPS(net=net, pnet_rand=True, verbose=False)
-        inside = {}
-        for key in peer.net.state_dict():  # slice1.0.weight is features.0.weight
-            inside[key] = state["features." + key.partition(".")[2]]
-        peer.net.load_state_dict(inside)
-        found[net] = peer.requires_grad_(False)
-    return found
-
-
-def as_peer_wants(image):
-    return torch.from_numpy(image.copy()).permute(2, 0, 1)[None] / 127.5 - 1
+    return {net: peer_network(net, weights) for net in NETS}
 
 
 def pair(height, width, seed=0, amount=40):
@@ -128,7 +103,8 @@ def test_the_variant_chooses_the_network_and_stands_in_the_recipe(weights):
         metric = make_metric(f"lpips@{net}")
         metric.load()
         assert metric.score(comparison) == lpips(output, truth, net)
-        digest = backbones.BACKBONES[net].weights.sha256[:8]
+        file = weights / BACKBONES[net].weights.name
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()[:8]
         assert f"weights:{digest}" in metric.recipe({})
     assert make_metric("lpips").score(comparison) == lpips(output, truth, "alex")
     assert math.isnan(make_metric("lpips").score(Comparison("a", output)))
@@ -142,11 +118,12 @@ def test_absent_weights_are_one_line_with_the_way_out(weights, monkeypatch, tmp_
 
 def test_another_file_under_the_name_is_refused(weights, monkeypatch, tmp_path):
     monkeypatch.setenv("TPGBENCH_WEIGHTS", str(tmp_path))
-    torch.save({"layer": torch.zeros(1)}, tmp_path / backbones.BACKBONES["alex"].weights.name)
+    torch.save({"layer": torch.zeros(1)}, tmp_path / BACKBONES["alex"].weights.name)
     load_network.cache_clear()
-    with pytest.raises(TpgbenchError, match="damaged or another one"):
-        LPIPS("alex").load()
-    monkeypatch.setenv("TPGBENCH_UNVERIFIED_WEIGHTS", "1")
+    with monkeypatch.context() as patch:
+        patch.delenv("TPGBENCH_UNVERIFIED_WEIGHTS")
+        with pytest.raises(TpgbenchError, match="damaged or another one"):
+            LPIPS("alex").load()
     with pytest.raises(TpgbenchError, match="holds no weights of torchvision's alexnet"):
         LPIPS("alex").load()
 
@@ -158,8 +135,7 @@ class _Bomb:
 
 def test_nothing_unpickles(weights, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("TPGBENCH_WEIGHTS", str(tmp_path))
-    monkeypatch.setenv("TPGBENCH_UNVERIFIED_WEIGHTS", "1")
-    torch.save({"features.0.weight": _Bomb()}, tmp_path / backbones.BACKBONES["alex"].weights.name)
+    torch.save({"features.0.weight": _Bomb()}, tmp_path / BACKBONES["alex"].weights.name)
     load_network.cache_clear()
     with pytest.raises(TpgbenchError, match="UnpicklingError"):
         load_network("alex")

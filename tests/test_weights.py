@@ -11,6 +11,7 @@ from tpgbench.weights import (
     get_weights,
     weights_folder,
     weights_hash,
+    without_downloads,
 )
 
 
@@ -97,3 +98,9 @@ def test_many_readers_of_one_folder_leave_it_as_it_was(published):
     assert [(s.st_mtime_ns, s.st_ino) for s in after.values()] == [
         (s.st_mtime_ns, s.st_ino) for s in before.values()
     ]
+
+
+def test_nothing_is_downloaded_where_that_is_forbidden(published):
+    with without_downloads(), pytest.raises(TpgbenchError, match=r"w\.bin is not here: download"):
+        get_weights(published)
+    assert get_weights(published).exists()

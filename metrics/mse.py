@@ -1,0 +1,60 @@
+"""Mean squared error."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..images import Image
+from . import frames
+from .base import Comparison, SampleMetric
+from .inputs import check_pair
+
+_WHITE = 255
+
+
+def mse(output: Image, truth: Image) -> float:
+    """Return the mean squared error of two images with values from 0 to 1; lower is better.
+
+    Args:
+        output: uint8 (height, width, 3).
+        truth: The same shape.
+
+    Returns:
+        From 0 to 1; 0 for identical images.
+
+    Raises:
+        TpgbenchError: Wrong type or shape, or two sizes.
+    """
+    check_pair(output, truth)
+    difference = output.astype(np.int32) - truth
+    return int(np.square(difference).sum(dtype=np.int64)) / output.size / _WHITE**2
+
+
+class MSE(SampleMetric):
+    """`mse` of the output and the truth; PSNR says the same on a better scale.
+
+    ``mse@hrvton`` is part of the preset `hrvton`.
+    """
+
+    name = "mse"
+    higher_is_better = False
+    tasks = frozenset({"tpg", "mannequin"})
+    range = (0.0, 1.0)
+    variants = ("plain", "hrvton")
+    source = "HR-VITON: Lee, Gu, Park, Choi and Choo, ECCV 2022"
+
+    def settings(self) -> dict[str, str]:
+        """Return the range and the frame."""
+        frame = {"frame": "hrvton"} if self.variant == "hrvton" else {}
+        return {"range": "1", "pool": "per-image", **frame}
+
+    def score(self, comparison: Comparison) -> float:
+        """Return the error; NaN without a truth."""
+        if comparison.truth is None:
+            return math.nan
+        output, truth = comparison.output, comparison.truth
+        if self.variant == "hrvton":
+            output, truth = frames.hrvton(output, truth)
+        return mse(output, truth)

@@ -1,0 +1,182 @@
+"""What well-known try-on repositories report, by the steps of their own evaluation scripts."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import PIL.Image
+
+from ..errors import UnknownNameError
+from ..images import Image
+from . import frames
+from .base import Value
+from .distribution import compute_fid, compute_is, compute_kid
+from .folders import ImageSource, read_images
+from .paired import compute_paired
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A list of metrics that stands for a repository's evaluation.
+
+    Attributes:
+        name: What ``--preset`` and ``tpgbench metrics`` take.
+        title: The method and where it was published.
+        script: The script that was read, at its commit.
+        metrics: Its numbers, as metrics with their variants.
+        differences: What is not as in the script, a sentence each.
+    """
+
+    name: str
+    title: str
+    script: str
+    metrics: tuple[str, ...]
+    differences: tuple[str, ...]
+
+
+_KID_SEED = "KID's subsets are seeded; the script's change from run to run."
+_SSIM = (
+    "SSIM leaves out the border, as torchmetrics did until version 1.5 and so for the published "
+    "numbers; later versions count it, padded by reflection. It is computed in float64; the "
+    "script's float32 differs in the fifth decimal."
+)
+_NAMES = "Pairs are matched by the whole name; what has no partner is an error."
+
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            name="ladi",
+            title="LaDI-VTON: Morelli, Baldrati, Cartella, Cornia, Bertini, Cucchiara, ACM MM 2023",
+            script=(
+                "https://github.com/miccunifi/ladi-vton/blob/"
+                "78aa9c024b844ee7f85d35ef878f28b72bea0729/src/utils/val_metrics.py"
+            ),
+            metrics=("fid@clean", "kid@clean", "is@torch-fidelity", "ssim@ladi", "lpips@ladi"),
+            differences=(
+                "The Inception score deals the images into its splits in their order; the script, "
+                "by torchmetrics 0.11.4, in a random one.",
+                _KID_SEED,
+                _SSIM,
+                "FID and KID take whatever the folder of true images holds; the script takes the "
+                "test split of VITON-HD or Dress Code.",
+            ),
+        ),
+        Preset(
+            name="catvton",
+            title="CatVTON: Chong, Dong, Li, Zhang, Zhang, Zhang, Zhao, Jiang, Liang, ICLR 2025",
+            script=(
+                "https://github.com/Zheng-Chong/CatVTON/blob/"
+                "3d8b4d6452050600eeedc8eb3b0fb498dcaa1d70/eval.py"
+            ),
+            metrics=("fid@clean", "kid@clean", "ssim@catvton", "lpips@catvton"),
+            differences=(
+                "KID is not multiplied by 1,000, as the script's is.",
+                _KID_SEED,
+                _SSIM,
+                "Over two folders the true images are saved again, as the script does, if the "
+                "first of each differ in height: the first by name, in the script by chance. In a "
+                "run all images have one size, and none is saved again.",
+                "The script matches by the eight characters from the first digit of a name. "
+                + _NAMES,
+            ),
+        ),
+        Preset(
+            name="hrvton",
+            title="HR-VITON: Lee, Gu, Park, Choi and Choo, ECCV 2022",
+            script=(
+                "https://github.com/sangyun884/HR-VITON/blob/"
+                "9cee841777c60db83d8c6735eb03682907c00db4/evaluate.py"
+            ),
+            metrics=("ssim@hrvton", "mse@hrvton", "lpips@hrvton"),
+            differences=(
+                "Its Inception score is left out: the script takes torchvision's ImageNet "
+                "classifier for it, not the network of all other Inception scores.",
+                "FID, which the paper reports, is not in the script, so it is not in the preset.",
+                "LPIPS is version 0.1 of the heads, which the script's own copy of that code "
+                "loads; that copy is not in the repository's public index and was read in a fork.",
+                "The script matches a generated name's part before the first underscore. " + _NAMES,
+            ),
+        ),
+    )
+}
+
+
+def get_preset(name: str) -> Preset:
+    """Return a preset.
+
+    Raises:
+        UnknownNameError: No such preset.
+    """
+    if name not in PRESETS:
+        raise UnknownNameError("preset", name, PRESETS)
+    return PRESETS[name]
+
+
+def compute_preset(
+    name: str,
+    real: str | Path,
+    generated: str | Path,
+    *,
+    weights: str | Path | None = None,
+) -> list[Value]:
+    """Return the numbers of a preset over two folders.
+
+    Args:
+        name: ``"ladi"``, ``"catvton"`` or ``"hrvton"``.
+        real: A folder or zip file of true images.
+        generated: One of generated images with the same names.
+        weights: A folder with the weights.
+
+    Raises:
+        TpgbenchError: As `compute_paired` and `compute_fid`.
+    """
+    preset = get_preset(name)
+    real, generated = Path(real), Path(generated)
+    with tempfile.TemporaryDirectory() as scratch:
+        if name == "catvton":
+            real = _at_height_of_outputs(real, generated, Path(scratch))
+        values = []
+        for metric in preset.metrics:
+            kind, _, variant = metric.partition("@")
+            if kind == "fid":
+                values.append(compute_fid(real, generated, protocol=variant, weights=weights))
+            elif kind == "kid":
+                values.append(compute_kid(real, generated, protocol=variant, weights=weights))
+            elif kind == "is":
+                resized = _at_ladi_size(generated, Path(scratch))
+                values.append(compute_is(resized, protocol=variant, weights=weights))
+            else:
+                values.append(compute_paired(metric, real, generated, weights=weights))
+    return values
+
+
+def _at_height_of_outputs(real: Path, generated: Path, folder: Path) -> Path:
+    """Save the true images again if the first is not as high as the first output, as CatVTON does.
+
+    All get that output's height by Lanczos and keep their format, at Pillow's default quality.
+    """
+    truths, outputs = read_images(real), read_images(generated)
+    first = outputs.read(0)
+    if truths.read(0).shape[0] == first.shape[0]:
+        return real
+    _rewrite(truths, folder, lambda truth: frames.catvton(first, truth)[1])
+    return folder
+
+
+def _at_ladi_size(generated: Path, folder: Path) -> Path:
+    """Save the generated images at the size at which LaDI-VTON takes their Inception score."""
+    _rewrite(read_images(generated), folder, frames.ladi_image, suffix=".png")
+    return folder
+
+
+def _rewrite(
+    source: ImageSource, folder: Path, change: Callable[[Image], Image], suffix: str | None = None
+) -> None:
+    for index, name in enumerate(source.ids):
+        path = folder / f"{name}{suffix or PurePosixPath(source.name(index)).suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        PIL.Image.fromarray(change(source.read(index))).save(path)
