@@ -23,7 +23,7 @@ _HASH_SIDE = 8
 _GRID = 8
 _FLAT = 2.0  # standard deviation of grey under which the hash would be of noise
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-_BLOCK = 1024
+_BLOCK = 128  # of products at a time: 10 MiB for 20,000 photos
 
 
 def _cosines() -> NDArray[np.float64]:
@@ -42,7 +42,7 @@ _MEANS = np.kron(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Appearance:
     """How a photo looks from afar.
 
