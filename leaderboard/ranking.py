@@ -35,6 +35,8 @@ def rank(comparison: RunComparison, metric: str) -> Ranking:
         value = find_value(run.result, metric)
         if value is not None and value.value is None and value.infinite:
             return _unranked(metric, f"{run.label} has infinite scores only")
+        if value is not None and value.unranked is not None:
+            return _unranked(metric, f"{run.label} has {value.unranked}")
         if value is not None and value.value is not None:
             values[run.label] = value
     if len(values) < 2:

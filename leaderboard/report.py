@@ -103,7 +103,7 @@ def write_report(
         "lines": lines,
         "few_samples": FEW_SAMPLES,
         "command": reproduce_command(record, computed),
-        "histograms": [_histogram(line, rows, column) for column, line in _computed(lines)],
+        "histograms": [_histogram(line, rows, column) for column, line in _drawn(lines, rows)],
         "breakdowns": [_breakdown(b, lines, rows) for b in find_breakdowns(rows)],
         "grid": make_grid(rows, result.metrics, album, image_path, max_samples=max_samples),
         "photo_notice": photo_notice,
@@ -138,9 +138,16 @@ def _line(value: Value) -> MetricLine:
     )
 
 
-def _computed(lines: Sequence[MetricLine]) -> list[tuple[int, MetricLine]]:
-    """Return the metrics that have a value, each with its column."""
-    return [(column, line) for column, line in enumerate(lines) if line.value.value is not None]
+def _drawn(lines: Sequence[MetricLine], rows: Sequence[ScoredRow]) -> list[tuple[int, MetricLine]]:
+    """Return the metrics that have a value and scores to draw, each with its column.
+
+    A metric of whole sets has no scores.
+    """
+    return [
+        (column, line)
+        for column, line in enumerate(lines)
+        if line.value.value is not None and not all(math.isnan(row.scores[column]) for row in rows)
+    ]
 
 
 def _histogram(line: MetricLine, rows: Sequence[ScoredRow], column: int) -> ChartFigure:
@@ -169,7 +176,7 @@ def _histogram(line: MetricLine, rows: Sequence[ScoredRow], column: int) -> Char
 def _breakdown(
     breakdown: Breakdown, lines: Sequence[MetricLine], rows: Sequence[ScoredRow]
 ) -> BreakdownSection:
-    computed = _computed(lines)
+    computed = _drawn(lines, rows)
     means = [breakdown.means(rows, column) for column, _ in computed]
     figures = []
     for (column, line), groups in zip(computed, means, strict=True):

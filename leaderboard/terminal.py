@@ -122,4 +122,6 @@ def _notes(value: Value) -> str:
         notes.append(f"{value.infinite:,} infinite")
     if value.value is not None and value.n < FEW_SAMPLES:
         notes.append("few samples")
+    if value.unranked is not None:
+        notes.append("not ranked")
     return ", ".join(notes)

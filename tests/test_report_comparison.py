@@ -14,7 +14,9 @@ from tpgbench.leaderboard.terminal import comparison_table
 from tpgbench.metrics.base import Value
 
 
-def value(mean, *, name="m", infinite=0, recipe="r", higher_is_better=True, reason=None):
+def value(
+    mean, *, name="m", infinite=0, recipe="r", higher_is_better=True, reason=None, unranked=None
+):
     return Value(
         name=name,
         value=mean,
@@ -25,6 +27,7 @@ def value(mean, *, name="m", infinite=0, recipe="r", higher_is_better=True, reas
         recipe=recipe,
         higher_is_better=higher_is_better,
         not_computed=reason,
+        unranked=unranked,
     )
 
 
@@ -100,6 +103,7 @@ NOT = "not comparable"
             "infinite scores only",
         ),
         ([value(0.8), value(0.9)], {"ab": "a"}, None, "miss different samples"),
+        ([value(0.8), value(0.9, unranked="5 images")], {"ab": "b"}, None, "b has 5 images"),
     ],
 )
 def test_what_cannot_be_ranked_is_not(values, verdicts, reason, word):
