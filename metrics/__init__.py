@@ -12,31 +12,45 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .compute import compute_metric
     from .distribution import compute_fid, compute_is, compute_kid, save_statistics
     from .paired import compute_lpips, compute_psnr, compute_ssim
-    from .shells import LPIPS, PSNR, SSIM
+    from .presets import compute_preset
+    from .shells import CTS, FID, KID, LPIPS, PSNR, SSIM, InceptionScore
 
 __all__ = [
+    "CTS",
+    "FID",
+    "KID",
     "LPIPS",
     "PSNR",
     "SSIM",
+    "InceptionScore",
     "compute_fid",
     "compute_is",
     "compute_kid",
     "compute_lpips",
+    "compute_metric",
+    "compute_preset",
     "compute_psnr",
     "compute_ssim",
     "save_statistics",
 ]
 
 _MODULES = {
+    "CTS": "shells",
+    "FID": "shells",
+    "KID": "shells",
     "LPIPS": "shells",
     "PSNR": "shells",
     "SSIM": "shells",
+    "InceptionScore": "shells",
     "compute_fid": "distribution",
     "compute_is": "distribution",
     "compute_kid": "distribution",
     "compute_lpips": "paired",
+    "compute_metric": "compute",
+    "compute_preset": "presets",
     "compute_psnr": "paired",
     "compute_ssim": "paired",
     "save_statistics": "distribution",

@@ -23,6 +23,8 @@ from ..errors import TpgbenchError
 from ..images import Image
 from .base import Comparison, SampleMetric, SetMetric, Value, make_metric
 
+Protocol = Literal["clean", "pytorch-fid", "torch-fidelity", "torchmetrics"]
+
 
 class _Shell(torchmetrics.Metric):
     """What all shells have: `compute` from `value`."""
@@ -153,13 +155,53 @@ class LPIPS(_PairShell):
         )
 
 
+class CTS(_SampleShell):
+    """Mean CLIP texture similarity of patterns and garments; see `tpgbench.metrics.cts.cts`.
+
+    Args:
+        dist_sync_on_step: Gather from all processes at every ``forward``.
+        sync_on_compute: Gather from all processes in ``compute``.
+
+    Raises:
+        TpgbenchError: CLIP is not to be had.
+    """
+
+    def __init__(self, *, dist_sync_on_step: bool = False, sync_on_compute: bool = True) -> None:
+        super().__init__(
+            "cts", dist_sync_on_step=dist_sync_on_step, sync_on_compute=sync_on_compute
+        )
+
+    def update(self, preds: Tensor, garment: Tensor, mask: Tensor) -> None:
+        """Add a batch.
+
+        Args:
+            preds: Patterns (n, 3, height, width), uint8 or float in [0, 1].
+            garment: As many garment photos, of any one size.
+            mask: True on the garments' visible pixels, bool (n, height, width), as large.
+
+        Raises:
+            TpgbenchError: Another shape, type or range.
+        """
+        outputs, garments = to_images(preds, "preds"), to_images(garment, "garment")
+        masks = list(mask.cpu().numpy())
+        if not len(outputs) == len(garments) == len(masks):
+            raise TpgbenchError(
+                f"there are {len(outputs)} preds, {len(garments)} garments and {len(masks)} masks: "
+                "give as many of each"
+            )
+        rows = zip(outputs, garments, masks, strict=True)
+        self._add(
+            [Comparison("", output, garment=cloth, mask=where) for output, cloth, where in rows]
+        )
+
+
 class _SetShell(_Shell):
     """A number of whole sets; its states are the features of each set."""
 
     def __init__(self, metric: str, *, dist_sync_on_step: bool, sync_on_compute: bool) -> None:
         super().__init__(dist_sync_on_step=dist_sync_on_step, sync_on_compute=sync_on_compute)
         self._metric = cast(SetMetric, make_metric(metric))
-        self._extractor = self._metric.extractor()
+        self._extractor = self._metric.extractor()  # light: the network is read when it is used
         # Equal names let a collection extract equal features once, and no others.
         backbone = "".join(c if c.isalnum() else "_" for c in self._extractor.key)
         self._states = {name: f"{name}_{backbone}" for name in self._metric.uses}
@@ -195,6 +237,81 @@ class _SetShell(_Shell):
                 raise TpgbenchError(f"{self._metric.key}: no {given} yet: call update first")
         counts = "+".join(str(len(found)) for found in features.values())
         return self._metric.compute(features, 0, {"n": counts})
+
+
+class FID(_SetShell):
+    """Frechet inception distance; see `tpgbench.metrics.fid.FID`.
+
+    Args:
+        protocol: ``"clean"``, ``"pytorch-fid"``, ``"torch-fidelity"`` or ``"torchmetrics"``.
+        dist_sync_on_step: Gather from all processes at every ``forward``.
+        sync_on_compute: Gather from all processes in ``compute``.
+
+    Raises:
+        TpgbenchError: The Inception's weights are not to be had, or no such protocol.
+    """
+
+    def __init__(
+        self,
+        protocol: Protocol = "clean",
+        *,
+        dist_sync_on_step: bool = False,
+        sync_on_compute: bool = True,
+    ) -> None:
+        super().__init__(
+            f"fid@{protocol}", dist_sync_on_step=dist_sync_on_step, sync_on_compute=sync_on_compute
+        )
+
+
+class KID(_SetShell):
+    """Kernel inception distance; see `tpgbench.metrics.kid.KID`.
+
+    Args:
+        protocol: As `FID`.
+        dist_sync_on_step: Gather from all processes at every ``forward``.
+        sync_on_compute: Gather from all processes in ``compute``.
+
+    Raises:
+        TpgbenchError: As `FID`.
+    """
+
+    def __init__(
+        self,
+        protocol: Protocol = "clean",
+        *,
+        dist_sync_on_step: bool = False,
+        sync_on_compute: bool = True,
+    ) -> None:
+        super().__init__(
+            f"kid@{protocol}", dist_sync_on_step=dist_sync_on_step, sync_on_compute=sync_on_compute
+        )
+
+
+class InceptionScore(_SetShell):
+    """Inception score of the generated images; see `tpgbench.metrics.inception_score`.
+
+    Several processes gather their images in the order of their ranks, and the score's splits
+    depend on the order.
+
+    Args:
+        protocol: As `FID`.
+        dist_sync_on_step: Gather from all processes at every ``forward``.
+        sync_on_compute: Gather from all processes in ``compute``.
+
+    Raises:
+        TpgbenchError: As `FID`.
+    """
+
+    def __init__(
+        self,
+        protocol: Protocol = "clean",
+        *,
+        dist_sync_on_step: bool = False,
+        sync_on_compute: bool = True,
+    ) -> None:
+        super().__init__(
+            f"is@{protocol}", dist_sync_on_step=dist_sync_on_step, sync_on_compute=sync_on_compute
+        )
 
 
 def to_images(images: Tensor, name: str) -> list[Image]:

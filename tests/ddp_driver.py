@@ -6,7 +6,7 @@ import sys
 
 import torch
 import torch.distributed
-from tpgbench.metrics import PSNR, SSIM
+from tpgbench.metrics import FID, PSNR, SSIM
 
 RANK, FOLDER = int(sys.argv[1]), sys.argv[2]
 
@@ -19,10 +19,12 @@ def batch(seed):
 torch.distributed.init_process_group(
     "gloo", init_method=f"file://{FOLDER}/meet", rank=RANK, world_size=2
 )
-for name, metric in {"psnr": PSNR(), "ssim": SSIM()}.items():
+metrics = {"psnr": PSNR(), "ssim": SSIM(), "fid": FID()}
+for name, metric in metrics.items():
     for seed in range(5):  # three batches here, two there
         if seed % 2 == RANK:
-            metric.update(batch(seed), batch(100 + seed))
+            count = 1 if name == "fid" else 4
+            metric.update(preds=batch(seed)[:count], target=batch(100 + seed)[:count])
     value = float(metric.compute())
     with metric.sync_context():
         count = metric.value().n

@@ -208,3 +208,23 @@ def test_files_that_are_not_clips_are_refused_in_one_line(monkeypatch, tmp_path,
     monkeypatch.setenv("TPGBENCH_CLIP", str(tmp_path))
     with pytest.raises(TpgbenchError, match="cannot be loaded as CLIP"):
         make_metric("cts").load()
+
+
+def test_the_torchmetrics_class_gives_the_harness_number(clip):
+    from tpgbench.metrics import CTS
+
+    garments, outputs = [texture("stripes"), texture("checks")], [texture("checks")] * 2
+    metric = CTS()
+    metric.update(
+        preds=torch.from_numpy(np.stack(outputs)).permute(0, 3, 1, 2),
+        garment=torch.from_numpy(np.stack(garments)).permute(0, 3, 1, 2) / 255,
+        mask=torch.ones(2, 96, 96, dtype=torch.bool),
+    )
+    expected = np.mean([cts(o, g, whole()) for o, g in zip(outputs, garments, strict=True)])
+    assert float(metric.compute()) == pytest.approx(expected, abs=1e-9)
+    with pytest.raises(TpgbenchError, match="2 preds, 2 garments and 1 masks"):
+        metric.update(
+            torch.zeros(2, 3, 96, 96), torch.zeros(2, 3, 96, 96), torch.ones(1, 96, 96) > 0
+        )
+    with pytest.raises(TpgbenchError, match="the mask holds float32 values"):
+        metric.update(torch.zeros(1, 3, 96, 96), torch.zeros(1, 3, 96, 96), torch.ones(1, 96, 96))

@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 import torchmetrics
 from tpgbench.errors import TpgbenchError
-from tpgbench.metrics import PSNR, SSIM
+from tpgbench.metrics import FID, KID, PSNR, SSIM, InceptionScore, compute_fid, compute_kid
 from tpgbench.metrics.psnr import psnr
 from tpgbench.metrics.shells import to_images
 from tpgbench.metrics.ssim import ssim
@@ -79,6 +80,65 @@ def test_a_collection_never_takes_two_metrics_for_one():
     assert len(collection.compute_groups) == 2
 
 
+@pytest.fixture
+def sets(tmp_path):
+    """Seven real and five generated images of 40x32, as tensors and in folders."""
+    rng = np.random.default_rng(0)
+    tensors = {}
+    for name, count in (("real", 7), ("generated", 5)):
+        images = rng.integers(0, 256, (count, 40, 32, 3), dtype=np.uint8)
+        (tmp_path / name).mkdir()
+        for index, image in enumerate(images):
+            PIL.Image.fromarray(image).save(tmp_path / name / f"{index:02}.png")
+        tensors[name] = torch.from_numpy(images).permute(0, 3, 1, 2)
+    return tmp_path, tensors["real"], tensors["generated"]
+
+
+@pytest.mark.parametrize(
+    "protocol", ["clean", pytest.param("torch-fidelity", marks=pytest.mark.slow)]
+)
+def test_fid_and_kid_in_batches_are_those_of_the_folders(inception_weights, sets, protocol):
+    folder, real, generated = sets
+    collection = torchmetrics.MetricCollection({"fid": FID(protocol), "kid": KID(protocol)})
+    collection.update(preds=generated[:2], target=real[:3])
+    collection.update(preds=generated[2:], target=real[3:])
+    assert len(collection.compute_groups) == 1  # one pass of the network for both
+    found = collection.compute()
+    for name, compute in (("fid", compute_fid), ("kid", compute_kid)):
+        expected = compute(folder / "real", folder / "generated", protocol=protocol, cache=False)
+        assert float(found[name]) == pytest.approx(expected.value, rel=1e-5)
+
+
+def test_protocols_are_never_taken_for_one(inception_weights):
+    # At 299 px no protocol resizes, so that the features of a first batch may be equal.
+    collection = torchmetrics.MetricCollection(
+        {name: FID(name) for name in ("clean", "pytorch-fid")}
+    )
+    images = batch(0, count=2, side=299)
+    collection.update(preds=images, target=images)
+    assert len(collection.compute_groups) == 2
+
+
+def test_the_inception_score_takes_the_generated_images_alone(inception_weights, sets):
+    _, real, generated = sets
+    generated = torch.cat([generated, real])  # ten splits need ten images
+    metric = InceptionScore()
+    metric.update(generated)
+    alone = metric.compute()
+    assert float(alone) >= 1
+    metric.reset()
+    metric.update(preds=generated, target=real)
+    assert metric.compute() == alone
+    assert metric.value().recipe.startswith("is@clean|")
+
+
+def test_a_set_that_was_not_given_is_named(inception_weights):
+    metric = FID()
+    metric.update(preds=batch(0))
+    with pytest.raises(TpgbenchError, match="no target yet: call update first"):
+        metric.compute()
+
+
 def test_identical_pairs_alone_are_infinite():
     metric = PSNR()
     metric.update(batch(0), batch(0))
@@ -124,7 +184,7 @@ def test_sets_of_different_length_are_refused():
         PSNR().update(batch(0), batch(1)[:3])
 
 
-def test_two_processes_give_what_one_gives(tmp_path):
+def test_two_processes_give_what_one_gives(tmp_path, inception_weights):
     workers = [
         subprocess.Popen(
             [sys.executable, str(DRIVER), str(rank), str(tmp_path)], stdout=subprocess.PIPE
@@ -141,6 +201,13 @@ def test_two_processes_give_what_one_gives(tmp_path):
                 float(metric.compute()), abs=1e-12
             )
             assert words[words.index(name) + 2] == "20"
+    metric = FID()
+    for seed in range(5):
+        metric.update(preds=batch(seed)[:1], target=batch(100 + seed)[:1])
+    for words in outputs:
+        assert float(words[words.index("fid") + 1]) == pytest.approx(
+            float(metric.compute()), rel=1e-5
+        )
 
 
 def test_importing_the_package_loads_no_torch():
