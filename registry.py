@@ -49,6 +49,7 @@ BUILTIN_DATASETS = {
     "ctp-synth": "tpgbench.datasets_builders.ctp_synth:CtpSynth",
     "ctp-synth-unaligned": "tpgbench.datasets_builders.ctp_synth:CtpSynthUnaligned",
     "fashion-mannequin": "tpgbench.datasets_builders.fashion_mannequin:FashionMannequin",
+    "mannequin-synth": "tpgbench.datasets_builders.mannequin_synth:MannequinSynth",
     "viton-hd": "tpgbench.datasets_builders.viton_hd:VitonHd",
 }
 

@@ -11,7 +11,9 @@ import platform
 import time
 from pathlib import Path
 
+from tpgbench.datasets_builders.base import DatasetSource
 from tpgbench.datasets_builders.ctp_synth import CtpSynth, CtpSynthUnaligned
+from tpgbench.datasets_builders.mannequin_synth import MannequinSynth
 
 SIZES = (64, 128, 256, 512)
 
@@ -26,7 +28,7 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def rows_per_second(source: CtpSynth, size: int, seconds: float) -> tuple[float, float, int]:
+def rows_per_second(source: DatasetSource, size: int, seconds: float) -> tuple[float, float, int]:
     """Return rows a second by the clock and by the process's own time, and how many rows."""
     dataset = source.open("test", size=size)
     dataset[0]
@@ -38,14 +40,14 @@ def rows_per_second(source: CtpSynth, size: int, seconds: float) -> tuple[float,
 
 
 def main() -> None:
-    """Print one line a track and size."""
+    """Print one line a dataset and size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=8.0)
     seconds = parser.parse_args().seconds
     today = datetime.datetime.now(datetime.UTC).date()
     print(f"{platform.platform()}, {processor()}, Python {platform.python_version()}, {today}")
     print("dataset               size  rows/s  rows/s of CPU time  rows timed")
-    for source in (CtpSynth(), CtpSynthUnaligned()):
+    for source in (CtpSynth(), CtpSynthUnaligned(), MannequinSynth()):
         for size in SIZES:
             wall, cpu, rows = rows_per_second(source, size, seconds)
             print(f"{source.name:20s} {size:5d} {wall:7.1f} {cpu:19.1f} {rows:11d}")

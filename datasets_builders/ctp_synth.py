@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
 from typing import ClassVar
 
-from ..errors import TpgbenchError
-from .base import Dataset, DatasetCard, DatasetSource, TpgRow
-from .synth.render import SEVERITIES, VERSION, Track, check_size, render, row_id
-from .synth.streams import SPLIT_CODES, SceneKey
+from .base import DatasetCard, DatasetSource, TpgRow
+from .rendered import LICENCE, RenderedSplit
+from .synth.render import SEVERITIES, VERSION, Track, render, row_id
+from .synth.streams import SceneKey
 
-LICENCE = "CC0-1.0"
-ENDLESS = "train"
 ROWS = {"validation": 200, "test": 200, "robustness": 40 * len(SEVERITIES)}
 
 
-class SynthDataset(Dataset):
-    """One split of a procedural dataset.
+class SynthDataset(RenderedSplit):
+    """One split of a track.
 
     In ``robustness`` the rows ``5 i`` to ``5 i + 4`` show scene ``i`` at the severities 1 to 5;
     everywhere else a row is a scene of its own. ``train`` has no end.
     """
 
     task = "tpg"
-    licence = LICENCE
 
     def __init__(self, name: str, track: Track, split: str, *, size: int, seed: int) -> None:
         """Open a split.
@@ -33,40 +27,21 @@ class SynthDataset(Dataset):
         Raises:
             TpgbenchError: The size is outside 64 to 1024, or the seed negative.
         """
-        check_size(size)
-        if seed < 0:
-            raise TpgbenchError(f"{name}: seed {seed}: give a seed of at least 0")
-        self.name = name
-        self.split = split
-        self.size = size
+        super().__init__(
+            name,
+            split,
+            rows=ROWS.get(split),
+            size=size,
+            seed=seed,
+            version=VERSION,
+            options={"track": track},
+        )
         self._track = track
-        self._seed = seed
-        # Not the size: it is another part of a run's identity, and the scenes do not change.
-        identity = {"name": name, "version": VERSION, "seed": seed, "options": {"track": track}}
-        canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
-        self.fingerprint = hashlib.sha256(canonical.encode()).hexdigest()
 
-    def sample_ids(self, limit: int | None = None) -> Sequence[str]:
-        """Return the ids of the first ``limit`` rows, or of all; nothing is rendered.
+    def _row_id(self, index: int) -> str:
+        return row_id(*self._scene(index))
 
-        Raises:
-            TpgbenchError: The split is endless and no limit was given.
-        """
-        count = ROWS.get(self.split, limit)
-        if count is None:
-            raise TpgbenchError(f"{self.name}: the split '{self.split}' is endless: give --limit")
-        if limit is not None:
-            count = min(count, limit)
-        return [row_id(*self._scene(index)) for index in range(count)]
-
-    def __getitem__(self, index: int) -> TpgRow:
-        """Render a row.
-
-        Raises:
-            IndexError: There is no such row.
-        """
-        if index < 0 or (self.split != ENDLESS and index >= ROWS[self.split]):
-            raise IndexError(f"{self.name}: the split '{self.split}' has no row {index}")
+    def _render(self, index: int) -> TpgRow:
         key, severity = self._scene(index)
         return render(key, size=self.size, track=self._track, severity=severity)
 
@@ -92,7 +67,7 @@ class CtpSynth(DatasetSource):
             "One flat cloth covers the whole garment; real sleeves and legs are cut separately.",
         ),
     )
-    splits: ClassVar[tuple[str, ...]] = tuple(SPLIT_CODES)
+    splits: ClassVar[tuple[str, ...]] = ("train", *ROWS)
     default_size: ClassVar[int] = 128
     embedded: ClassVar[bool] = True
     track: ClassVar[Track] = "aligned"

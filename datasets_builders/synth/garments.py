@@ -22,18 +22,26 @@ class Garment:
 
     Attributes:
         kind: A key of `GARMENTS`.
-        panels: Closed contours; the silhouette is their union.
+        body: Closed contours of all but the sleeves.
+        sleeves: Closed contours, in the order of `SIDES`; or none.
         seams: Contours of thin darker lines: seams, hems, plackets.
         buttons: Contours of light buttons.
     """
 
     kind: str
-    panels: Sequence[Points]
+    body: Sequence[Points]
+    sleeves: Sequence[Points]
     seams: Sequence[Points]
     buttons: Sequence[Points] = ()
 
+    @property
+    def panels(self) -> list[Points]:
+        """All contours of cloth; the silhouette is their union."""
+        return [*self.body, *self.sleeves]
+
 
 _SEAM = 0.0035
+_HANGING = 0.55  # radians: an arm held no farther out hangs
 
 
 def _seam(*points: Sequence[float]) -> Points:
@@ -70,13 +78,16 @@ def _sleeve(pose: Pose, side: str, length: float, cuff: float) -> tuple[Points, 
     """Return a sleeve and its cuff's seam; ``length`` 1 ends at the elbow, 2 at the wrist."""
     sign = SIDES[side]
     shoulder, elbow, wrist = pose.shoulder(side), pose.elbow(side), pose.wrist(side)
-    start = shoulder - np.array([sign * 0.028, -0.012])
+    # The sleeve of a lifted arm is set in lower, where the armhole is.
+    lift = min(max(pose.arms[side] - _HANGING, 0.0), 1.0)
+    start = shoulder - np.array([sign * 0.028, -0.012 - 0.014 * lift])
+    top = 0.1 - 0.02 * lift
     if length <= 1.0:
         joints = [start, shoulder + length * (elbow - shoulder)]
-        widths = [0.1, cuff]
+        widths = [top, cuff]
     else:
         joints = [start, elbow, elbow + (length - 1.0) * (wrist - elbow)]
-        widths = [0.1, 0.5 * (0.074 + cuff), cuff]
+        widths = [top, 0.5 * (0.074 + cuff), cuff]
     sleeve = limb(joints, widths)
     middle = len(sleeve) // 2
     edge, before = sleeve[middle - 1 : middle + 1], sleeve[[middle - 2, middle + 1]]
@@ -103,7 +114,7 @@ def tee(rng: np.random.Generator, pose: Pose) -> Garment:
         _seam((-hem[0], hem[1] - 0.012), (0.0, hem[1] - 0.009), (hem[0], hem[1] - 0.012)),
     ]
     bodice = _bodice(rng, neck, scoop, hem)
-    return Garment("tee", [bodice, *(sleeve for sleeve, _ in sleeves)], seams)
+    return Garment("tee", [bodice], [sleeve for sleeve, _ in sleeves], seams)
 
 
 def shirt(rng: np.random.Generator, pose: Pose) -> Garment:
@@ -122,8 +133,8 @@ def shirt(rng: np.random.Generator, pose: Pose) -> Garment:
     ]
     rows = np.arange(0.215, hem[1] - 0.02, 0.05)
     buttons = [place(shapes.circle(0.0045, 12), (0.0, y)) for y in rows]
-    panels = [_bodice(rng, 0.034, 0.024, hem), *collars, *(sleeve for sleeve, _ in sleeves)]
-    return Garment("shirt", panels, seams, buttons)
+    body = [_bodice(rng, 0.034, 0.024, hem), *collars]
+    return Garment("shirt", body, [sleeve for sleeve, _ in sleeves], seams, buttons)
 
 
 def dress(rng: np.random.Generator, pose: Pose) -> Garment:
@@ -145,16 +156,17 @@ def dress(rng: np.random.Generator, pose: Pose) -> Garment:
         ]
     )
     bottom = smooth([(flare, hem), (0.55 * flare, hem + 0.012), (0.0, hem + 0.016)])
-    panels = [mirrored(np.vstack([_neckline(neck, scoop), side, bottom[1:]]))]
+    body = mirrored(np.vstack([_neckline(neck, scoop), side, bottom[1:]]))
+    sleeves = []
     seams = [_seam((-0.074, 0.388), (0.0, 0.393), (0.074, 0.388))]
     if sleeved:
         length = rng.uniform(0.4, 0.9)
         for name in SIDES:
             sleeve, cuff = _sleeve(pose, name, length, 0.07)
-            panels.append(sleeve)
+            sleeves.append(sleeve)
             seams.append(cuff)
         seams += _armholes()
-    return Garment("dress", panels, seams)
+    return Garment("dress", [body], sleeves, seams)
 
 
 def skirt(rng: np.random.Generator, pose: Pose) -> Garment:
@@ -172,7 +184,7 @@ def skirt(rng: np.random.Generator, pose: Pose) -> Garment:
     bottom = smooth([(flare, hem), (0.55 * flare, hem + 0.014), (0.0, hem + 0.02)])
     top = np.array([[0.0, 0.392]])
     seams = [_seam((-0.078, 0.405), (0.0, 0.412), (0.078, 0.405))]
-    return Garment("skirt", [mirrored(np.vstack([top, side, bottom[1:]]))], seams)
+    return Garment("skirt", [mirrored(np.vstack([top, side, bottom[1:]]))], [], seams)
 
 
 def trousers(rng: np.random.Generator, pose: Pose) -> Garment:
@@ -206,7 +218,7 @@ def trousers(rng: np.random.Generator, pose: Pose) -> Garment:
         _seam((0.0, 0.416), (0.003, 0.46), (0.0, 0.535)),
         *(_seam((s * 0.06, 0.41), (s * 0.075, 0.43), (s * 0.096, 0.45)) for s in SIDES.values()),
     ]
-    return Garment("trousers", panels, seams)
+    return Garment("trousers", panels, [], seams)
 
 
 GARMENTS: Mapping[str, Callable[[np.random.Generator, Pose], Garment]] = {

@@ -39,6 +39,28 @@ class Layout:
 
 
 @dataclass(frozen=True)
+class Print:
+    """A pattern at one level of detail.
+
+    Attributes:
+        cell: (height, width, 3), one painted cell of the lattice.
+        layout: Where the lattice lies.
+    """
+
+    cell: Floats
+    layout: Layout
+
+    def at(self, x: Floats, y: Floats) -> Floats:
+        """Return the colours at points, as `Pattern.colours` does."""
+        inverse, phase = np.linalg.inv(self.layout.lattice), self.layout.phase
+        return _sample(
+            self.cell,
+            inverse[0, 0] * x + inverse[0, 1] * y + phase[0],
+            inverse[1, 0] * x + inverse[1, 1] * y + phase[1],
+        )
+
+
+@dataclass(frozen=True)
 class Pattern:
     """A design of a family, and how the garment wears it.
 
@@ -74,13 +96,11 @@ class Pattern:
         Returns:
             float64 of the shape of ``x`` and 3 channels, RGB from 0 to 1.
         """
-        cell = self.design.cell(_OVERSAMPLING * layout.period * size)
-        inverse = np.linalg.inv(layout.lattice)
-        return _sample(
-            cell,
-            inverse[0, 0] * x + inverse[0, 1] * y + layout.phase[0],
-            inverse[1, 0] * x + inverse[1, 1] * y + layout.phase[1],
-        )
+        return self.printed(layout, size).at(x, y)
+
+    def printed(self, layout: Layout, size: float) -> Print:
+        """Return the pattern painted for a canvas of ``size`` pixels, to be asked many times."""
+        return Print(self.design.cell(_OVERSAMPLING * layout.period * size), layout)
 
     def flat(self, layout: Layout, size: int) -> Floats:
         """Return the flat cloth on a whole canvas, float64 (size, size, 3)."""

@@ -83,7 +83,7 @@ def photograph(key: SceneKey, pattern: Pattern, size: int, strength: float) -> P
     surface = fix_gauge(drape.on(x, y, scene.light, strength), x, y, visible[rows, columns])
     shade = surface.shade
     if occluder:
-        shade = shade * (1.0 - _SHADOW * _shadow(cover, scene.light)[rows, columns])
+        shade = shade * (1.0 - _SHADOW * soft_shadow(cover, scene.light)[rows, columns])
 
     image = scene.backdrop.on(side)
     _paint_figure(image, scene, pose, camera, occluder.replaces if occluder else None)
@@ -94,7 +94,7 @@ def photograph(key: SceneKey, pattern: Pattern, size: int, strength: float) -> P
         paint(image, fill(camera.project(garment.buttons, side), shape), _BUTTON, opacity=0.9)
     if occluder:
         paint_solid(image, hiding, scene.surfaces[occluder.surface], scene.light)
-    image = _develop(image * scene.tint, key.stream(Factor.NOISE), strength)
+    image = develop(image * scene.tint, key.stream(Factor.NOISE), strength)
     return Photo(to_bytes(image), mask, box, kind, occluder.kind if occluder else "none")
 
 
@@ -118,7 +118,7 @@ def _colours(surface: Surface, pattern: Pattern, size: int, where: Mask) -> Floa
     return cloth
 
 
-def _shadow(cover: Floats, light: Floats) -> Floats:
+def soft_shadow(cover: Floats, light: Floats) -> Floats:
     """Return the soft shadow, 0 to 1, of something a little in front of the cloth."""
     side = len(cover)
     offset = (-0.012 * side * light[:2]).round().astype(int)
@@ -126,8 +126,8 @@ def _shadow(cover: Floats, light: Floats) -> Floats:
     return np.asarray(np.roll(soft, (offset[1], offset[0]), axis=(0, 1)))
 
 
-def _develop(image: Floats, rng: np.random.Generator, strength: float) -> Floats:
-    """Blur a photo and add the sensor's noise."""
+def develop(image: Floats, rng: np.random.Generator, strength: float) -> Floats:
+    """Blur a photo (side, side, 3) and add the sensor's noise; ``strength`` is from 0 to 1."""
     sigma = _BLUR * strength * len(image)
     blurred: Floats = ndimage.gaussian_filter(image, (sigma, sigma, 0.0), truncate=3.0)
     return blurred + _NOISE * strength * rng.standard_normal(image.shape)

@@ -107,6 +107,19 @@ def teardrop(bend: float) -> Points:
     return np.stack([x + bend * lift**2, y], axis=1)
 
 
+def cut(outline: Points, normal: Floats | Sequence[float], level: float) -> Points:
+    """Return the part of an outline where ``normal @ point`` is at least ``level``."""
+    heights = outline @ np.asarray(normal, dtype=np.float64) - level
+    following = zip(np.roll(outline, -1, axis=0), np.roll(heights, -1), strict=True)
+    kept = []
+    for point, height, (after, height_after) in zip(outline, heights, following, strict=True):
+        if height >= 0.0:
+            kept.append(point)
+        if height * height_after < 0.0:
+            kept.append(point + height / (height - height_after) * (after - point))
+    return np.stack(kept)
+
+
 def rectangle(left: float, top: float, right: float, bottom: float) -> Points:
     """Return an upright rectangle."""
     return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])

@@ -12,7 +12,7 @@ import numpy as np
 T = TypeVar("T")
 
 # The codes enter the seeds: never renumber them.
-SPLIT_CODES = {"train": 0, "validation": 1, "test": 2, "robustness": 3}
+SPLIT_CODES = {"train": 0, "validation": 1, "test": 2, "robustness": 3, "paired": 4}
 
 
 class Factor(IntEnum):
@@ -25,6 +25,7 @@ class Factor(IntEnum):
     OCCLUDER = 4
     NOISE = 5
     SEVERITY = 6
+    CAPTION = 7
 
 
 @dataclass(frozen=True)
