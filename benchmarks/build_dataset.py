@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations, count, islice
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,6 @@ import PIL.Image
 import tpgbench
 from tpgbench.benchmark.environment import processor_name
 
-SCENES = 100
 # `datasets` is imported where it is used: the workers import this script again.
 COLUMNS = {"garment": "cloth", "mask": "cloth_mask", "pattern": "pattern"}
 
@@ -52,22 +52,21 @@ class Files:
 
 
 def make_files(folder: Path, rows: int, suffix: str) -> Files:
-    """Write ``rows`` garments: a hundred scenes, each time rolled further and in other colours."""
+    """Write ``rows`` garments, each a blend of two scenes, no two of them of the same two."""
     files = Files(folder / "images", folder / "source")
     files.source.mkdir()
     scenes = tpgbench.load_dataset("ctp-synth", "train", size=64)
-    rendered = [scenes[index] for index in range(min(rows, SCENES))]
+    needed = next(n for n in count(2) if n * (n - 1) // 2 >= rows)
+    rendered = [scenes[index] for index in range(needed)]
     for name in COLUMNS.values():
         (files.images / name).mkdir(parents=True)
         (files.source / name).symlink_to(files.images / name)
     lines = []
-    for index in range(rows):
-        row, turn = rendered[index % SCENES], index // SCENES
-        shift = np.array([turn, 3 * turn, 7 * turn]).astype(np.uint8)
+    for index, (one, other) in enumerate(islice(combinations(rendered, 2), rows)):
         images = {
-            "garment": np.roll(row.garment + shift, turn, axis=1),
-            "mask": np.roll(row.mask, turn, axis=1) * np.uint8(255),
-            "pattern": np.roll(row.pattern + shift, turn, axis=1),
+            "garment": one.garment // 2 + other.garment // 2,
+            "mask": one.mask * np.uint8(255),
+            "pattern": one.pattern // 2 + other.pattern // 2,
         }
         name = f"{index:06d}{suffix}"
         for column, image in images.items():

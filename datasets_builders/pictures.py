@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from .integrity import FindingKind
 from .lists import leads_outside
 from .rows import RowRefusedError
@@ -25,9 +27,15 @@ class Pictures:
         self.folder = folder
         self.files = source.files(folder)
         self._ending = ending
-        self._names = frozenset(self.files)
         self._by_stem = by_stem(self.files, folder)
-        self._folded = {stem.casefold(): stem for stem in self._by_stem}
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(self.files)
+
+    @cached_property
+    def _folded(self) -> dict[str, str]:
+        return {stem.casefold(): stem for stem in self._by_stem}
 
     def find(self, name: str) -> str | None:
         """Return the file of this very name, else the one that differs in its suffix only.
