@@ -39,7 +39,13 @@ def clip_score(output: Image, caption: str) -> float:
 
 
 class ClipScore(SampleMetric):
-    """`clip_score` of the output and the row's caption."""
+    """`clip_score` of the output and the row's caption.
+
+    Pitfalls:
+        - Its scale depends on the CLIP: compare equal ones.
+        - CLIP hardly counts, and hardly knows left from right: it is no check of a detailed
+          caption.
+    """
 
     name = "clip_score"
     higher_is_better = True

@@ -51,6 +51,13 @@ class CTS(SampleMetric):
 
     It is defined here; papers that report a CTS do not say how theirs is computed, so that values
     are not comparable with theirs.
+
+    Pitfalls:
+        - CLIP sees content more than texture: read it beside `lpips_garment` and
+          `retrieval_colour`.
+        - The pattern may hold anything beside what the garment shows: what is too much is not
+          punished.
+        - A bad mask lowers it: patches then hold skin or background.
     """
 
     name = "cts"

@@ -23,6 +23,14 @@ class FID(InceptionMetric):
 
     Lower is better. It is biased upwards, the more so the fewer the images, so it says nothing
     without their number; of fewer than 2,048 it is shown but not ranked. KID has no such bias.
+
+    Pitfalls:
+        - FIDs of different numbers of images, protocols or file formats are not comparable: the
+          recipe holds all three.
+        - It sees no pair: a model that gives every garment another garment's pattern may have a
+          good one.
+        - The network knows ImageNet's photos, not textiles; a difference that people see may move
+          it little.
     """
 
     name = "fid"

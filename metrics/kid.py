@@ -78,6 +78,10 @@ class KID(InceptionMetric):
     Lower is better; around 0 the sets cannot be told apart. Unlike FID it is unbiased, so values of
     different numbers of images may be compared. Its spread is over subsets of at most 1,000: it
     says how much one subset's value varies, and is not an interval of the mean.
+
+    Pitfalls:
+        - Some report it times 100 or 1,000; here it is as it is.
+        - It sees no pair, and the network knows ImageNet's photos, not textiles, as with FID.
     """
 
     name = "kid"

@@ -41,7 +41,13 @@ def lpips(output: Image, truth: Image, net: str = "alex", *, folder: Path | None
 
 
 class LPIPS(SampleMetric):
-    """`lpips` of the output and the truth, by the network that the variant names."""
+    """`lpips` of the output and the truth, by the network that the variant names.
+
+    Pitfalls:
+        - The three networks give three different numbers: name the one.
+        - It depends on the resolution, and libraries resize differently: compare equal sizes.
+        - It forgives small shifts, not another phase of a repeat.
+    """
 
     name = "lpips"
     higher_is_better = False

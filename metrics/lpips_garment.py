@@ -44,7 +44,12 @@ def lpips_garment(output: Image, garment: Image, mask: Mask) -> float:
 
 
 class LPIPSGarment(SampleMetric):
-    """`lpips_garment` of the output and the garment; defined here, as `cts` is."""
+    """`lpips_garment` of the output and the garment; defined here, as `cts` is.
+
+    Pitfalls:
+        - The garment's folds, shadows and light are in its patches, so 0 is out of reach.
+        - What the pattern holds beside what the garment shows is not punished.
+    """
 
     name = "lpips_garment"
     higher_is_better = False

@@ -36,6 +36,9 @@ class MSE(SampleMetric):
     """`mse` of the output and the truth; PSNR says the same on a better scale.
 
     ``mse@hrvton`` is part of the preset `hrvton`.
+
+    Pitfalls:
+        - A few bad images dominate the mean; PSNR's mean weighs them less.
     """
 
     name = "mse"

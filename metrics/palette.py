@@ -167,7 +167,13 @@ def _earth_movers_distance(
 
 
 class Palette(SampleMetric):
-    """`palette` of the output and the truth."""
+    """`palette` of the output and the truth.
+
+    Pitfalls:
+        - It says nothing of where the colours are.
+        - A garment's photo has shadows and a cast of light: a pattern that copies them has
+          another palette than the flat cloth.
+    """
 
     name = "palette"
     higher_is_better = False

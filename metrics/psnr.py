@@ -38,7 +38,14 @@ def psnr(output: Image, truth: Image) -> float:
 
 
 class PSNR(SampleMetric):
-    """`psnr` of the output and the truth; identical pairs are counted apart, not averaged."""
+    """`psnr` of the output and the truth; identical pairs are counted apart, not averaged.
+
+    Pitfalls:
+        - A right pattern at another phase is punished as if it were wrong: read `psnr_shift`
+          beside it.
+        - Libraries pool differently: a PSNR of the pooled error of all images is another, lower
+          number.
+    """
 
     name = "psnr"
     higher_is_better = True

@@ -90,7 +90,13 @@ def repeat(output: Image, truth: Image, known: Vectors | None = None) -> float:
 
 
 class Repeat(SampleMetric):
-    """`repeat` of the output, against the row's ``lattice`` where its ``meta`` has one."""
+    """`repeat` of the output, against the row's ``lattice`` where its ``meta`` has one.
+
+    Pitfalls:
+        - It says nothing of what is repeated.
+        - Patterns whose period is longer than half the side have no measurable repeat; those
+          samples are missing.
+    """
 
     name = "repeat"
     higher_is_better = False

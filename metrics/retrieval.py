@@ -17,9 +17,12 @@ class Retrieval(RankingMetric):
     The gallery are the garments of all samples, each by the largest square of its photo that lies
     within the mask. ``@r1`` (the default) is the share of patterns whose own garment is the
     closest of all by the cosine of their embeddings, ``@mrr`` the mean of one over its rank. It
-    needs no calibration, and a model that gives all garments one pattern scores by chance. The
-    value falls as the gallery grows: compare only equal splits. Colour alone leads far: read it
-    beside `retrieval_colour`.
+    needs no calibration, and a model that gives all garments one pattern scores by chance.
+
+    Pitfalls:
+        - The value falls as the gallery grows: compare only equal splits.
+        - Two photos of one garment are two entries of the gallery, and rivals.
+        - Colour alone leads far: read it beside `retrieval_colour`.
     """
 
     name = "retrieval"

@@ -40,6 +40,9 @@ class RetrievalColour(RankingMetric):
     As `retrieval`, with the nearness of the mean and spread of the CIELAB channels in place of
     CLIP. It needs no weights. It is a reference: what `retrieval` has above it is more than
     colour.
+
+    Pitfalls:
+        - Of a good model it says nothing: it is the bar that `retrieval` must clear.
     """
 
     name = "retrieval_colour"

@@ -97,7 +97,13 @@ _SETTINGS = {"peaks": str(PEAKS), "reach": f"1/{REACH}", "overlap": "no-wrap"}
 
 
 class PSNRShift(SampleMetric):
-    """`psnr_shift` of the output and the truth."""
+    """`psnr_shift` of the output and the truth.
+
+    Pitfalls:
+        - Only overlaps of at least three quarters of each side are tried, and no rotation or
+          scale.
+        - It is never below `psnr`: compare it with itself alone.
+    """
 
     name = "psnr_shift"
     higher_is_better = True
@@ -118,7 +124,13 @@ class PSNRShift(SampleMetric):
 
 
 class SSIMShift(SampleMetric):
-    """`ssim_shift` of the output and the truth."""
+    """`ssim_shift` of the output and the truth.
+
+    Pitfalls:
+        - Only overlaps of at least three quarters of each side are tried, and no rotation or
+          scale.
+        - It is never below `ssim`: compare it with itself alone.
+    """
 
     name = "ssim_shift"
     higher_is_better = True

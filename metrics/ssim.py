@@ -108,6 +108,13 @@ class SSIM(SampleMetric):
 
     The variants ``ladi``, ``catvton`` and ``hrvton`` first resize the pair as those repositories'
     evaluation scripts do (HR-VITON's also takes grey images): see `tpgbench.metrics.presets`.
+
+    Pitfalls:
+        - A right pattern at another phase is punished as if it were wrong: read `ssim_shift`
+          beside it.
+        - Libraries differ in window, border, colour and data range: a value without its recipe
+          cannot be compared.
+        - It depends on the resolution: compare equal sizes.
     """
 
     name = "ssim"

@@ -90,6 +90,9 @@ class Tileability(SampleMetric):
     ``tileability@truth``, the default, is `tileability` and needs a truth: without one the
     sample is missing. ``tileability@seam`` is `visible_seam`, judges the output by itself and
     suits a dataset without truth. The recipe names the reference that was used.
+
+    Pitfalls:
+        - A flat single colour tiles perfectly: read it beside a measure of likeness.
     """
 
     name = "tileability"
