@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from tpgbench import api
 from tpgbench.cli import cli
-from tpgbench.datasets_builders import ctp_synth
+from tpgbench.datasets_builders import ctp_synth, mannequin_synth
 from tpgbench.datasets_builders.parquet import ParquetDataset
 from tpgbench.errors import TpgbenchError
 
@@ -57,6 +57,23 @@ def test_every_row_is_the_rendered_one(built):
             assert (row.sample_id, row.garment_id) == (expected.sample_id, expected.garment_id)
             assert row.caption == expected.caption
             assert row.meta == json.loads(json.dumps(expected.meta))
+
+
+def test_mannequins_are_the_rendered_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(mannequin_synth, "ROWS", {"validation": 1, "test": 1, "paired": 2})
+    api.build_dataset("mannequin-synth", out=tmp_path / "out", size=64, train_rows=1)
+    for split, rows in {"train": 1, "validation": 1, "test": 1, "paired": 2}.items():
+        rendered = api.load_dataset("mannequin-synth", split, size=64)
+        stored = api.load_dataset(tmp_path / "out", split)
+        assert len(stored) == rows
+        assert stored.fingerprint == rendered.fingerprint
+        for index, row in enumerate(stored):
+            expected = rendered[index]
+            for image in ("image", "mask", "condition"):
+                np.testing.assert_array_equal(getattr(row, image), getattr(expected, image))
+            assert (row.sample_id, row.caption) == (expected.sample_id, expected.caption)
+            assert row.meta == json.loads(json.dumps(expected.meta))
+    assert api.verify_dataset(tmp_path / "out").differences == ()
 
 
 def test_at_its_own_size_it_is_the_same_dataset_and_at_another_it_is_not(built):
