@@ -65,7 +65,7 @@ class _Seen:
 class RowAudit:
     """Takes a build's rows in their order and finds what no row shows alone.
 
-    It keeps a few hundred bytes a photo.
+    It keeps about 500 bytes a photo.
 
     Args:
         schema: The dataset's columns.
@@ -77,11 +77,12 @@ class RowAudit:
             for column in schema.columns
             if column.compared != "nowhere"
         }
-        self._ids: dict[tuple[str, str], str] = {}  # by their spelling without case
-        self._garments: dict[str, tuple[str, str]] = {}  # id to split and where
-        self._by_bytes: dict[tuple[str, str], _Seen] = {}
+        self._ids: dict[str, dict[str, str]] = {}  # by configuration, by spelling without case
+        self._garments: dict[str, str] = {}  # id to split
+        self._by_bytes: dict[str, dict[bytes, _Seen]] = {column: {} for column in self._compared}
         self._photos: dict[str, list[_Seen]] = {column: [] for column in self._compared}
         self._sizes: dict[str, dict[str, tuple[int, int]]] = {}  # by column, by file
+        self._known_sizes: dict[tuple[int, int], tuple[int, int]] = {}  # one object a size
         self._shares: dict[str, dict[str, float]] = {}
         self._outlines = 0
         self._changes: dict[str, list[str]] = {}
@@ -96,12 +97,13 @@ class RowAudit:
                 row must be left out.
         """
         self._refuse_leaks(raw, packed)
-        other = self._ids.setdefault((raw.config, raw.sample_id.casefold()), raw.sample_id)
+        ids = self._ids.setdefault(raw.config, {})
+        other = ids.setdefault(raw.sample_id.casefold(), raw.sample_id)
         if other != raw.sample_id:
             detail = f"'{raw.sample_id}' differs from '{other}' in case only; rename one"
             self._note(FindingKind.CASE, raw.where, detail)
         garment = packed.record["garment_id"]
-        self._garments.setdefault(garment, (raw.split, raw.where))
+        self._garments.setdefault(garment, raw.split)
         for source in packed.sources:
             if source.column in self._compared:
                 self._see(raw, source.column, source.name, source.sha256, packed.facts)
@@ -132,31 +134,31 @@ class RowAudit:
 
     def _refuse_leaks(self, raw: RawRow, packed: PackedRow) -> None:
         garment = packed.record["garment_id"]
-        split, where = self._garments.get(garment, (raw.split, raw.where))
+        split = self._garments.get(garment, raw.split)
         if split != raw.split:
             raise RowRefusedError(
                 FindingKind.LEAK,
                 raw.where,
-                f"the garment '{garment}' is in {split} too ({where}), where it is kept; remove "
-                "one line",
+                f"the garment '{garment}' is in {split} too, where it is kept; remove this line",
             )
         for source in packed.sources:
             if source.column not in self._compared:
                 continue
-            seen = self._by_bytes.get((source.column, source.sha256))
+            seen = self._by_bytes[source.column].get(bytes.fromhex(source.sha256))
             if seen is not None and seen.split != raw.split:
                 raise RowRefusedError(
                     FindingKind.LEAK,
                     raw.where,
                     f"{source.name} has the bytes of {seen.file} in {seen.split}, where it is "
-                    "kept; remove one line",
+                    "kept; remove this line",
                 )
 
     def _see(self, raw: RawRow, column: str, file: str, sha256: str, facts: RowFacts) -> None:
-        known = self._by_bytes.get((column, sha256))
+        digest = bytes.fromhex(sha256)
+        known = self._by_bytes[column].get(digest)
         if known is None:
             photo = _Seen(file, raw.split, facts.appearances.get(column))
-            self._by_bytes[column, sha256] = photo
+            self._by_bytes[column][digest] = photo
             self._photos[column].append(photo)
         elif known.file != file and self._compared[column] == "anywhere":
             self._note(FindingKind.DUPLICATE, file, f"has the same bytes as {known.file}")
@@ -164,7 +166,8 @@ class RowAudit:
     def _measure(self, raw: RawRow, facts: RowFacts) -> None:
         """Take a row's measures; a file that more rows share counts once."""
         for column, size in facts.sizes.items():
-            self._sizes.setdefault(column, {})[raw.files.get(column, raw.where)] = size
+            known = self._known_sizes.setdefault(size, size)
+            self._sizes.setdefault(column, {})[raw.files.get(column, raw.where)] = known
         for column, share in facts.mask_shares.items():
             file = raw.files.get(column, raw.where)
             shares = self._shares.setdefault(column, {})
