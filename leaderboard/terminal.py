@@ -38,10 +38,11 @@ def result_table(result: Result) -> Table:
     if counts.failed:
         title += f", {counts.failed:,} FAILED"
     lines = ["↑ higher is better, ↓ lower is better"]
+    lacking: dict[str, list[str]] = {}
     table = _table(title, ("metric", "value", "unit", "95 % interval", "n", "notes"))
     for value in result.metrics:
         if value.value is None and value.not_computed:
-            lines.append(f"{value.name} not computed: {value.not_computed}")
+            lacking.setdefault(value.not_computed, []).append(value.name)
             continue
         table.add_row(
             _metric(value),
@@ -51,6 +52,7 @@ def result_table(result: Result) -> Table:
             Text(f"{value.n:,}"),
             Text(_notes(value)),
         )
+    lines += [f"not computed: {', '.join(names)}: {reason}" for reason, names in lacking.items()]
     table.caption = _lines(lines)
     return table
 
@@ -62,6 +64,7 @@ def comparison_table(comparison: RunComparison) -> Table:
         comparison: Two runs or more.
     """
     lines = ["↑ higher is better, ↓ lower is better"]
+    lacking: dict[str, list[str]] = {}
     title = f"{len(comparison.runs)} runs on {comparison.dataset} ({comparison.split})"
     table = _table(title, ("metric", "value", "unit", "95 % interval", "run", "verdict"))
     tied = False

@@ -131,7 +131,7 @@ def test_the_result_table_is_plain_text_within_80_columns(tmp_path):
         "ssim", "↑", f"{ssim.value:.3f}", *format_range(ssim.interval).split()
     ]  # fmt: skip
     assert "3 missing" in line
-    assert "tileability not computed: 0 of 24 samples could be scored" in text
+    assert "not computed: tileability: 0 of 24 samples could be scored" in text
 
 
 def test_markup_in_a_name_is_shown_as_it_is(tmp_path):
