@@ -41,7 +41,6 @@ def _cells(entry: BaseModel) -> dict[str, str]:
             "range": " to ".join(entry.range) + (f" {entry.unit}" if entry.unit else ""),
             "needs": ", ".join(entry.needs) or "the output alone",
             "weights": ", ".join(entry.weights) or "none",
-            "source": entry.source,
         }
     if isinstance(entry, DatasetEntry):
         return {
