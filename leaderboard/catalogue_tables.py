@@ -16,8 +16,9 @@ def catalogue_table(entries: Sequence[BaseModel]) -> Table:
     """Return the table of ``list models``, ``list datasets`` or ``list metrics``."""
     rows = [_cells(entry) for entry in entries]
     table = Table(box=None, pad_edge=False)
-    for title in rows[0] if rows else {}:
-        table.add_column(title, overflow="fold")
+    for position, title in enumerate(rows[0] if rows else ()):
+        # The name is what one types: it must stand in one piece.
+        table.add_column(title, overflow="fold", no_wrap=position == 0)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row.values()))
     return table
@@ -49,7 +50,7 @@ def _cells(entry: BaseModel) -> dict[str, str]:
             "licence": entry.licence,
             "splits": ", ".join(entry.splits),
             "px": str(entry.size),
-            "get it by": "embedded" if entry.embedded else "build-dataset",
+            "needs": "nothing" if entry.embedded else "building",
             "what": entry.title,
         }
     raise TypeError(f"no table for {type(entry).__name__}")
