@@ -55,7 +55,8 @@ def compute_fid(
             weights that are not to be had, or no such protocol.
     """
     metric = FID(protocol, _folder(weights))
-    truth, output = (_open(path, metric.extractor(), cache) for path in (real, generated))
+    extractor = metric.extractor()
+    truth, output = (_open(path, extractor, cache) for path in (real, generated))
     counts = [one.count for one in (truth, output) if one.count is not None]
     value = metric.value(
         frechet_distance(truth.gaussian, output.gaussian),
@@ -95,7 +96,8 @@ def compute_kid(
         TpgbenchError: As `compute_fid`, or a statistics file without features.
     """
     metric = KID(protocol, _folder(weights))
-    truth, output = (_open(path, metric.extractor(), cache) for path in (real, generated))
+    extractor = metric.extractor()
+    truth, output = (_open(path, extractor, cache) for path in (real, generated))
     features = {
         "truth": truth.needed_features("KID"),
         "output": output.needed_features("KID"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import PIL.Image
@@ -43,16 +42,9 @@ def _pytorch_fid(image: Image) -> Floats:
 
 
 def _torch_fidelity(image: Image) -> Floats:
-    # TensorFlow 1 puts pixel i of the output at i * scale of the input: no half-pixel shift. A row
-    # is first interpolated along its width, then rows are; each output pixel is thus computed by
-    # the same operations as in the library, and equal to the last bit.
-    planes = _planes(image)
-    low, high, weight = _tensorflow_taps(planes.shape[2])
-    left = planes[:, :, low]
-    planes = left + (planes[:, :, high] - left) * weight
-    low, high, weight = _tensorflow_taps(planes.shape[1])
-    top = planes[:, low]
-    return _centred(top + (planes[:, high] - top) * weight[:, None])
+    # Along the rows, then along the columns: each output pixel comes of the same operations as in
+    # the library, which computes all four neighbours at once, and is equal to the last bit.
+    return _centred(_tensorflow_resize(_tensorflow_resize(_planes(image), axis=2), axis=1))
 
 
 def _clean(image: Image) -> Floats:
@@ -96,9 +88,15 @@ def _torch_resize(planes: Floats, *, antialias: bool) -> Floats:
     return resized[0].numpy()
 
 
-@lru_cache(maxsize=64)
-def _tensorflow_taps(size: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-    """Return for each output pixel its two input pixels and the weight of the second."""
+def _tensorflow_resize(planes: Floats, *, axis: int) -> Floats:
+    """Resize along one axis as TensorFlow 1 does: pixel i lies at i * scale, not at its centre."""
+    size = planes.shape[axis]
     position = np.arange(SIDE, dtype=np.float32) * np.float32(size / SIDE)
     low = position.astype(np.int64)
-    return low, np.minimum(low + 1, size - 1), position - low.astype(np.float32)
+    weight = position - low.astype(np.float32)
+    first: Floats = planes.take(low, axis=axis)
+    resized: Floats = planes.take(np.minimum(low + 1, size - 1), axis=axis)
+    resized -= first
+    resized *= weight if axis == 2 else weight[:, None]
+    resized += first
+    return resized
