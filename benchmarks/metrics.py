@@ -19,7 +19,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,28 +149,21 @@ class Cost:
     Attributes:
         numbers: What it computed.
         cpu: CPU time in seconds, its workers' included.
-        wall: Seconds from start to end.
         memory: Peak resident memory in MiB.
     """
 
     numbers: Numbers
     cpu: float
-    wall: float
     memory: float
 
 
 def work(case: str, side: int, folder: Path) -> None:
     """Run one library in this process, and print what it took as JSON."""
-    start = time.perf_counter()
     numbers = CASES[case][side](folder)
-    own, workers = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, _CHILDREN))
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    workers = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = sum(use.ru_utime + use.ru_stime for use in (own, workers))
-    wall = time.perf_counter() - start
-    cost = {"numbers": numbers, "cpu": cpu, "wall": wall, "memory": own.ru_maxrss / 1024}
-    print(json.dumps(cost))
-
-
-_CHILDREN = resource.RUSAGE_CHILDREN
+    print(json.dumps({"numbers": numbers, "cpu": cpu, "memory": own.ru_maxrss / 1024}))
 
 
 def measure(case: str, side: int, folder: Path) -> Cost:
@@ -222,7 +214,11 @@ def main() -> None:
 
     today = datetime.datetime.now(datetime.UTC).date()
     print(f"{platform.system()} {platform.machine()}, {processor_name()}, {today}")
-    print(f"{given.images} + {given.images} PNG of {given.size} px, {given.rounds} round(s)\n")
+    threads = os.environ.get("OMP_NUM_THREADS", os.cpu_count())
+    print(
+        f"{given.images} + {given.images} PNG of {given.size} px, {threads} thread(s), "
+        f"{given.rounds} round(s)\n"
+    )
     print("| library | CPU time, ours / its | peak memory | its CPU s | its MiB | difference |")
     print("|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as name:

@@ -27,6 +27,8 @@ class FID(InceptionMetric):
     Pitfalls:
         - FIDs of different numbers of images, protocols or file formats are not comparable: the
           recipe holds all three.
+        - Files are read as everywhere here, turned upright by their EXIF tag and with transparency
+          laid on white. The libraries do neither; of such files their values differ.
         - It sees no pair: a model that gives every garment another garment's pattern may have a
           good one.
         - The network knows ImageNet's photos, not textiles; a difference that people see may move
