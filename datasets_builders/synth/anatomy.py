@@ -72,7 +72,7 @@ def draw_person(rng: np.random.Generator) -> Person:
     """Draw a person."""
     return Person(
         draw_colour(rng, (0.04, 0.085), (0.25, 0.55), (0.36, 0.96)),
-        draw_colour(rng, (0.02, 0.12), (0.3, 0.75), (0.05, 0.55)),
+        draw_colour(rng, (0.02, 0.095), (0.3, 0.75), (0.05, 0.55)),
         draw_colour(rng, (0.0, 1.0), (0.0, 0.5), (0.06, 0.9)),
         pick(rng, HAIR),
     )

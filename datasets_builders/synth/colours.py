@@ -1,4 +1,7 @@
-"""The sixteen basic colour words, and which of them a colour is."""
+"""The sixteen basic colour words of a small vocabulary, and which of them a colour is.
+
+`palette.colour_name` knows more and finer names.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 
-from .canvas import Design
 from .raster import Floats
 from .streams import pick
 
@@ -18,26 +20,27 @@ _SHADES = {
     "grey": ((192, 192, 194), (128, 128, 130), (62, 62, 66)),
     "white": ((247, 246, 244),),
     "beige": ((240, 228, 200), (208, 186, 150)),
-    "brown": ((160, 116, 74), (104, 66, 36)),
-    "maroon": ((104, 20, 36),),
-    "red": ((204, 34, 40),),
+    "brown": ((160, 116, 74), (104, 66, 36), (60, 34, 24)),
+    "maroon": ((122, 12, 18), (104, 20, 36)),
+    "red": ((204, 34, 40), (176, 64, 62)),
     "orange": ((240, 120, 90), (238, 130, 28)),
     "yellow": ((244, 220, 64), (206, 164, 40)),
-    "olive": ((108, 108, 44),),
-    "green": ((166, 226, 194), (150, 206, 64), (44, 144, 62), (20, 70, 42)),
-    "teal": ((64, 190, 196), (24, 124, 128)),
-    "blue": ((160, 200, 236), (40, 92, 196)),
-    "navy": ((22, 32, 84),),
-    "purple": ((190, 172, 228), (108, 48, 144)),
-    "pink": ((244, 172, 192), (204, 40, 140)),
-}
+    "olive": ((150, 146, 84), (108, 108, 44)),
+    "green": (
+        (166, 226, 194), (150, 206, 64), (112, 146, 112), (44, 144, 62), (20, 70, 42)
+    ),
+    "teal": ((64, 190, 196), (76, 132, 134), (24, 124, 128)),
+    "blue": ((160, 200, 236), (96, 122, 168), (40, 92, 196)),
+    "navy": ((14, 18, 112), (22, 32, 84)),
+    "purple": ((190, 172, 228), (156, 130, 164), (116, 78, 120), (108, 48, 144), (58, 24, 68)),
+    "pink": ((244, 172, 192), (196, 134, 146), (204, 40, 140)),
+}  # fmt: skip
 COLOURS = tuple(_SHADES)
 _SPREAD = 6.0  # of a drawn shade, in grey levels; words are farther apart
 
-_MOST = 3
-_CLEAR = 0.12  # the share of the cloth from which a colour is named
-_TRACE = 0.02  # a second colour is named down to this share, or dots would have none
-_CELL = 64  # pixels
+# The share of the cloth from which a first, second and third colour is named. A second one is
+# named early, or most polka dots would have none.
+_NAMED_FROM = (0.0, 0.03, 0.12)
 
 
 @cache
@@ -77,19 +80,26 @@ def draw_named(
     return word, np.rint(np.clip(shade, 0.0, 255.0)) / 255.0
 
 
-def printed_colours(design: Design) -> tuple[str, ...]:
-    """Return the basic words of a pattern's dominant colours, one to three, the largest first.
+def dominant_words(colours: Floats, palette: Floats) -> tuple[str, ...]:
+    """Return the basic words of what is printed, one to three, the largest area first.
 
-    A yarn mix counts as that of its two colours which the palette lists first.
+    A mix of two yarns counts half for each.
+
+    Args:
+        colours: (n, 3), the print at evenly spread points.
+        palette: (m, 3), what it is printed with.
     """
-    cell = design.cell(_CELL).reshape(-1, 1, 3)
-    distances = np.sum((cell - design.palette) ** 2, axis=2)
-    # Mixed half and half, both colours are equally near but for the last bit.
-    nearest = np.argmin(np.round(distances, 6), axis=1)
-    counts = np.bincount(nearest, minlength=len(design.palette))
-    shares = dict.fromkeys((colour_word(colour) for colour in design.palette), 0.0)
-    for colour, count in zip(design.palette, counts.tolist(), strict=True):
-        shares[colour_word(colour)] += count / len(nearest)
-    ranked = sorted(shares, key=lambda word: -shares[word])[:_MOST]
-    least = (0.0, _TRACE, _CLEAR)
-    return tuple(w for w, share in zip(ranked, least, strict=False) if shares[w] >= share)
+    first, second = np.triu_indices(len(palette))  # each colour with itself, and every mix
+    yarns = 0.5 * (palette[first] + palette[second])
+    distances = np.sum((colours[:, None] - yarns) ** 2, axis=2)
+    # Two mixes may be one colour but for the last bits: take the first of them.
+    nearest = np.argmax(distances <= distances.min(axis=1, keepdims=True) + 1e-6, axis=1)
+    half_areas = np.bincount(nearest, minlength=len(yarns)) / (2.0 * len(colours))
+    words = [colour_word(colour) for colour in palette]
+    areas = dict.fromkeys(words, 0.0)
+    for one, other, half_area in zip(first, second, half_areas.tolist(), strict=True):
+        areas[words[one]] += half_area
+        areas[words[other]] += half_area
+    ranked = sorted(areas, key=lambda word: -areas[word])
+    named = zip(ranked, _NAMED_FROM, strict=False)
+    return tuple(word for word, least in named if areas[word] >= least)

@@ -13,8 +13,8 @@ from .raster import Floats, Patch, Points, fill, paint
 
 _ROUNDING = 0.0125  # how far in from its outline a thing curves, in the figure's units
 _RELIEF = 0.75
-_EDGE = 0.25
-_SHADOW = 0.3
+_EDGE = 0.15
+_SHADOW = 0.25
 
 
 class Layers:

@@ -26,6 +26,7 @@ VERSION = 1
 
 _SEAM, _BUTTON, _SOLE = np.zeros(3), np.full(3, 0.9), np.full(3, 0.88)
 _LIPS = np.array([0.72, 0.25, 0.27])
+_FLAWS = 0.4  # of the camera, over the strength of the folds: a studio has a good one
 # Folds are drawn for a square box; this one, in the figure's units, holds any garment.
 _BOX_SIDE, _BOX_CORNER = 0.7, np.array([-0.35, 0.15])
 
@@ -51,8 +52,8 @@ def render_mannequin(key: SceneKey, *, size: int, conditioned: bool) -> Mannequi
     layers = _Painter(subject, size).paint()
     garment = layers.visible["garment"]
     silhouette = np.repeat(0.5 * (layers.figure + garment)[..., None], 3, axis=2)
-    strength = subject.outfit.strength
-    image = develop(layers.image * subject.stage.tint, key.stream(Factor.NOISE), strength)
+    flaws = _FLAWS * subject.outfit.strength
+    image = develop(layers.image * subject.stage.tint, key.stream(Factor.NOISE), flaws)
     design = subject.outfit.pattern.design
     return MannequinRow(
         sample_id=row_id(key),

@@ -26,8 +26,9 @@ _KINDS: Mapping[str, tuple[str, bool]] = {
     "lights": ("lights", False),
 }
 BACKGROUNDS = tuple(_KINDS)
-_LIGHT_WALLS = frozenset({"white", "grey", "beige", "pink", "green", "blue", "purple", "brown"})
-_DARK_WALLS = frozenset({"black", "grey", "maroon", "green", "teal", "navy", "purple", "brown"})
+# No wall is black or brown: dark hair and skin would be lost before it.
+_LIGHT_WALLS = frozenset({"white", "grey", "beige", "pink", "green", "blue", "purple"})
+_DARK_WALLS = frozenset({"grey", "maroon", "green", "teal", "navy", "purple"})
 _SKIRTING = 0.012
 
 
@@ -86,7 +87,7 @@ def draw_stage(rng: np.random.Generator) -> Stage:
     # Light falls from above (y points down), more or less from the side.
     light = np.array([low * np.sin(azimuth), -low * np.cos(azimuth), 1.0])
     warmth = 0.015 * rng.standard_normal()
-    exposure = rng.uniform(0.95, 1.05)
+    exposure = rng.uniform(1.0, 1.1)
     return Stage(
         background,
         wall,

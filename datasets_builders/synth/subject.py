@@ -12,12 +12,12 @@ from .anatomy import Person, draw_person
 from .camera import Camera
 from .captions import Facts
 from .cloth import Drape, draw_drape
-from .colours import COLOURS, draw_named, printed_colours
+from .colours import COLOURS, dominant_words, draw_named
 from .figure import SIDES, Pose
 from .garments import GARMENTS, Garment
 from .pattern import Layout, Pattern, draw_pattern
 from .poses import POSES, draw_named_pose
-from .raster import Floats
+from .raster import Floats, fill
 from .stage import Stage, draw_stage
 from .streams import Factor, SceneKey, pick
 
@@ -29,6 +29,10 @@ _COMPANIONS: Mapping[str, tuple[str, ...]] = {
     "trousers": ("tee", "shirt"),
 }
 _TOPS = ("tee", "shirt")
+# What a garment shows is judged on a grid of its own, or the caption would depend on the size.
+_REFERENCE, _SHARP = 128, 400  # points and pixels a figure's height
+_MARGIN = np.array([0.5, 0.05])  # left of and above the figure's origin
+_LEAST_CONTRAST = 0.08  # mean standard deviation of a channel, of 1
 
 
 @dataclass(frozen=True)
@@ -73,12 +77,11 @@ class Subject:
 
 def draw_subject(key: SceneKey) -> tuple[Subject, Facts]:
     """Draw a dressed figure and its surroundings, and say what there is to see."""
-    pattern = _enlarged(draw_pattern(key.stream(Factor.PATTERN)))
-    colours = printed_colours(pattern.design)
     rng = key.stream(Factor.GARMENT)
     kind, pose_name = pick(rng, tuple(GARMENTS)), pick(rng, POSES)
     pose = draw_named_pose(rng, pose_name)
     garment = GARMENTS[kind](rng, pose)
+    pattern, colours = _draw_visible(key.stream(Factor.PATTERN), garment)
     scene = key.stream(Factor.SCENE)
     stage = draw_stage(scene)
     person = draw_person(scene)
@@ -102,6 +105,22 @@ def draw_subject(key: SceneKey) -> tuple[Subject, Facts]:
     return Subject(person, pose, outfit, stage, _aim(scene, pose, outfit)), facts
 
 
+def _draw_visible(rng: np.random.Generator, garment: Garment) -> tuple[Pattern, tuple[str, ...]]:
+    """Draw a pattern that can be seen on a garment, and name the colours that it shows there.
+
+    The garment may miss every motif of a pattern, and some have hardly any contrast.
+    """
+    shape = (_REFERENCE, _REFERENCE)
+    silhouette = fill([_REFERENCE * (panel + _MARGIN) for panel in garment.panels], shape)
+    rows, columns = np.nonzero(silhouette.on(shape) >= 0.5)
+    x, y = (columns + 0.5) / _REFERENCE - _MARGIN[0], (rows + 0.5) / _REFERENCE - _MARGIN[1]
+    while True:
+        pattern = _enlarged(draw_pattern(rng))
+        shown = pattern.printed(pattern.worn, _SHARP).at(x, y)
+        if shown.std(axis=0).mean() >= _LEAST_CONTRAST:
+            return pattern, dominant_words(shown, pattern.design.palette)
+
+
 def _tucked(garment: Garment) -> Garment:
     """Return a garment that ends at the waist if it is a top."""
     if garment.kind not in _TOPS:
@@ -112,7 +131,7 @@ def _tucked(garment: Garment) -> Garment:
 def _enlarged(pattern: Pattern) -> Pattern:
     """Return a pattern laid out in the figure's units, so that it can be seen from afar.
 
-    Periods become more alike: the finest stay visible, and the largest fit on a shirt.
+    Periods become more alike: the finest can still be seen, and the largest fit on a shirt.
     """
     period = 0.11 * (pattern.worn.period / 0.25) ** 0.6
     lattice = pattern.worn.lattice * (period / pattern.worn.period)
