@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import multiprocessing
 import os
 import platform
 import resource
@@ -24,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import combinations, count, islice
 from pathlib import Path
@@ -153,6 +155,25 @@ def compare(rows: int, rounds: int, suffix: str) -> None:
         )
 
 
+def arithmetic(count: int) -> int:
+    """Do work that needs nothing but a core."""
+    return sum(number * number for number in range(count))
+
+
+def ceiling() -> float:
+    """Return how much faster two processes are than one on this machine, busy as it is now."""
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(arithmetic, [1000] * 2))  # started
+        ratios = []
+        for _ in range(3):
+            start = time.perf_counter()
+            arithmetic(12_000_000)
+            middle = time.perf_counter()
+            list(pool.map(arithmetic, [6_000_000] * 2))
+            ratios.append((middle - start) / (time.perf_counter() - middle))
+    return statistics.median(ratios)
+
+
 def peak_memory(rows: int, suffix: str) -> float:
     """Return the peak resident memory of a build in a process of its own, in MiB."""
     with tempfile.TemporaryDirectory() as folder:
@@ -187,6 +208,7 @@ def main() -> None:
         for rows in given.memory:
             print(f"{rows} rows: peak {peak_memory(rows, given.suffix):.0f} MiB")
     else:
+        print(f"two processes of pure arithmetic: {ceiling():.2f} times the speed of one")
         compare(given.rows, given.rounds, given.suffix)
 
 
