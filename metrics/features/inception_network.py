@@ -1,4 +1,4 @@
-"""The FID Inception as a network: the same function as its libraries compute, in half the time.
+"""The FID Inception as a network: the same function as its libraries compute, in less time.
 
 Batch normalisation is folded into the convolutions, the 1x1 convolutions that read the same input
 are one, an average pool moves behind its 1x1 convolution (the two commute, and there are fewer
