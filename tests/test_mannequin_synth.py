@@ -33,6 +33,7 @@ from tpgbench.datasets_builders.synth.figure import SIDES
 from tpgbench.datasets_builders.synth.garments import GARMENTS
 from tpgbench.datasets_builders.synth.mannequin import render_mannequin
 from tpgbench.datasets_builders.synth.poses import POSES
+from tpgbench.datasets_builders.synth.raster import fill
 from tpgbench.datasets_builders.synth.shapes import circle, cut, rectangle
 from tpgbench.datasets_builders.synth.stage import BACKGROUNDS
 from tpgbench.datasets_builders.synth.streams import SceneKey
@@ -400,6 +401,16 @@ def test_every_pattern_can_be_seen(shots):
         period = shot.subject.outfit.pattern.worn.period * shot.camera.scale
         assert period * 128 > 5  # pixels at the default size
         assert shot.row.image[shot.row.mask].std(axis=0).mean() > 10
+
+
+def test_no_garment_misses_its_pattern():
+    for index in range(150):
+        outfit = draw_subject(SceneKey(3, "train", index))[0].outfit
+        cover = fill([200 * (panel + 0.5) for panel in outfit.garment.panels], (300, 300))
+        rows, columns = np.nonzero(cover.on((300, 300)) > 0.5)
+        x, y = (columns + 0.5) / 200 - 0.5, (rows + 0.5) / 200 - 0.5
+        shown = outfit.pattern.printed(outfit.pattern.worn, 200).at(x, y)
+        assert shown.std(axis=0).mean() > 0.065
 
 
 # --- the photo ----------------------------------------------------------------------------------
