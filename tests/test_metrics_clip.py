@@ -107,6 +107,13 @@ def test_a_batch_changes_nothing(clip):
     np.testing.assert_allclose(load_clip(clip).embed_images(images), alone, atol=1e-6)
 
 
+def test_autocast_around_it_changes_nothing(clip):
+    image = texture("checks")
+    plain = load_clip(clip).embed_images([image])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        np.testing.assert_array_equal(load_clip(clip).embed_images([image]), plain)
+
+
 def test_cts_of_the_garments_own_cloth_is_the_highest():
     for garment in map(texture, ("stripes", "checks", "plain")):
         own = cts(garment, garment, whole())

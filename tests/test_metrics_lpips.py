@@ -128,6 +128,25 @@ def test_another_file_under_the_name_is_refused(weights, monkeypatch, tmp_path):
         LPIPS("alex").load()
 
 
+def test_autocast_around_it_changes_nothing(weights):
+    output, truth = pair(64, 64)
+    plain = lpips(output, truth)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert lpips(output, truth) == plain
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("net", NETS)
+def test_a_gpu_gives_what_the_cpu_gives(weights, monkeypatch, net):
+    output, truth = pair(200, 300)
+    plain = lpips(output, truth, net)
+    monkeypatch.setenv("TPGBENCH_DEVICE", "cuda")
+    load_network.cache_clear()
+    assert load_network(net).device == "cuda"
+    assert lpips(output, truth, net) == pytest.approx(plain, abs=1e-6)
+    load_network.cache_clear()
+
+
 class _Bomb:
     def __reduce__(self):
         return (print, ("code from a weights file ran",))

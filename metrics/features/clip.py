@@ -18,7 +18,7 @@ from ...errors import TpgbenchError
 from ...hub import WEIGHTS
 from ...images import Image
 from ..base import FeatureExtractor
-from .device import compute_device
+from .device import compute_device, float32_inference
 
 # The mean and spread of OpenAI's training data, in RGB, which all its descendants kept.
 _MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -64,7 +64,6 @@ class Clip:
         self._side = int(model.config.vision_config.image_size)
         self._length = int(model.config.text_config.max_position_embeddings)
 
-    @torch.inference_mode()
     def embed_images(self, images: Sequence[Image]) -> NDArray[np.float32]:
         """Return one unit vector an image, (n, d).
 
@@ -77,12 +76,12 @@ class Clip:
         found = []
         for batch in _batches(images):
             pixels = np.stack([_square(image, self._side) for image in batch])
-            tensor = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
-            vision = self._model.vision_model((tensor / 255 - mean) / std)
-            found.append(_unit(self._model.visual_projection(vision.pooler_output)))
+            with float32_inference(self.device):
+                tensor = torch.from_numpy(pixels).to(self.device).permute(0, 3, 1, 2)
+                vision = self._model.vision_model((tensor / 255 - mean) / std)
+                found.append(_unit(self._model.visual_projection(vision.pooler_output)))
         return np.concatenate(found)
 
-    @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return one unit vector a text, (n, d); what goes beyond CLIP's context is cut off."""
         found = []
@@ -94,8 +93,11 @@ class Clip:
                 max_length=self._length,
                 return_tensors="pt",
             ).to(self.device)
-            text = self._model.text_model(tokens.input_ids, attention_mask=tokens.attention_mask)
-            found.append(_unit(self._model.text_projection(text.pooler_output)))
+            with float32_inference(self.device):
+                text = self._model.text_model(
+                    tokens.input_ids, attention_mask=tokens.attention_mask
+                )
+                found.append(_unit(self._model.text_projection(text.pooler_output)))
         return np.concatenate(found)
 
 

@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ...errors import TpgbenchError
+
+
+@contextmanager
+def float32_inference(device: str) -> Iterator[None]:
+    """Compute in float32 proper: no gradients, no autocast, no TF32, whatever is around."""
+    import torch
+
+    with (
+        torch.inference_mode(),
+        torch.autocast(torch.device(device).type, enabled=False),
+        torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+    ):
+        yield
 
 
 def compute_device() -> str:

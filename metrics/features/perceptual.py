@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,8 @@ from ...errors import TpgbenchError
 from ...images import Image
 from ...weights import get_weights
 from .backbones import BACKBONES
-from .device import compute_device
+from .device import compute_device, float32_inference
+from .winograd import WinogradConvolution
 
 # What lpips adds before it divides by a feature's length.
 _EPSILON = 1e-10
@@ -45,7 +46,6 @@ class PerceptualNetwork:
     heads: dict[int, Tensor]
     device: str
 
-    @torch.inference_mode()
     def distance(self, first: Sequence[Image], second: Sequence[Image]) -> list[float]:
         """Return the LPIPS of each pair.
 
@@ -54,15 +54,16 @@ class PerceptualNetwork:
             second: As many, of the same size.
         """
         total = torch.zeros(len(first), dtype=torch.float64, device=self.device)
-        for features, head in self._taps([*first, *second]):
-            pixels, channels = features.shape[1:]
-            rows = pixels if features.is_cuda else max(1, _BLOCK // channels)
-            for start in range(0, pixels, rows):
-                one, other = _normalised(features[:, start : start + rows]).chunk(2)
-                total += ((one - other).square_() @ head).sum(dim=1, dtype=torch.float64) / pixels
+
+        def add(features: Sequence[Tensor], head: Tensor) -> None:
+            pairs = zip(features[: len(first)], features[len(first) :], strict=True)
+            for index, (one, other) in enumerate(pairs):
+                total[index] += _gap(one, other, head)
+
+        with float32_inference(self.device):
+            self._at_taps([*first, *second], add)
         return [float(value) for value in total]
 
-    @torch.inference_mode()
     def distances(self, first: Sequence[Image], second: Sequence[Image]) -> NDArray[np.float64]:
         """Return the LPIPS of every image of ``first`` with every one of ``second``.
 
@@ -76,20 +77,33 @@ class PerceptualNetwork:
             float64 (n, m).
         """
         total = np.zeros((len(first), len(second)))
-        for features, head in self._taps([*first, *second]):
-            unit = _normalised(features)
+
+        def add(features: Sequence[Tensor], head: Tensor) -> None:
+            unit = torch.stack([_normalised(one) for one in features])
             for row, one in enumerate(unit[: len(first)]):
                 gap = (unit[len(first) :] - one).square_() @ head
                 total[row] += gap.mean(dim=1, dtype=torch.float64).cpu().numpy()
+
+        with float32_inference(self.device):
+            self._at_taps([*first, *second], add)
         return total
 
-    def _taps(self, images: Sequence[Image]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield each tapped layer's output (n, pixels, channels) with its head, one at a time."""
-        state = _prepare(images, self.device)
-        for index, layer in enumerate(self.layers):
+    def _at_taps(
+        self, images: Sequence[Image], visit: Callable[[Sequence[Tensor], Tensor], None]
+    ) -> None:
+        """Call ``visit`` with each tapped layer's outputs, (pixels, channels) each, and its head.
+
+        Before the first tap the outputs are the largest by far; until there the images go one at a
+        time, from there together. Nothing is kept from one tap to the next.
+        """
+        first = min(self.heads)
+        states = [self.layers[: first + 1](_prepare([image], self.device)) for image in images]
+        visit([_flat(state)[0] for state in states], self.heads[first])
+        state = torch.cat([self.layers[first + 1](states.pop(0)) for _ in images])
+        for index, layer in enumerate(self.layers[first + 2 :], first + 2):
             state = layer(state)
             if index in self.heads:
-                yield state.permute(0, 2, 3, 1).flatten(1, 2), self.heads[index]
+                visit(_flat(state).unbind(), self.heads[index])
 
 
 @lru_cache(maxsize=len(BACKBONES))
@@ -119,6 +133,9 @@ def load_network(name: str, folder: Path | None = None) -> PerceptualNetwork:
             f"({type(error).__name__}); remove it and fetch {backbone.weights.url}"
         ) from error
     layers = layers.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    layers = nn.Sequential(
+        *(WinogradConvolution(one) if WinogradConvolution.suits(one) else one for one in layers)
+    )
     heads = _load_heads(name)
     return PerceptualNetwork(
         layers,
@@ -142,6 +159,23 @@ def _prepare(images: Sequence[Image], device: str) -> Tensor:
     shift = torch.tensor(_SHIFT, device=device).view(3, 1, 1)
     scale = torch.tensor(_SCALE, device=device).view(3, 1, 1)
     return (batch / 127.5 - 1 - shift).div_(scale)
+
+
+def _flat(state: Tensor) -> Tensor:
+    """Return a layer's output as (n, pixels, channels)."""
+    return state.permute(0, 2, 3, 1).flatten(1, 2)
+
+
+def _gap(one: Tensor, other: Tensor, head: Tensor) -> Tensor:
+    """Return one layer's distance of two images' features (pixels, channels), a float64 scalar."""
+    pixels, channels = one.shape
+    rows = pixels if one.is_cuda else max(1, _BLOCK // channels)
+    total = torch.zeros((), dtype=torch.float64, device=one.device)
+    for start in range(0, pixels, rows):
+        block = slice(start, start + rows)
+        gap = (_normalised(one[block]) - _normalised(other[block])).square_() @ head
+        total += gap.sum(dtype=torch.float64)
+    return total / pixels
 
 
 def _normalised(features: Tensor) -> Tensor:
