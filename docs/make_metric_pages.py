@@ -81,7 +81,7 @@ def index_page() -> str:
                 _NOTE,
                 "# Metrics",
                 "Every value carries its recipe; values with different recipes are never ranked "
-                "together. [Presets](presets.md) are what try-on repositories report.",
+    X cost beside their peers: [benchmarks](benchmarks-paired.md).",
                 "\n".join(rows),
             ]
         )

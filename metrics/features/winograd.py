@@ -59,7 +59,7 @@ class WinogradConvolution(nn.Module):
         super().__init__()
         weight = convolution.weight.detach()
         filters, channels = weight.shape[:2]
-        self._weight = weight.permute(2, 3, 1, 0).reshape(9, channels, filters)
+        self._count = filters
         self._bias = convolution.bias
         # A two-dimensional transform of flattened tiles is one product with a Kronecker square.
         self._to_input, self._to_filter, self._to_output = (
@@ -71,8 +71,9 @@ class WinogradConvolution(nn.Module):
             )
         )
         parts = -(-weight.element_size() * _INPUT**2 * channels * filters // _FILTER_BYTES)
-        self._parts = self._weight.tensor_split(parts, dim=2)
-        self._kept = self._transform_filters(self._weight) if parts == 1 else None
+        split = weight.permute(2, 3, 1, 0).reshape(9, channels, filters).tensor_split(parts, dim=2)
+        self._are_transformed = parts == 1
+        self._parts = [self._transform_filters(split[0])] if parts == 1 else list(split)
 
     @staticmethod
     def suits(layer: nn.Module) -> bool:
@@ -99,10 +100,10 @@ class WinogradConvolution(nn.Module):
             images.permute(0, 2, 3, 1),
             (0, 0, 1, across * _TILE - width + 1, 1, down * _TILE - height + 1),
         )
-        result = images.new_empty(count, down * _TILE, across * _TILE, self._weight.shape[2])
+        result = images.new_empty(count, down * _TILE, across * _TILE, self._count)
         done = 0
         for part in self._parts:
-            filters = self._transform_filters(part) if self._kept is None else self._kept
+            filters = part if self._are_transformed else self._transform_filters(part)
             self._convolve(padded, filters, result[..., done : done + part.shape[2]])
             done += part.shape[2]
         if self._bias is not None:
