@@ -81,7 +81,8 @@ def index_page() -> str:
                 _NOTE,
                 "# Metrics",
                 "Every value carries its recipe; values with different recipes are never ranked "
-    X cost beside their peers: [benchmarks](benchmarks-paired.md).",
+                "together. [Presets](presets.md) are what try-on repositories report. What the "
+                "paired ones cost beside their peers: [benchmarks](benchmarks-paired.md).",
                 "\n".join(rows),
             ]
         )
