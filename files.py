@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from .errors import TpgbenchError
 
@@ -35,33 +36,57 @@ def sha256_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def user_cache(kind: str) -> Path:
+    """Return the user's cache folder for one kind of files, ``~/.cache/tpgbench/<kind>``.
+
+    ``$XDG_CACHE_HOME`` takes the place of ``~/.cache``. The folder may not be there yet.
+    """
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "tpgbench" / kind
+
+
 def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write ``data`` to ``path`` so that the file is there whole or not at all.
 
-    The bytes go to a temporary file beside ``path``, which then takes its name. ``durable``
-    waits until they are on the disk; without it a machine that dies may leave an empty or torn
-    file (a process that dies may not), which the caller must be able to notice.
+    Args:
+        path: The file; its folder is made if it is not there.
+        data: All of its bytes.
+        durable: As for `open_atomic`.
 
     Raises:
         TpgbenchError: The disk is full, read-only, or otherwise refuses.
     """
-    with explain_os_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(data)
-                if durable:
-                    stream.flush()
-                    os.fsync(stream.fileno())
-            temporary.chmod(0o666 & ~_UMASK)  # mkstemp makes files that only the owner reads
-            temporary.replace(path)
+    with explain_os_errors(path), open_atomic(path, durable=durable) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def open_atomic(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
+    """Open a new file that takes the name ``path`` when the block ends, and only if it succeeds.
+
+    The bytes go to a temporary file beside ``path``. ``durable`` waits until they are on the
+    disk; without it a machine that dies may leave an empty or torn file (a process that dies may
+    not), which the caller must be able to notice.
+
+    Raises:
+        OSError: The disk refuses; `explain_os_errors` puts it into one line.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
             if durable:
-                sync_folder(path.parent)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+                stream.flush()
+                os.fsync(stream.fileno())
+        temporary.chmod(0o666 & ~_UMASK)  # mkstemp makes files that only the owner reads
+        temporary.replace(path)
+        if durable:
+            sync_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def sync_folder(folder: Path) -> None:

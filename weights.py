@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import http.client
 import os
-import shutil
-import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from .errors import TpgbenchError
-from .files import TEMPORARY_PREFIX, explain_os_errors, sha256_file
+from .files import explain_os_errors, open_atomic, sha256_file, user_cache
 
 _TIMEOUT_SECONDS = 30
 _CHUNK = 1 << 20
@@ -43,10 +43,7 @@ class WeightFile(BaseModel):
 def weights_folder() -> Path:
     """Return where weights are kept: ``$TPGBENCH_WEIGHTS``, or the user's cache."""
     given = os.environ.get("TPGBENCH_WEIGHTS")
-    if given:
-        return Path(given).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "tpgbench" / "weights"
+    return Path(given).expanduser() if given else user_cache("weights")
 
 
 def is_offline() -> bool:
@@ -125,27 +122,27 @@ def _is_set(variable: str) -> bool:
 
 
 def _download(weights: WeightFile, path: Path) -> Path:
-    with explain_os_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
-    temporary = Path(name)
-    try:
-        with (
-            os.fdopen(descriptor, "wb") as target,
-            urllib.request.urlopen(weights.url, timeout=_TIMEOUT_SECONDS) as source,  # noqa: S310
-        ):
-            shutil.copyfileobj(source, target, _CHUNK)
-        found = sha256_file(temporary)
+    digest = hashlib.sha256()
+    with explain_os_errors(path), open_atomic(path) as target:
+        for chunk in _fetch(weights):
+            digest.update(chunk)
+            target.write(chunk)
+        found = digest.hexdigest()
         if found != weights.sha256:
             raise TpgbenchError(
                 f"{weights.url}: what came has a sha256 that begins {found[:12]}, not "
                 f"{weights.sha256[:12]}; it was thrown away: try again, or {how_to_get(weights)}"
             )
-        temporary.replace(path)
-    except OSError as error:
+    return path
+
+
+def _fetch(weights: WeightFile) -> Iterator[bytes]:
+    """Yield a file's bytes from its owner."""
+    try:
+        with urllib.request.urlopen(weights.url, timeout=_TIMEOUT_SECONDS) as source:  # noqa: S310
+            while chunk := source.read(_CHUNK):
+                yield chunk
+    except (OSError, http.client.HTTPException) as error:
         raise TpgbenchError(
             f"{weights.url}: download failed ({error}); {how_to_get(weights)}"
         ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path

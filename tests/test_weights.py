@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tpgbench.errors import TpgbenchError
+from tpgbench.metrics.features.cache import cache_folder
 from tpgbench.weights import (
     WeightFile,
     find_weights,
@@ -33,6 +35,37 @@ def test_download_once_then_found(published, tmp_path):
     assert path.read_bytes() == b"weights"
     (tmp_path / "owner.bin").unlink()
     assert get_weights(published) == path
+
+
+def test_a_download_is_durable_and_has_the_rights_of_the_umask(published, tmp_path, monkeypatch):
+    synced = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda number: (synced.append(number), fsync(number)))
+    plain = tmp_path / "plain"
+    plain.write_bytes(b"weights")
+    assert get_weights(published).stat().st_mode == plain.stat().st_mode
+    assert len(synced) == 2  # the file, then its folder
+
+
+def test_a_full_disk_is_no_failed_download(published, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(TpgbenchError, match=r"cannot write .*w\.bin: No space left on device"):
+        get_weights(published)
+    assert list(weights_folder().iterdir()) == []
+
+
+def test_both_caches_lie_below_the_users_cache(tmp_path, monkeypatch):
+    for variable in ("TPGBENCH_WEIGHTS", "TPGBENCH_CACHE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert weights_folder() == tmp_path / "tpgbench" / "weights"
+    assert cache_folder() == tmp_path / "tpgbench" / "features"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert weights_folder() == tmp_path / ".cache" / "tpgbench" / "weights"
 
 
 def test_a_given_folder_comes_first(published, tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import TpgbenchError
-from ...files import write_atomic
+from ...files import user_cache, write_atomic
 from ...images import Image
 
 _CHECK_BYTES = 16
@@ -25,10 +25,7 @@ def cache_folder() -> Path:
     ``$TPGBENCH_CACHE/features``, or the same below the user's cache folder.
     """
     given = os.environ.get("TPGBENCH_CACHE")
-    if given:
-        return Path(given).expanduser() / "features"
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "tpgbench" / "features"
+    return Path(given).expanduser() / "features" if given else user_cache("features")
 
 
 def file_key(content: bytes) -> str:
