@@ -285,7 +285,8 @@ def report(path: str | Path, *, dataset: str | Path | None = None) -> Path:
             image_paths = find_images(record.images, ids).paths if ids else {}
         except TpgbenchError as error:
             warnings.warn(f"the report shows no images: {error}", stacklevel=2)
-    return write_report(store, rows, image_paths=image_paths)
+    with store.locked():
+        return write_report(store, rows, image_paths=image_paths)
 
 
 def compare(paths: Sequence[str | Path]) -> RunComparison:

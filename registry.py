@@ -69,6 +69,7 @@ class Registry(Generic[T]):
         self.group = group
         self.base = base
         self._builtin = dict(builtin)
+        self._collisions: dict[str, str] = {}
 
     @cached_property
     def _targets(self) -> dict[str, str]:
@@ -77,10 +78,11 @@ class Registry(Generic[T]):
         for point in entry_points(group=self.group):
             owner = _owner(point)
             if point.name in targets and targets[point.name] != point.value:
-                raise TpgbenchError(
+                self._collisions[point.name] = (
                     f"two packages define the {self.kind} '{point.name}': {owners[point.name]} "
                     f"and {owner}; uninstall one of them"
                 )
+                continue
             targets[point.name] = point.value
             owners[point.name] = owner
         return targets
@@ -116,11 +118,13 @@ class Registry(Generic[T]):
         """
         if name not in self._targets:
             raise UnknownNameError(self.kind, name, self._targets)
+        if name in self._collisions:
+            raise TpgbenchError(self._collisions[name])
         target = self._targets[name]
         module_name, _, attribute = target.partition(":")
         try:
             found = getattr(importlib.import_module(module_name), attribute)
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # other people's modules may raise anything
             raise TpgbenchError(
                 f"the {self.kind} '{name}' cannot be loaded from {target}: {error}; "
                 "reinstall the package that provides it"

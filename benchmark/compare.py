@@ -83,8 +83,8 @@ def compare_runs(paths: Sequence[Path]) -> RunComparison:
     Raises:
         TpgbenchError: Fewer than two runs, an unscored run, or runs on different data.
     """
-    if len({path.resolve() for path in paths}) < 2:
-        raise TpgbenchError("compare needs two different run directories or more")
+    if len(paths) < 2 or len({path.resolve() for path in paths}) < len(paths):
+        raise TpgbenchError("compare needs two run directories or more, each named once")
     stores = [RunStore(path) for path in paths]
     records = [store.read_record() for store in stores]
     _check_same_data(paths, records)

@@ -162,7 +162,7 @@ def check_output(image: object, size: int) -> Image:
         raise TpgbenchError(
             f"the model returned {image.dtype} {image.shape}, not uint8 ({size}, {size}, 3)"
         )
-    return image
+    return image.copy()  # it is written while the model runs on, maybe in the same buffer
 
 
 def _explain(error: Exception) -> str:

@@ -21,6 +21,10 @@ _PACKAGES = (
     "datasets",
     "torch",
     "torchvision",
+    "torchmetrics",
+    "transformers",
+    "lpips",
+    "safetensors",
 )
 
 

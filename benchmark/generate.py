@@ -6,8 +6,9 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..errors import TpgbenchError
 from .engine import run_locally
-from .identity import RunRecord
+from .identity import Identity, RunRecord
 from .plan import Plan, RunSpec, check_folder, make_plan
 from .progress import progress
 from .store import RunStore
@@ -34,7 +35,8 @@ def generate(spec: RunSpec, *, show_progress: bool = True) -> Generated:
     """Generate the images of a run, going on where an earlier process stopped.
 
     Batches are cut at fixed places of the sample list, so a resumed run calls the model with
-    the batches of an uninterrupted one.
+    the batches of an uninterrupted one. (After ``limit`` was raised, the batch that the old limit
+    had cut short is called again, whole; the images that it has already stay.)
 
     Raises:
         TpgbenchError: The spec is wrong, the folder holds another run, or it cannot be written.
@@ -42,13 +44,15 @@ def generate(spec: RunSpec, *, show_progress: bool = True) -> Generated:
     plan = make_plan(spec)
     store, identity = plan.store, plan.record.identity
     with store.locked():
-        if plan.overwrite:
-            if store.is_foreign():
-                check_folder(store, identity)
+        if plan.overwrite and _is_another_run(store, identity):
             store.clear()
         check_folder(store, identity)  # again: another process may have begun meanwhile
         _record_session(plan)
-        failures = store.read_failures()
+        failures = {
+            sample_id: error
+            for sample_id, error in store.read_failures().items()
+            if not store.has_image(sample_id)
+        }
         todo = _pending_batches(plan)
         left = sum(map(len, todo))
         with progress(
@@ -60,13 +64,25 @@ def generate(spec: RunSpec, *, show_progress: bool = True) -> Generated:
             for batch in run_locally(plan.model, plan.dataset, todo, identity, store):
                 for sample_id in batch.images:
                     failures.pop(sample_id, None)
-                failures.update(batch.errors)
-                if batch.errors:
+                # A batch is called whole: what an earlier call made of a sample stays good.
+                errors = {k: v for k, v in batch.errors.items() if not store.has_image(k)}
+                failures.update(errors)
+                if errors:
                     store.write_failures(failures)
                 advance(len(batch.indices))
         store.write_failures(failures)
     asked = set(plan.sample_ids)
     return Generated(store, plan.sample_ids, {k: v for k, v in failures.items() if k in asked})
+
+
+def _is_another_run(store: RunStore, identity: Identity) -> bool:
+    """Return whether a folder holds a run to be thrown away; the same run goes on instead."""
+    if not store.record_path.exists():
+        return False
+    try:
+        return bool(store.read_record().identity.differences(identity))
+    except TpgbenchError:
+        return True  # damaged, or of another version
 
 
 def _record_session(plan: Plan) -> None:

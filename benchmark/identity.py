@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from .filenames import safe_stem
 from .results import Document
 
 
@@ -51,7 +52,8 @@ class Identity(BaseModel):
 
     def folder_name(self) -> str:
         """Return the name of the default output folder."""
-        return f"{self.model}-{self.dataset}-{self.split}-{self.digest()[:10]}"
+        parts = (safe_stem(part) for part in (self.model, self.dataset, self.split))
+        return f"{'-'.join(parts)}-{self.digest()[:10]}"
 
     def differences(self, other: Identity) -> list[str]:
         """Return one ``"field: ours -> theirs"`` a field in which the two differ."""

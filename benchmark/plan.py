@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..datasets_builders.base import Dataset
+from ..datasets_builders.base import DATASETS, Dataset
 from ..datasets_builders.load import open_dataset
 from ..errors import TpgbenchError
 from .environment import choose_device, describe_environment
@@ -42,7 +42,7 @@ class RunSpec:
         device: ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
         precision: ``"fp32"``, ``"bf16"``, ...; the model's own by default.
         out: The run directory; by default derived from the run's identity.
-        overwrite: Throw away what another run left in that folder.
+        overwrite: Throw away what another run left in that folder; the same run goes on.
         command: What was typed, for the record.
     """
 
@@ -123,7 +123,7 @@ def make_plan(spec: RunSpec) -> Plan:
         identity=identity,
         dataset_location=portable_location(location),
         dataset_config=spec.config,
-        weights_location=spec.weights,
+        weights_location=None if spec.weights is None else portable_location(spec.weights),
         limit=spec.limit,
         sessions=(new_session(spec.command, batch_size, device),),
     )
@@ -210,6 +210,8 @@ def new_session(command: tuple[str, ...], batch_size: int, device: str) -> Sessi
 
 
 def portable_location(location: str | Path) -> str:
-    """Return a dataset's name, or its folder's absolute path."""
+    """Return a dataset's name, or its folder's absolute path; as `open_dataset` reads it."""
+    if isinstance(location, str) and location in DATASETS:
+        return location
     path = Path(location)
     return str(path.resolve()) if path.is_dir() else str(location)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from ..datasets_builders.base import Row
 from ..errors import TpgbenchError
 from ..metrics.base import Comparison, SampleMetric
 from .comparisons import ComparisonReader, ImageFile
@@ -61,7 +62,7 @@ class Scorer:
     ) -> tuple[ScoredSample, str, dict[str, float | None]]:
         meta, garment_id = "{}", sample_id
         try:
-            row = self.reader.dataset[index]
+            row = self._row(index)
             garment_id = row.garment_id
             meta = json.dumps(dict(row.meta), sort_keys=True)
             if image.path is None:
@@ -72,7 +73,7 @@ class Scorer:
             recipes = {metric.key: metric.recipe({}) for metric in self.metrics}
             todo = [metric for metric in self.metrics if recipes[metric.key] not in known]
             fresh: dict[str, float | None] = {}
-            if todo:
+            if todo or not self.metrics:  # metrics of whole sets must find every image readable
                 comparison = self.reader.read(row, content, image.path)
                 fresh = {recipes[m.key]: _score(m, comparison) for m in todo}
         except MetricFailedError:
@@ -83,6 +84,14 @@ class Scorer:
         values = {metric.key: scores[recipes[metric.key]] for metric in self.metrics}
         present = {key: value for key, value in values.items() if value is not None}
         return ScoredSample(sample_id, garment_id, None, meta, present), digest, fresh
+
+    def _row(self, index: int) -> Row:
+        try:
+            return self.reader.dataset[index]
+        except (TpgbenchError, OSError):
+            raise
+        except Exception as error:  # another package's dataset: one bad row must not end the run
+            raise TpgbenchError(f"row {index}: {type(error).__name__}: {error}") from error
 
 
 def _score(metric: SampleMetric, comparison: Comparison) -> float | None:

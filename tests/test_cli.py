@@ -93,7 +93,7 @@ def test_doctor_says_what_is_missing_what_it_blocks_and_how_to_get_it(tmp_path):
         (["list", "modles"], "did you mean 'models'?"),
         (["score", "nowhere"], "not a run directory; for images made elsewhere add --dataset"),
         (["report", "nowhere"], "is nowhere a run directory?"),
-        (["compare", "one"], "two different run directories"),
+        (["compare", "one"], "two run directories or more"),
         (["build-dataset", "ctp-hd", "--out", "x"], "--source"),
         (["build-dataset", "ctp-hdd", "--out", "x"], "did you mean 'ctp-hd'?"),
     ],

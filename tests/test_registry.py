@@ -42,8 +42,18 @@ def test_two_packages_with_one_name_collide(monkeypatch):
     point = EntryPoint(name="crop", value="elsewhere:Crop", group="tpgbench.models")
     monkeypatch.setattr("tpgbench.registry.entry_points", lambda group: [point])
     registry = Registry("model", "tpgbench.models", Model, {"crop": "here:Crop"})
+    assert list(registry) == ["crop"]
     with pytest.raises(TpgbenchError, match="two packages define the model 'crop'"):
-        list(registry)
+        registry.get("crop")
+
+
+def test_a_module_that_raises_anything_hides_nothing_else(tmp_path, monkeypatch):
+    (tmp_path / "broken_module.py").write_text("raise RuntimeError('at import')")
+    monkeypatch.syspath_prepend(tmp_path)
+    targets = {"bad": "broken_module:X", "crop": "tpgbench.baselines.crop:Crop"}
+    found, broken = Registry("model", "no.such.group", Model, targets).load_all()
+    assert set(found) == {"crop"}
+    assert "'bad' cannot be loaded from broken_module:X: at import" in broken[0]
 
 
 def test_variants_are_parsed_and_checked():
