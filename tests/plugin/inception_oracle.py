@@ -70,11 +70,13 @@ def torchmetrics_fid(weights: Path):
 
 
 def write_clean_weights(weights: Path) -> Path:
-    """Write clean-fid's TorchScript file, with ``layers`` in it, beside pytorch-fid's."""
+    """Write clean-fid's TorchScript file, with ``layers`` in it, beside pytorch-fid's, once."""
+    path = weights.parent / CLEAN_NAME
+    if path.exists():
+        return path
     blocks = pytorch_fid_network(weights, raw=True).blocks
     layers = torch.nn.Sequential(*blocks, torch.nn.Flatten())
     network = torch.nn.Sequential(OrderedDict(layers=layers))
-    path = weights.parent / CLEAN_NAME
     torch.jit.save(torch.jit.trace(network, torch.zeros(2, 3, 299, 299)), path)
     return path
 
