@@ -21,7 +21,7 @@ from .benchmark.store import RunStore
 from .datasets_builders.base import DATASETS, Dataset
 from .datasets_builders.build import PackagedDataset
 from .datasets_builders.contact_sheet import ContactSheet, write_contact_sheet
-from .datasets_builders.hub import check_push, push
+from .datasets_builders.hub_datasets import check_push, push
 from .datasets_builders.integrity import BuildReport
 from .datasets_builders.load import open_dataset
 from .datasets_builders.procedural import build_procedural

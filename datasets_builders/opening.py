@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import TpgbenchError
-from . import archives, hub
+from . import archives, hub_datasets
 from .sources import SourceFolder
 
 
@@ -34,8 +34,8 @@ def open_source(
         raise TpgbenchError(
             f"{given}: is neither a folder nor an archive ({', '.join(archives.SUFFIXES)})"
         )
-    if not path.exists() and hub_allowed and hub.is_repo_id(str(given)):
-        return SourceFolder(hub.download(str(given), scratch), str(given))
+    if not path.exists() and hub_allowed and hub_datasets.is_repo_id(str(given)):
+        return SourceFolder(hub_datasets.download(str(given), scratch), str(given))
     if not path.exists():
         raise TpgbenchError(f"{given}: no such folder or archive; {advice or 'give one'}")
     return SourceFolder(path)
