@@ -10,6 +10,7 @@ import io
 import struct
 import warnings
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +28,19 @@ MIN_SIDE = 16
 MAX_SIDE = 16_384
 MASK_THRESHOLD = 128  # a JPEG mask is not exactly binary
 
-# The formats of photos. Pillow knows more, and some of those start other programs (EPS) or hold
-# no pixels of their own (WMF). JPEG includes MPO, which is how some cameras write it.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+# The formats of photos and how their files' names end. Pillow knows more, and some of those start
+# other programs (EPS) or hold no pixels of their own (WMF). JPEG includes MPO, which is how some
+# cameras write it.
+FORMAT_SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg"),
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+    "GIF": (".gif",),
+}
+FORMATS = tuple(FORMAT_SUFFIXES)
+PICTURE_SUFFIXES = frozenset(chain.from_iterable(FORMAT_SUFFIXES.values()))
 
 # What Pillow raises on damaged files; the last four come from damaged EXIF and TIFF tags.
 _DAMAGE = (

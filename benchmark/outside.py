@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..datasets_builders.lists import decode, read_lines
 from ..errors import TpgbenchError
+from ..images import PICTURE_SUFFIXES
 from .filenames import safe_stem
 from .identity import OutsideImages
-
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def _by_stem(folder: Path, sample_ids: Sequence[str]) -> dict[str, Path]:
     ids = {safe_stem(sample_id): sample_id for sample_id in sample_ids}
     paths: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in _SUFFIXES or not path.is_file():
+        if path.suffix.lower() not in PICTURE_SUFFIXES or not path.is_file():
             continue
         whole = path.relative_to(folder).with_suffix("").as_posix()
         stem = whole if whole in sample_ids else path.stem
@@ -72,11 +73,12 @@ def _by_stem(folder: Path, sample_ids: Sequence[str]) -> dict[str, Path]:
 
 def _read_manifest(manifest: Path, folder: Path) -> dict[str, Path]:
     try:
-        text = manifest.read_text(encoding="utf-8-sig")
+        data = manifest.read_bytes()
         if manifest.suffix.lower() in (".jsonl", ".ndjson"):
-            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+            rows = [json.loads(line) for _, line in read_lines(data, str(manifest))]
         else:
-            rows = list(csv.DictReader(text.splitlines()))
+            text = decode(data, str(manifest))
+            rows = list(csv.DictReader(io.StringIO(text, newline="")))
         pairs = [(str(row["sample_id"]), str(row["file"])) for row in rows]
     except (OSError, ValueError, csv.Error) as error:
         raise TpgbenchError(f"{manifest}: cannot be read ({error})") from error

@@ -15,6 +15,7 @@ import PIL.Image
 
 from ..errors import TpgbenchError
 from ..images import (
+    FORMAT_SUFFIXES,
     FORMATS,
     MASK_THRESHOLD,
     MAX_SIDE,
@@ -30,15 +31,7 @@ from .schema import Column, RowSchema
 from .sources import SourceFolder, split_suffix
 
 DEFAULT_CONFIG = "default"
-_SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg"),
-    "MPO": (".jpg", ".jpeg"),
-    "PNG": (".png",),
-    "WEBP": (".webp",),
-    "BMP": (".bmp",),
-    "TIFF": (".tif", ".tiff"),
-    "GIF": (".gif",),
-}
+_SUFFIXES = {**FORMAT_SUFFIXES, "MPO": FORMAT_SUFFIXES["JPEG"]}
 _KEPT_FORMATS = ("JPEG", "MPO", "PNG")
 
 

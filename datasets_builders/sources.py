@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import TpgbenchError
+from ..images import PICTURE_SUFFIXES
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 MAX_FILE_BYTES = 1 << 30
 
 # What file managers and archivers leave behind beside the owner's files.

@@ -10,9 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from ..errors import TpgbenchError
-from ..images import Image, read_image
-
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+from ..images import PICTURE_SUFFIXES, Image, read_image
 
 _SAME_FORMAT = {"jpeg": "jpg", "tiff": "tif"}
 
@@ -34,7 +32,7 @@ class ImageSource(ABC):
         if not files:
             raise TpgbenchError(
                 f"{path}: holds no image; name a folder or a zip file with "
-                f"{', '.join(sorted(suffix[1:] for suffix in SUFFIXES))} files in it"
+                f"{', '.join(sorted(suffix[1:] for suffix in PICTURE_SUFFIXES))} files in it"
             )
         self.path = path
         self._files = tuple(sorted(files))
@@ -146,5 +144,6 @@ def _images(files: Iterable[str]) -> list[str]:
     return [
         str(path)
         for path in paths
-        if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in path.parts)
+        if path.suffix.lower() in PICTURE_SUFFIXES
+        and not any(part.startswith(".") for part in path.parts)
     ]
