@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -27,10 +27,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 EXIT_INCOMPLETE = 1
 EXIT_REFUSED = 2
+EXIT_DEFECT = 70
 EXIT_INTERRUPTED = 130
 
 EPILOG = """Exit codes: 0 complete; 1 finished, but something that was asked for is missing; 2
-refused or wrong input, nothing written. Results go to stdout, progress and errors to stderr."""
+refused or wrong input, nothing written; 70 a defect of tpgbench or a plug-in. Results go to stdout, progress and errors to stderr."""
 
 
 class _Group(click.Group):
@@ -147,6 +148,7 @@ def score(
 
     chosen = _split(metrics, given.pop("preset"))
     if (path / "run.json").exists():
+        _refuse_given(given, "a run directory has its own; it is for images made elsewhere")
         outcome = api.score(path, metrics=chosen, dataset=dataset, show_progress=True)
     elif dataset is None:
         raise TpgbenchError(f"{path}: not a run directory; for images made elsewhere add --dataset")
@@ -299,6 +301,13 @@ def _split(texts: Sequence[str], preset: str | None) -> list[str] | None:
     return names or None
 
 
+def _refuse_given(options: Iterable[str], why: str) -> None:
+    context = click.get_current_context()
+    for name in options:
+        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+            raise TpgbenchError(f"--{name.replace('_', '-')}: {why}")
+
+
 def _typed() -> tuple[str, ...]:
     return ("tpgbench", *sys.argv[1:])
 
@@ -363,3 +372,11 @@ def main() -> NoReturn:
         sys.exit(EXIT_INCOMPLETE)
     except OSError as error:
         _refuse(f"{error.filename or 'file'}: {error.strerror or error}")
+    except Exception as error:
+        if os.environ.get("TPGBENCH_TRACEBACK"):
+            raise
+        _say(
+            f"error: {type(error).__name__}: {' '.join(str(error).split())} (a defect, please "
+            "report it; TPGBENCH_TRACEBACK=1 shows where)"
+        )
+        sys.exit(EXIT_DEFECT)

@@ -41,16 +41,20 @@ class Result(Document):
         task: ``"tpg"`` or ``"mannequin"``.
         dataset: The dataset's name.
         split: The split.
+        limit: How many samples were asked for, or None for all.
         samples: Counts; a failed sample stays in ``total``.
         metrics: One value a metric, in the order asked for.
+        scores_sha256: Of the `scores.parquet` that the values come from.
     """
 
     model: str
     task: str
     dataset: str
     split: str
+    limit: int | None = None
     samples: SampleCounts
     metrics: tuple[Value, ...]
+    scores_sha256: str | None = None
 
     def metric(self, name: str) -> Value:
         """Return the value of one metric.

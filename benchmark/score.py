@@ -127,6 +127,8 @@ def score(
     by_sample = [m for m, reason in chosen if not reason and isinstance(m, SampleMetric)]
 
     with store.locked():
+        if store.read_record() != record:
+            raise TpgbenchError(f"{path}: another process has worked on it just now; score again")
         journal = ScoreJournal(store.journal_path, _journal_context(record, rows))
         with closing(journal):
             scorer = Scorer(reader, by_sample, journal)
@@ -151,10 +153,10 @@ def score(
         for metric, reason in chosen:
             if reason is not None:
                 values[metric.key] = metric.not_computed(reason, len(table), context)
+        digest = write_scores(store, table, [metric.key for metric in by_sample])
         scored = _summarise(
-            record, table, [values[metric.key] for metric, _ in chosen], metrics is not None
+            record, table, [values[metric.key] for metric, _ in chosen], digest, metrics is not None
         )
-        write_scores(store, table, [metric.key for metric in by_sample])
         write_document(store.result_path, scored.result)
     return Scored(scored.result, scored.problems, notes)
 
@@ -231,7 +233,11 @@ def _column(table: Sequence[ScoredSample], metric: SampleMetric) -> NDArray[np.f
 
 
 def _summarise(
-    record: RunRecord, table: Sequence[ScoredSample], values: Sequence[Value], by_name: bool
+    record: RunRecord,
+    table: Sequence[ScoredSample],
+    values: Sequence[Value],
+    scores_sha256: str,
+    by_name: bool,
 ) -> Scored:
     failed = [row for row in table if row.error is not None]
     problems = []
@@ -250,7 +256,9 @@ def _summarise(
         task=record.identity.task,
         dataset=record.identity.dataset,
         split=record.identity.split,
+        limit=record.limit,
         samples=SampleCounts(total=len(table), ok=len(table) - len(failed), failed=len(failed)),
         metrics=tuple(values),
+        scores_sha256=scores_sha256,
     )
     return Scored(result, tuple(problems))

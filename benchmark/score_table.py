@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,8 +38,8 @@ class ScoredSample:
     scores: Mapping[str, float]
 
 
-def write_scores(store: RunStore, rows: Sequence[ScoredSample], metrics: Sequence[str]) -> None:
-    """Write the table; equal rows give equal bytes."""
+def write_scores(store: RunStore, rows: Sequence[ScoredSample], metrics: Sequence[str]) -> str:
+    """Write the table and return its SHA-256; equal rows give equal bytes."""
     columns: dict[str, pa.Array] = {
         "sample_id": pa.array([row.sample_id for row in rows], pa.string()),
         "garment_id": pa.array([row.garment_id for row in rows], pa.string()),
@@ -50,17 +51,21 @@ def write_scores(store: RunStore, rows: Sequence[ScoredSample], metrics: Sequenc
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns), buffer, compression="zstd")
     write_atomic(store.scores_path, buffer.getvalue())
+    return hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
 def read_scores(store: RunStore) -> pd.DataFrame:
     """Read the table; absent scores are NaN.
 
     Raises:
-        TpgbenchError: The run was not scored, or the file is damaged.
+        TpgbenchError: The run was not scored, the file is damaged, or `result.json` is of another
+            scoring (its process died between the two).
     """
+    result = store.read_result()
     try:
         # From bytes: given a path, pyarrow looks for partitions in the names of its folders.
-        table = pq.read_table(io.BytesIO(store.scores_path.read_bytes()))
+        content = store.scores_path.read_bytes()
+        table = pq.read_table(io.BytesIO(content))
     except FileNotFoundError:
         raise TpgbenchError(
             f"{store.path}: not scored yet; run 'tpgbench score {store.path}' first"
@@ -69,5 +74,10 @@ def read_scores(store: RunStore) -> pd.DataFrame:
         raise TpgbenchError(
             f"{store.scores_path}: cannot be read ({error}); score the run again"
         ) from error
+    if result.scores_sha256 not in (None, hashlib.sha256(content).hexdigest()):
+        raise TpgbenchError(
+            f"{store.path}: scores.parquet and result.json are of two scorings; run 'tpgbench "
+            f"score {store.path}' again"
+        )
     frame: pd.DataFrame = table.to_pandas()
     return frame

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..benchmark.identity import RunRecord
+from ..benchmark.results import Result
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class ManifestSection:
     entries: tuple[tuple[str, str], ...]
 
 
-def reproduce_command(record: RunRecord, metrics: Sequence[str]) -> str:
+def reproduce_command(record: RunRecord, result: Result) -> str:
     """Return the shell command that makes the run again, quoted for a POSIX shell.
 
     Options that are None are left out: they are their own defaults, and cannot be typed. Images
@@ -32,16 +33,17 @@ def reproduce_command(record: RunRecord, metrics: Sequence[str]) -> str:
 
     Args:
         record: The run's.
-        metrics: What it was scored with.
+        result: Its numbers: the command asks for those metrics of as many samples.
     """
     identity, images = record.identity, record.images
     frame = ["--dataset", record.dataset_location, "--split", identity.split]
     if record.dataset_config is not None:
         frame += ["--config", record.dataset_config]
-    if record.limit is not None:
-        frame += ["--limit", str(record.limit)]
+    if result.limit is not None:
+        frame += ["--limit", str(result.limit)]
     frame += ["--size", str(identity.size), "--fit", identity.fit]
-    frame += ["--metrics", ",".join(metrics)] if metrics else []
+    computed = [value.name for value in result.metrics if value.not_computed is None]
+    frame += ["--metrics", ",".join(computed)] if computed else []
     if images is not None:
         words = ["tpgbench", "score", images.folder, *frame, "--name", identity.model]
         if images.manifest is not None:
@@ -54,7 +56,8 @@ def reproduce_command(record: RunRecord, metrics: Sequence[str]) -> str:
         words += ["--weights", record.weights_location]
     words += ["--seed", str(identity.seed), "--precision", identity.precision]
     if record.sessions:
-        words += ["--batch-size", str(record.sessions[-1].batch_size)]
+        last = record.sessions[-1]
+        words += ["--batch-size", str(last.batch_size), "--device", last.device]
     for name, value in identity.options.items():
         if value is not None:
             words += ["-o", f"{name}={_typed(value)}"]

@@ -96,13 +96,12 @@ def write_report(
     photo_notice = _photo_notice(dataset, record)
     album = PhotoAlbum(None if photo_notice else dataset, record, len(rows))
     lines = [_line(value) for value in result.metrics]
-    computed = [value.name for value in result.metrics if value.not_computed is None]
     context = {
         "record": record,
         "result": result,
         "lines": lines,
         "few_samples": FEW_SAMPLES,
-        "command": reproduce_command(record, computed),
+        "command": reproduce_command(record, result),
         "histograms": [_histogram(line, rows, column) for column, line in _drawn(lines, rows)],
         "breakdowns": [_breakdown(b, lines, rows) for b in find_breakdowns(rows)],
         "grid": make_grid(rows, result.metrics, album, image_path, max_samples=max_samples),

@@ -108,6 +108,27 @@ def test_wrong_words_are_one_line_and_exit_2(tmp_path, words, message):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_directory_takes_no_options_of_outside_images(tmp_path):
+    call("run", *TOY, "--metrics", "psnr", "--limit", 2, "--out", "a", cwd=tmp_path)
+    for option in (["--limit", "1"], ["--size", "64"], ["--out", "b"], ["--resize"]):
+        done = call("score", "a", *option, cwd=tmp_path)
+        assert done.returncode == 2
+        assert f"{option[0]}: a run directory has its own" in done.stderr
+
+
+def test_a_defect_is_one_line_and_has_a_code_of_its_own(monkeypatch, capsys):
+    from tpgbench import cli
+
+    def broken(**_):
+        raise KeyError("oh")
+
+    monkeypatch.setattr(cli.cli, "main", broken)
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 70
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_failed_samples_exit_1_and_say_so(tmp_path):
     done = call(
         "run", "--model", "toy-broken", "--dataset", "toy", "--metrics", "psnr", cwd=tmp_path

@@ -138,6 +138,36 @@ def test_failures_are_tried_again_and_forgotten_when_they_pass(tmp_path, monkeyp
     assert not (out / "failures.json").exists()
 
 
+def test_an_image_that_is_there_is_never_a_failure(tmp_path, monkeypatch):
+    import toy_plugin
+
+    out = tmp_path / "run"
+    generate(out, batch_size=2)
+    (out / "generations" / "toy-003.png").unlink()
+
+    def out_of_memory(*_):
+        raise MemoryError("too much")
+
+    monkeypatch.setattr(toy_plugin.ToyNoise, "generate", out_of_memory)
+    assert set(generate(out, batch_size=2).failures) == {"toy-003"}
+    monkeypatch.undo()
+    assert generate(out, batch_size=2).failures == {}
+
+
+def test_overwrite_goes_on_with_the_same_run(tmp_path):
+    out = tmp_path / "run"
+    generate(out, limit=4)
+    times = {path: path.stat().st_mtime_ns for path in (out / "generations").iterdir()}
+    generate(out, overwrite=True)
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+
+
+def test_a_folder_named_as_a_dataset_changes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "toy").mkdir()
+    assert tpgbench.run("toy-noise", dataset="toy", limit=2, metrics=["psnr"]).exit_code == 0
+
+
 def test_bad_rows_fail_alone(tmp_path):
     generated = generate(tmp_path / "run", dataset="toy-bad-rows", batch_size=3)
     assert set(generated.failures) == {f"toy-{i:03d}" for i in (1, 2, 3, 4)}

@@ -168,7 +168,7 @@ def test_the_command_gives_every_model_its_options_back(name, tmp_path):
     store, _ = write_run(
         tmp_path, plain_samples(1), model=name, options=config.model_dump(mode="json")
     )
-    given = parse_run(reproduce_command(store.read_record(), ["psnr"]))
+    given = parse_run(reproduce_command(store.read_record(), store.read_result()))
     assert make_config(model, parse_assignments(given["option"])) == config
 
 
@@ -177,10 +177,9 @@ def test_odd_names_survive_the_shell(tmp_path):
     store, _ = write_run(
         tmp_path, plain_samples(1), dataset=odd, model=odd, options={"a": odd, "b": None, "c": True}
     )
-    record = store.read_record().model_copy(update={"limit": 7, "weights_location": odd})
-    given = parse_run(reproduce_command(record, ["psnr"]))
+    record = store.read_record().model_copy(update={"weights_location": odd})
+    given = parse_run(reproduce_command(record, store.read_result()))
     assert given["dataset"] == given["model"] == given["weights"] == odd
-    assert given["limit"] == 7
     assert parse_assignments(given["option"]) == {"a": odd, "c": "true"}
 
 
@@ -188,7 +187,7 @@ def test_images_made_elsewhere_are_scored_again(tmp_path):
     store, _ = write_run(tmp_path, plain_samples(1))
     images = OutsideImages(folder="their images", manifest="list.csv", resize=True)
     record = store.read_record().model_copy(update={"images": images})
-    given = parse_run(reproduce_command(record, []))
+    given = parse_run(reproduce_command(record, store.read_result()))
     assert str(given["path"]) == "their images"
     assert str(given["manifest"]) == "list.csv"
     assert given["resize"] is True
@@ -201,7 +200,7 @@ def test_the_command_makes_the_same_run_again(tmp_path, monkeypatch):
         "toy-noise", dataset="toy", limit=3, options={"amount": 9}, metrics=["psnr"], seed=5
     )
     record = RunStore(first.path).read_record()
-    words = shlex.split(reproduce_command(record, ["psnr"]))[1:]
+    words = shlex.split(reproduce_command(record, first.result))[1:]
     outcome = CliRunner().invoke(cli, [*words, "--out", "again"])
     assert outcome.exception is None or outcome.exit_code == 0, outcome.output
     again = RunStore(tmp_path / "again").read_record()

@@ -199,6 +199,23 @@ def test_intervals_draw_garments_and_not_their_photos(tmp_path, monkeypatch):
     assert grouped.interval != alone.interval
 
 
+def test_a_table_of_another_scoring_is_not_believed(run):
+    tpgbench.score(run.path, metrics=METRICS)
+    table = run.scores_path.read_bytes()
+    tpgbench.score(run.path, metrics=["psnr"])
+    run.scores_path.write_bytes(table)  # as if the process had died between the two files
+    with pytest.raises(TpgbenchError, match="are of two scorings; run 'tpgbench score"):
+        tpgbench.report(run.path)
+
+
+def test_a_bad_image_does_not_end_a_score_of_sets_alone(run):
+    run.image_path("toy-004").write_bytes(b"torn")
+    outcome = tpgbench.score(run.path, metrics=["retrieval_colour"])
+    assert outcome.exit_code == 1
+    assert outcome.result.samples.failed == 1
+    assert outcome.result.metric("retrieval_colour").n == 11
+
+
 def test_not_a_run(tmp_path):
     with pytest.raises(TpgbenchError, match="is .* a run directory"):
         tpgbench.score(tmp_path)
