@@ -9,7 +9,6 @@ import PIL.Image
 import pytest
 from tpgbench.errors import TpgbenchError
 from tpgbench.metrics import compute_psnr, compute_ssim
-from tpgbench.metrics.paired import compute_paired
 from tpgbench.metrics.psnr import psnr
 from tpgbench.metrics.ssim import ssim
 

@@ -57,9 +57,9 @@ def save(folder, sizes, seed, suffix):
 
 @pytest.fixture
 def folders(tmp_path):
-    """Four true JPEG images of 144x192 and what was generated at 96x128."""
-    real = save(tmp_path / "real", [(144, 192)] * 4, 0, "jpg")
-    return real, save(tmp_path / "generated", [(96, 128)] * 4, 100, "png")
+    """Two true JPEG images of 144x192 and what was generated at 96x128."""
+    real = save(tmp_path / "real", [(144, 192)] * 2, 0, "jpg")
+    return real, save(tmp_path / "generated", [(96, 128)] * 2, 100, "png")
 
 
 def opened(folder):
@@ -159,8 +159,8 @@ def test_ladi_takes_the_inception_score_of_the_resized_images(weights, tmp_path)
     for chances in logits[order].double().softmax(dim=1).chunk(10):
         divergence = chances * (chances.log() - chances.mean(dim=0, keepdim=True).log())
         splits.append(float(divergence.sum(dim=1).mean().exp()))
-    assert np.ptp(splits) > 0.01
-    assert score.value == pytest.approx(np.mean(splits), rel=1e-4)
+    assert np.mean(splits) > 1.001  # 1 is what equal images would score
+    assert score.value - 1 == pytest.approx(np.mean(splits) - 1, rel=1e-3)
     assert "size:384x512" in score.recipe
 
 
