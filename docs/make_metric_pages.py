@@ -81,8 +81,9 @@ def index_page() -> str:
                 _NOTE,
                 "# Metrics",
                 "Every value carries its recipe; values with different recipes are never ranked "
-                "together. [Presets](presets.md) are what try-on repositories report. What the "
-                "paired ones cost beside their peers: [benchmarks](benchmarks-paired.md).",
+                "together. [Presets](presets.md) are what try-on repositories report. What metrics "
+                "cost beside their peers: [of sets](benchmarks-distribution.md), "
+                "[of pairs](benchmarks-paired.md).",
                 "\n".join(rows),
             ]
         )
