@@ -203,9 +203,9 @@ def compare(paths: Sequence[Path], html: Path | None, as_json: bool) -> int:
 @_json
 def build_dataset(name: str, as_json: bool, **given: Any) -> int:
     """Package a dataset as Parquet, from its owner's files or rendered."""
-    from . import api
+    from . import api_datasets
 
-    built = api.build_dataset(name, **given)
+    built = api_datasets.build_dataset(name, **given)
     if as_json:
         click.echo(json.dumps(built.as_dict(), indent=2, ensure_ascii=False))
     else:
@@ -219,9 +219,9 @@ def build_dataset(name: str, as_json: bool, **given: Any) -> int:
 @_json
 def verify_dataset(folder: Path, source: Path | None, as_json: bool) -> int:
     """Check a built dataset against its build.json and manifest."""
-    from . import api
+    from . import api_datasets
 
-    found = api.verify_dataset(folder, source=source)
+    found = api_datasets.verify_dataset(folder, source=source)
     if as_json:
         click.echo(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
     else:
@@ -238,9 +238,9 @@ def verify_dataset(folder: Path, source: Path | None, as_json: bool) -> int:
 @click.option("--out", type=_FOLDER, help="The picture (.png); default: NAME-SPLIT.png.")
 def show_dataset(dataset: str, **given: Any) -> int:
     """Show the first rows of a dataset as a picture and an HTML page."""
-    from . import api
+    from . import api_datasets
 
-    sheet = api.show_dataset(dataset, **given)
+    sheet = api_datasets.show_dataset(dataset, **given)
     click.echo(f"{sheet.picture}\n{sheet.page}")
     if not sheet.problems:
         return 0

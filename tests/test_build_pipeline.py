@@ -19,7 +19,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from click.testing import CliRunner
-from tpgbench import api
+from tpgbench import api_datasets
 from tpgbench.cli import cli
 from tpgbench.datasets_builders.base import DatasetCard
 from tpgbench.datasets_builders.build import PackagedDataset
@@ -95,9 +95,9 @@ def packed(source, kind):
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tgz"])
 def test_an_archive_gives_the_bytes_of_its_folder(source, tmp_path, kind):
-    api.build_dataset("ctp-hd", source=source, out=tmp_path / "from-folder")
+    api_datasets.build_dataset("ctp-hd", source=source, out=tmp_path / "from-folder")
     archive = packed(source, kind)
-    api.build_dataset("ctp-hd", source=str(archive), out=tmp_path / "from-archive")
+    api_datasets.build_dataset("ctp-hd", source=str(archive), out=tmp_path / "from-archive")
     assert tree(tmp_path / "from-archive") == tree(tmp_path / "from-folder")
     assert left_beside(tmp_path) == {"source", archive.name, "from-folder", "from-archive"}
 
@@ -107,7 +107,7 @@ def test_a_refused_archive_leaves_nothing(source, tmp_path):
     data = archive.read_bytes()
     archive.write_bytes(data[: len(data) // 2])
     with pytest.raises(TpgbenchError, match=r"download\.zip: cannot be read as an archive"):
-        api.build_dataset("ctp-hd", source=archive, out=tmp_path / "out")
+        api_datasets.build_dataset("ctp-hd", source=archive, out=tmp_path / "out")
     assert left_beside(tmp_path) == {"source", "download.zip"}
 
 
@@ -115,7 +115,7 @@ def test_errors_name_the_archive_and_not_where_it_was_unpacked(tmp_path):
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("notes.txt", "no dataset")
     with pytest.raises(TpgbenchError) as caught:
-        api.build_dataset("ctp-hd", source=tmp_path / "other.zip", out=tmp_path / "out")
+        api_datasets.build_dataset("ctp-hd", source=tmp_path / "other.zip", out=tmp_path / "out")
     assert str(caught.value).startswith(f"{tmp_path / 'other.zip'}: has no")
 
 
@@ -132,7 +132,7 @@ def test_a_missing_source_is_told_with_where_to_get_it(tmp_path, monkeypatch, gi
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes.rar").write_bytes(b"x")
     with pytest.raises(TpgbenchError, match=message) as caught:
-        api.build_dataset("ctp-hd", source=given, out="out")
+        api_datasets.build_dataset("ctp-hd", source=given, out="out")
     if message.endswith("; "):
         assert CtpHd.where_to_get in str(caught.value)
     assert left_beside(tmp_path) == {"notes.rar"}
@@ -183,8 +183,8 @@ def test_larger_images_are_reduced_and_smaller_ones_kept(tmp_path):
     source = make(tmp_path / "source", 0, 2, size=(60, 80))
     for folder, picture in (("cloth", photo(9, (40, 30))), ("cloth_mask", mask((40, 30)))):
         picture.save(source / folder / "1.jpg")
-    whole = api.build_dataset("ctp-hd", source=source, out=tmp_path / "whole")
-    small = api.build_dataset("ctp-hd", source=source, out=tmp_path / "small", size=40)
+    whole = api_datasets.build_dataset("ctp-hd", source=source, out=tmp_path / "whole")
+    small = api_datasets.build_dataset("ctp-hd", source=source, out=tmp_path / "small", size=40)
     rows = ParquetDataset(tmp_path / "small")
     assert rows[0].garment.shape == (40, 30, 3)
     assert rows[0].mask.shape == (40, 30)
@@ -199,13 +199,13 @@ def test_larger_images_are_reduced_and_smaller_ones_kept(tmp_path):
     options = json.loads((tmp_path / "small" / "build.json").read_text())["options"]
     assert options == {"mask_threshold": 128, "max_side": 40}
     assert small.fingerprint != whole.fingerprint
-    assert api.verify_dataset(tmp_path / "small").differences == ()
+    assert api_datasets.verify_dataset(tmp_path / "small").differences == ()
 
 
 @pytest.mark.parametrize("size", [0, -1, 15, 100_000])
 def test_a_size_that_no_image_may_have_is_refused(source, tmp_path, size):
     with pytest.raises(TpgbenchError, match="--size"):
-        api.build_dataset("ctp-hd", source=source, out=tmp_path / "out", size=size)
+        api_datasets.build_dataset("ctp-hd", source=source, out=tmp_path / "out", size=size)
     assert left_beside(tmp_path) == {"source"}
 
 
@@ -219,8 +219,8 @@ def test_builds_are_byte_identical_whatever_the_workers(tmp_path):
     shutil.copy(source / "cloth" / "2.jpg", source / "cloth" / "25.jpg")  # a leak
     with (source / "train.txt").open("a") as stream:
         stream.write("4.jpg\n40.jpg\n")
-    one = api.build_dataset("ctp-hd", source=source, out=tmp_path / "one", workers=1)
-    three = api.build_dataset("ctp-hd", source=source, out=tmp_path / "three", workers=3)
+    one = api_datasets.build_dataset("ctp-hd", source=source, out=tmp_path / "one", workers=1)
+    three = api_datasets.build_dataset("ctp-hd", source=source, out=tmp_path / "three", workers=3)
     assert one.left_out == 5
     assert three.findings == one.findings
     assert tree(tmp_path / "one") == tree(tmp_path / "three")
@@ -228,7 +228,7 @@ def test_builds_are_byte_identical_whatever_the_workers(tmp_path):
 
 def test_workers_must_be_positive(source, tmp_path):
     with pytest.raises(TpgbenchError, match="--workers 0: give at least 1"):
-        api.build_dataset("ctp-hd", source=source, out=tmp_path / "out", workers=0)
+        api_datasets.build_dataset("ctp-hd", source=source, out=tmp_path / "out", workers=0)
     assert left_beside(tmp_path) == {"source"}
 
 
@@ -256,7 +256,7 @@ def test_work_is_taken_only_as_it_is_needed():
 DRIVER = """
 import sys, time
 import pyarrow.parquet as pq
-from tpgbench import api
+from tpgbench import api_datasets
 from tpgbench.datasets_builders import shards
 shards.ROW_GROUP_BYTES = 1
 write = pq.ParquetWriter.write_table
@@ -266,7 +266,7 @@ def slowly(*arguments):
     time.sleep(60)
 if __name__ == "__main__":
     pq.ParquetWriter.write_table = slowly
-    api.build_dataset("ctp-hd", source=sys.argv[1], out=sys.argv[2], workers=int(sys.argv[3]))
+    api_datasets.build_dataset("ctp-hd", source=sys.argv[1], out=sys.argv[2], workers=int(sys.argv[3]))
 """
 
 
@@ -302,16 +302,16 @@ def test_a_killed_build_leaves_no_dataset_and_the_next_starts_clean(tmp_path, wo
         assert process.stdout.readline() == "writing\n"
         children = children_of(process)
         with pytest.raises(TpgbenchError, match="another process is making it"):
-            api.build_dataset("ctp-hd", source=source, out=out)
+            api_datasets.build_dataset("ctp-hd", source=source, out=out)
         process.send_signal(signal.SIGKILL)
     assert len(children) >= (workers if workers > 1 else 0)
     assert not out.exists()
     assert any(name.startswith(".tmp-") for name in left_beside(tmp_path))
     wait_for_end(children)
-    report = api.build_dataset("ctp-hd", source=source, out=out)
+    report = api_datasets.build_dataset("ctp-hd", source=source, out=out)
     assert report.rows == {"test": 3, "train": 3 * CHUNK}
     assert left_beside(tmp_path) == {"source", "driver.py", "out"}
-    assert api.verify_dataset(out).differences == ()
+    assert api_datasets.verify_dataset(out).differences == ()
 
 
 @needs_proc
@@ -473,7 +473,7 @@ def test_the_mini_copies_of_one_split_have_one_config_less(tmp_path):
     card = huggingface_hub.DatasetCard.load(tmp_path / "built" / "README.md")
     assert [config["config_name"] for config in card.data.configs] == ["paired"]
     assert ParquetDataset(tmp_path / "built", "train").sample_ids() == ["0", "1", "2", "3"]
-    assert api.verify_dataset(tmp_path / "built").differences == ()
+    assert api_datasets.verify_dataset(tmp_path / "built").differences == ()
 
 
 # The Hub.
@@ -504,7 +504,9 @@ def online(monkeypatch):
 def test_a_built_folder_is_published_privately(source, tmp_path, online, monkeypatch):
     fake = FakeHub()
     monkeypatch.setattr(huggingface_hub, "HfApi", lambda: fake)
-    api.build_dataset("ctp-hd", source=source, out=tmp_path / "out", push_to_hub="me/garments")
+    api_datasets.build_dataset(
+        "ctp-hd", source=source, out=tmp_path / "out", push_to_hub="me/garments"
+    )
     options = {"repo_type": "dataset", "private": True, "exist_ok": True}
     assert fake.created == ("me/garments", options)
     options = {"repo_id": "me/garments", "repo_type": "dataset", "delete_patterns": ["data/**"]}
@@ -515,27 +517,33 @@ def test_a_failed_upload_leaves_the_folder(source, tmp_path, online, monkeypatch
     fake = FakeHub(ConnectionError("no\nroute"))
     monkeypatch.setattr(huggingface_hub, "HfApi", lambda: fake)
     with pytest.raises(TpgbenchError, match=r"is complete, but was not published .*\(no\); try"):
-        api.build_dataset("ctp-hd", source=source, out=tmp_path / "out", push_to_hub="me/garments")
-    assert api.verify_dataset(tmp_path / "out").differences == ()
+        api_datasets.build_dataset(
+            "ctp-hd", source=source, out=tmp_path / "out", push_to_hub="me/garments"
+        )
+    assert api_datasets.verify_dataset(tmp_path / "out").differences == ()
 
 
 @pytest.mark.parametrize("repo", ["garments", "a/b/c", "me/", "../x", "me/gar ments"])
 def test_a_wrong_repository_is_told_before_the_build(source, tmp_path, online, repo):
     with pytest.raises(TpgbenchError, match="is not of the form OWNER/NAME"):
-        api.build_dataset("ctp-hd", source=source, out=tmp_path / "out", push_to_hub=repo)
+        api_datasets.build_dataset("ctp-hd", source=source, out=tmp_path / "out", push_to_hub=repo)
     assert left_beside(tmp_path) == {"source"}
 
 
 def test_a_missing_token_is_told_before_the_build(source, tmp_path, online, monkeypatch):
     monkeypatch.setattr(huggingface_hub, "get_token", lambda: None)
     with pytest.raises(TpgbenchError, match="you are not logged in to the Hub; run 'hf auth"):
-        api.build_dataset("ctp-hd", source=source, out=tmp_path / "out", push_to_hub="me/garments")
+        api_datasets.build_dataset(
+            "ctp-hd", source=source, out=tmp_path / "out", push_to_hub="me/garments"
+        )
     assert left_beside(tmp_path) == {"source"}
 
 
 def test_offline_nothing_is_published(source, tmp_path):
     with pytest.raises(TpgbenchError, match="TPGBENCH_OFFLINE or HF_HUB_OFFLINE is set"):
-        api.build_dataset("ctp-hd", source=source, out=tmp_path / "out", push_to_hub="me/garments")
+        api_datasets.build_dataset(
+            "ctp-hd", source=source, out=tmp_path / "out", push_to_hub="me/garments"
+        )
     assert left_beside(tmp_path) == {"source"}
 
 

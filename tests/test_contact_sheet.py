@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from click.testing import CliRunner
-from tpgbench import api
+from tpgbench import api_datasets
 from tpgbench.cli import cli
 from tpgbench.datasets_builders.base import Dataset, MannequinRow, TpgRow
 from tpgbench.datasets_builders.contact_sheet import write_contact_sheet
@@ -118,7 +118,9 @@ def test_no_row_is_refused(tmp_path):
 
 
 def test_an_endless_split_is_shown_from_its_start(tmp_path):
-    sheet = api.show_dataset("ctp-synth", "train", limit=2, size=64, out=tmp_path / "s.png")
+    sheet = api_datasets.show_dataset(
+        "ctp-synth", "train", limit=2, size=64, out=tmp_path / "s.png"
+    )
     assert sheet.shown == 2
     assert "of endlessly many rows" in sheet.page.read_text()
 

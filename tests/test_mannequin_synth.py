@@ -12,7 +12,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from tpgbench import api
+from tpgbench import api_datasets
 from tpgbench.cli import cli
 from tpgbench.datasets_builders import mannequin_synth
 from tpgbench.datasets_builders.base import DATASETS
@@ -538,10 +538,10 @@ def test_it_builds_and_reads_back_as_it_was_rendered(tmp_path):
     words = ["build-dataset", "mannequin-synth", "--out", str(out), "--size", "64"]
     result = CliRunner().invoke(cli, [*words, "--train-rows", "2"], standalone_mode=False)
     assert result.return_value == 0
-    assert api.verify_dataset(out).differences == ()
+    assert api_datasets.verify_dataset(out).differences == ()
     for split in ("train", *FEW):
         rendered, stored = (
-            api.load_dataset("mannequin-synth", split, size=64),
+            api_datasets.load_dataset("mannequin-synth", split, size=64),
             ParquetDataset(out, split),
         )
         assert (stored.fingerprint, stored.task) == (rendered.fingerprint, "mannequin")
@@ -557,7 +557,9 @@ def test_it_can_be_cached_and_shown(tmp_path):
     dataset = MannequinSynth().open("paired", size=64)
     cached = CachedDataset(dataset, tmp_path / "cache")
     assert digest(cached[1]) == digest(cached[1]) == digest(dataset[1])
-    sheet = api.show_dataset("mannequin-synth", "paired", size=64, limit=2, out=tmp_path / "s.png")
+    sheet = api_datasets.show_dataset(
+        "mannequin-synth", "paired", size=64, limit=2, out=tmp_path / "s.png"
+    )
     assert (sheet.shown, sheet.problems) == (2, ())
     assert dataset[1].caption in sheet.page.read_text()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from tpgbench import api
+from tpgbench import api, api_datasets
 from tpgbench.cli import cli
 from tpgbench.datasets_builders import ctp_synth, mannequin_synth
 from tpgbench.datasets_builders.parquet import ParquetDataset
@@ -23,7 +23,7 @@ def _few_rows(monkeypatch):
 
 
 def build(out, **options):
-    return api.build_dataset("ctp-synth", out=out, **{"size": 64, **options})
+    return api_datasets.build_dataset("ctp-synth", out=out, **{"size": 64, **options})
 
 
 def tree(folder):
@@ -47,7 +47,7 @@ def built(tmp_path_factory):
 
 def test_every_row_is_the_rendered_one(built):
     for split in (*ROWS, "train"):
-        rendered = api.load_dataset("ctp-synth", split, size=64)
+        rendered = api_datasets.load_dataset("ctp-synth", split, size=64)
         stored = ParquetDataset(built, split)
         assert list(stored.sample_ids()) == list(rendered.sample_ids(len(stored)))
         for index, row in enumerate(stored):
@@ -61,10 +61,10 @@ def test_every_row_is_the_rendered_one(built):
 
 def test_mannequins_are_the_rendered_ones(tmp_path, monkeypatch):
     monkeypatch.setattr(mannequin_synth, "ROWS", {"validation": 1, "test": 1, "paired": 2})
-    api.build_dataset("mannequin-synth", out=tmp_path / "out", size=64, train_rows=1)
+    api_datasets.build_dataset("mannequin-synth", out=tmp_path / "out", size=64, train_rows=1)
     for split, rows in {"train": 1, "validation": 1, "test": 1, "paired": 2}.items():
-        rendered = api.load_dataset("mannequin-synth", split, size=64)
-        stored = api.load_dataset(tmp_path / "out", split)
+        rendered = api_datasets.load_dataset("mannequin-synth", split, size=64)
+        stored = api_datasets.load_dataset(tmp_path / "out", split)
         assert len(stored) == rows
         assert stored.fingerprint == rendered.fingerprint
         for index, row in enumerate(stored):
@@ -73,11 +73,11 @@ def test_mannequins_are_the_rendered_ones(tmp_path, monkeypatch):
                 np.testing.assert_array_equal(getattr(row, image), getattr(expected, image))
             assert (row.sample_id, row.caption) == (expected.sample_id, expected.caption)
             assert row.meta == json.loads(json.dumps(expected.meta))
-    assert api.verify_dataset(tmp_path / "out").differences == ()
+    assert api_datasets.verify_dataset(tmp_path / "out").differences == ()
 
 
 def test_at_its_own_size_it_is_the_same_dataset_and_at_another_it_is_not(built):
-    rendered = api.load_dataset("ctp-synth", size=64)
+    rendered = api_datasets.load_dataset("ctp-synth", size=64)
     stored = ParquetDataset(built)
     assert (stored.name, stored.fingerprint, stored.size, stored.licence) == (
         rendered.name, rendered.fingerprint, 64, rendered.licence
@@ -109,7 +109,7 @@ def test_plain_load_dataset_reads_it_and_it_verifies(built, tmp_path):
 
     loaded = datasets.load_dataset(str(built), cache_dir=str(tmp_path / "cache"))
     assert {name: split.num_rows for name, split in loaded.items()} == {**ROWS, "train": 4}
-    assert api.verify_dataset(built).differences == ()
+    assert api_datasets.verify_dataset(built).differences == ()
     manifest = pq.read_table(built / "manifest.parquet").to_pylist()
     assert len(manifest) == 3 * 14
     assert manifest[0]["file"].endswith(".png")
@@ -138,7 +138,7 @@ def test_wrong_options_are_refused_and_nothing_is_left(tmp_path, options, messag
 
 def test_train_rows_are_not_for_packaged_datasets(tmp_path):
     with pytest.raises(TpgbenchError, match="--train-rows is for procedural datasets"):
-        api.build_dataset("ctp-hd", source=tmp_path, out=tmp_path / "out", train_rows=1)
+        api_datasets.build_dataset("ctp-hd", source=tmp_path, out=tmp_path / "out", train_rows=1)
 
 
 def test_the_command_builds_and_verifies(tmp_path):

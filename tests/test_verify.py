@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from tpgbench import api
+from tpgbench import api_datasets
 from tpgbench.cli import cli
 from tpgbench.errors import TpgbenchError
 
@@ -37,7 +37,7 @@ def original(tmp_path_factory):
             picture.save(root / "source" / folder / f"{index}.png")
     (root / "source" / "pattern" / "3.png").unlink()
     (root / "source" / "test.txt").write_text("0.png\n1.png\n2.png\n3.png\n")
-    api.build_dataset("ctp-hd", source=root / "source", out=root / "built", strict=True)
+    api_datasets.build_dataset("ctp-hd", source=root / "source", out=root / "built", strict=True)
     return root
 
 
@@ -47,12 +47,12 @@ def built(original, tmp_path):
 
 
 def differences(folder, source=None):
-    found = api.verify_dataset(folder, source=source)
+    found = api_datasets.verify_dataset(folder, source=source)
     return [(one.where, one.detail) for one in found.differences]
 
 
 def test_what_was_built_is_as_it_was_built(original):
-    found = api.verify_dataset(original / "built", source=original / "source")
+    found = api_datasets.verify_dataset(original / "built", source=original / "source")
     assert found.differences == ()
     assert found.rows == 4
     assert found.files == 5
@@ -203,7 +203,7 @@ def test_the_source_is_held_against_the_manifest(original, tmp_path):
 
 def test_names_cannot_steer_the_terminal(built):
     rewrite(built, lambda rows: rows[0].update(sample_id="\x1b[31m\n"))
-    lines = api.verify_dataset(built).lines()
+    lines = api_datasets.verify_dataset(built).lines()
     assert not any("\x1b" in line or "\n" in line for line in lines)
 
 
@@ -221,4 +221,4 @@ def test_the_command_says_all_in_json(built):
 def test_what_is_no_packaged_dataset_is_refused(built, spoil):
     spoil(built)
     with pytest.raises(TpgbenchError, match="holds no build.json; give a folder that"):
-        api.verify_dataset(built)
+        api_datasets.verify_dataset(built)
