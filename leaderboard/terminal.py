@@ -64,7 +64,6 @@ def comparison_table(comparison: RunComparison) -> Table:
         comparison: Two runs or more.
     """
     lines = ["↑ higher is better, ↓ lower is better"]
-    lacking: dict[str, list[str]] = {}
     title = f"{len(comparison.runs)} runs on {comparison.dataset} ({comparison.split})"
     table = _table(title, ("metric", "value", "unit", "95 % interval", "run", "verdict"))
     tied = False

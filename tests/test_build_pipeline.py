@@ -266,7 +266,8 @@ def slowly(*arguments):
     time.sleep(60)
 if __name__ == "__main__":
     pq.ParquetWriter.write_table = slowly
-    api_datasets.build_dataset("ctp-hd", source=sys.argv[1], out=sys.argv[2], workers=int(sys.argv[3]))
+    source, out, workers = sys.argv[1:]
+    api_datasets.build_dataset("ctp-hd", source=source, out=out, workers=int(workers))
 """
 
 
