@@ -30,14 +30,10 @@ SECONDS = 0.01
 
 
 def work(out: Path) -> None:
-    tpgbench.run(
-        "toy-noise",
-        dataset="toy",
-        metrics=["psnr", "ssim", "toy-mean", "retrieval_colour"],
-        options={"seconds": SECONDS},
-        batch_size=2,
-        out=out,
+    tpgbench.generate(
+        "toy-noise", dataset="toy", options={"seconds": SECONDS}, batch_size=2, out=out
     )
+    tpgbench.score(out, metrics=["psnr", "ssim", "toy-mean", "retrieval_colour"])
 
 
 def fork(out: Path) -> int:
@@ -61,9 +57,7 @@ def stage(out: Path) -> str:
     images = len(list((out / "generations").glob("*.png"))) if out.exists() else 0
     if images < SAMPLES:
         return f"generate, {images} images" if images else "before the first image"
-    if (out / "report.html").exists():
-        return "after the report"
-    return "report" if (out / "result.json").exists() else "score"
+    return "after the result" if (out / "result.json").exists() else "score"
 
 
 def wait_for_first_image(out: Path, child: int) -> None:

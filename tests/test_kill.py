@@ -37,12 +37,13 @@ def test_killed_a_few_times(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2400)
 def test_killed_200_times_in_a_row(tmp_path):
     outcome = drive(tmp_path, 200)
     assert outcome["kills"] >= 200
     # The moments must have been spread over the stages for the proof to mean anything.
     assert outcome["stages"]["generate"] >= 10
-    assert outcome["stages"]["score"] + outcome["stages"].get("report", 0) >= 10
+    assert outcome["stages"]["score"] >= 10
 
 
 def test_the_command_itself_survives_kill_and_interrupt(tmp_path):
