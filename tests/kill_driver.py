@@ -82,7 +82,9 @@ def main(folder: Path, trials: int, seed: int) -> None:
         for _ in range(random_moments.choice([1, 1, 2])):
             child = fork(out)
             wait_for_first_image(out, child)
-            time.sleep(random_moments.uniform(0, duration))
+            # Generating takes a small part of the whole; half of the moments fall there.
+            span = random_moments.choice([SAMPLES * SECONDS, duration])
+            time.sleep(random_moments.uniform(0, span))
             if os.waitpid(child, os.WNOHANG)[0]:
                 break  # it had ended already: that is no kill
             os.kill(child, signal.SIGKILL)
