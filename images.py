@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import io
 import struct
-import warnings
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import PIL.ExifTags
@@ -27,6 +27,8 @@ Mask = NDArray[np.bool_]
 MIN_SIDE = 16
 MAX_SIDE = 16_384
 MASK_THRESHOLD = 128  # a JPEG mask is not exactly binary
+_MAX_16_BITS = 65_535
+_SIGNATURE_BYTES = 16  # what Pillow's formats are told apart by
 
 # The formats of photos and how their files' names end. Pillow knows more, and some of those start
 # other programs (EPS) or hold no pixels of their own (WMF). JPEG includes MPO, which is how some
@@ -88,7 +90,8 @@ def read_image(source: Path | bytes, name: str) -> Image:
         name: What to call it in an error.
 
     Raises:
-        TpgbenchError: Unreadable, truncated, or with a side outside 16 to 16,384 pixels.
+        TpgbenchError: Unreadable, truncated, with a side outside 16 to 16,384 pixels, or of
+            floating-point or 32-bit values.
     """
     return read_photo(source, name).pixels
 
@@ -97,7 +100,8 @@ def read_photo(source: Path | bytes, name: str) -> Photo:
     """Decode a photo to RGB and tell what that took.
 
     It is turned upright by its EXIF orientation; alpha lies on white; of an animation the first
-    frame is taken; 16-bit grey is scaled to 8 bits; CMYK is converted without its profile.
+    frame is taken; 16-bit grey is divided by 257, however dark it is; CMYK is converted without
+    its profile.
 
     Args:
         source: A file, or the encoded bytes.
@@ -137,30 +141,47 @@ class _Opened:
     changes: tuple[str, ...]
 
 
+def open_picture(stream: IO[bytes]) -> PIL.Image.Image:
+    """Open a picture without decoding it, as `PIL.Image.open` does for `FORMATS`.
+
+    Pillow's limit on the pixels of a picture is one for the whole process, which anyone may set, so
+    it is not asked. Ours is `check_size`, which the caller must ask before it decodes.
+
+    Args:
+        stream: An encoded picture, which must stay open until it is decoded.
+
+    Raises:
+        PIL.UnidentifiedImageError: It is of no such format. Damage raises what Pillow raises.
+    """
+    PIL.Image.init()
+    start = stream.read(_SIGNATURE_BYTES)
+    for name in FORMATS:
+        factory, accept = PIL.Image.OPEN[name]
+        if accept is not None and accept(start) is True:
+            stream.seek(0)
+            picture: PIL.Image.Image = factory(stream, "")
+            return picture
+    raise PIL.UnidentifiedImageError("unknown format")
+
+
 def _open(source: Path | bytes, name: str) -> _Opened:
     try:
-        with warnings.catch_warnings():
-            # Our own limit is on the sides, checked before anything is decoded.
-            warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)
-            picture = PIL.Image.open(
-                io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
-            )
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
+            picture = open_picture(stream)
             check_size(picture.size, name)
-            picture.load()
-            # MPO holds the same photo at several sizes.
+            # MPO holds the same photo at several sizes. To ask is to seek, so it comes first.
             animated = picture.format != "MPO" and getattr(picture, "is_animated", False)
+            picture.load()
             turned = picture.getexif().get(PIL.ExifTags.Base.Orientation) in range(2, 9)
             upright = PIL.ImageOps.exif_transpose(picture) if turned else picture
     except PIL.Image.DecompressionBombError as error:
+        # The decoders of WebP and TIFF may ask Pillow's limit by themselves.
         raise TpgbenchError(
-            f"{name}: {error}; shrink it to {MAX_SIDE} px a side at most"
+            f"{name}: too many pixels for its format's decoder; save it as PNG or JPEG"
         ) from error
     except _DAMAGE as error:
-        # Pillow's own words on an unknown format hold an address in memory.
-        unknown = isinstance(error, PIL.UnidentifiedImageError)
-        reason = "unknown format" if unknown else error
         raise TpgbenchError(
-            f"{name}: cannot be read as an image ({reason}); replace or remove it"
+            f"{name}: cannot be read as an image ({error}); replace or remove it"
         ) from error
     changes = []
     if animated:
@@ -168,12 +189,21 @@ def _open(source: Path | bytes, name: str) -> _Opened:
     if turned:
         changes.append("turned upright by its EXIF orientation")
     if upright.mode.startswith("I;16") or upright.mode in ("I", "F"):
-        # Pillow clips such values instead of scaling them.
-        array = np.asarray(upright, dtype=np.float64)
-        scale = 255.0 / 65535.0 if array.max(initial=0) > 255 else 1.0
-        upright = PIL.Image.fromarray(np.rint(np.clip(array * scale, 0, 255)).astype(np.uint8))
+        upright = _scale_deep(upright, name)
         changes.append("16-bit values scaled to 8 bits")
     return _Opened(upright, picture.format or "", tuple(changes))
+
+
+def _scale_deep(picture: PIL.Image.Image, name: str) -> PIL.Image.Image:
+    """Bring 16-bit grey to 8 bits by its mode alone: a dark photo stays dark. Pillow would clip."""
+    values = np.asarray(picture)
+    if picture.mode == "F" or values.min() < 0 or values.max() > _MAX_16_BITS:
+        raise TpgbenchError(
+            f"{name}: holds floating-point values or values outside 0 to {_MAX_16_BITS}, of which "
+            "no file says what is white; save it with 8 or 16 bits a channel"
+        )
+    scaled = np.rint(values / (_MAX_16_BITS / 255))
+    return PIL.Image.fromarray(scaled.astype(np.uint8))
 
 
 def check_size(size: tuple[int, int], name: str) -> None:

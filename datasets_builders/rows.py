@@ -16,11 +16,11 @@ import PIL.Image
 from ..errors import TpgbenchError
 from ..images import (
     FORMAT_SUFFIXES,
-    FORMATS,
     MASK_THRESHOLD,
     MAX_SIDE,
     Image,
     Mask,
+    open_picture,
     png_bytes,
     read_mask,
     read_photo,
@@ -266,7 +266,7 @@ def _reduce(image: Image, max_side: int) -> Image:
 
 def _reduce_picture(data: bytes, max_side: int) -> bytes:
     """Reduce a picture in its own mode; labels, which are no amounts, are not averaged."""
-    picture = PIL.Image.open(io.BytesIO(data), formats=FORMATS)
+    picture = open_picture(io.BytesIO(data))
     labels = picture.mode in ("1", "P", "L", "I", "I;16")
     resampling = PIL.Image.Resampling.NEAREST if labels else PIL.Image.Resampling.BICUBIC
     picture.thumbnail((max_side, max_side), resampling, reducing_gap=None)
@@ -276,8 +276,8 @@ def _reduce_picture(data: bytes, max_side: int) -> bytes:
 
 
 def _kind(error: TpgbenchError) -> FindingKind:
-    # A size out of bounds is refused before anything is decoded: by us, without a cause, or by
-    # Pillow's own limit.
+    # A size out of bounds is refused before anything is decoded: by us, without a cause, or by a
+    # decoder's own limit.
     too_large = isinstance(error.__cause__, PIL.Image.DecompressionBombError)
     by_size = error.__cause__ is None or too_large
     return FindingKind.IMAGE_SIZE if by_size else FindingKind.UNREADABLE

@@ -10,6 +10,7 @@ import PIL.Image
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tpgbench import images
 from tpgbench.errors import TpgbenchError
 from tpgbench.images import read_image, read_mask, read_photo
 
@@ -85,6 +86,67 @@ def test_sixteen_bits_are_scaled_and_not_clipped():
     assert len(np.unique(pixels)) > 200
     assert pixels[0, 0, 0] == 0
     assert pixels[-1, -1, 0] == round((SIDE * SIDE - 1) * 64 / 257)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("brightest", [255, 256])
+def test_whether_sixteen_bits_are_scaled_hangs_on_the_mode_and_not_on_the_brightest(
+    kind, brightest
+):
+    data = encode(PIL.Image.fromarray(np.full((SIDE, SIDE), brightest, np.uint16)), kind)
+    assert np.unique(read_image(data, "x")).tolist() == [1]
+
+
+def test_32_bit_files_of_16_bit_values_are_scaled_alike():
+    data = encode(PIL.Image.fromarray(np.full((SIDE, SIDE), 200 * 257, np.int32)), "TIFF")
+    assert np.unique(read_image(data, "x")).tolist() == [200]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.float32(0.5), np.int32(-1), np.int32(65_536)],
+    ids=["float", "negative", "beyond-16-bits"],
+)
+def test_values_that_no_file_says_the_white_of_are_refused(values):
+    data = encode(PIL.Image.fromarray(np.full((SIDE, SIDE), values)), "TIFF")
+    for read in (read_image, read_mask):
+        with pytest.raises(TpgbenchError, match=r"^x: holds floating-point .* 8 or 16 bits"):
+            read(data, "x")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF"])
+def test_pillows_limit_on_pixels_is_not_ours(kind, monkeypatch, recwarn):
+    # What a photo of 14,000 x 14,000 px meets at Pillow's default, and this one at a lower limit.
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", SIDE * SIDE // 3)
+    data = encode(picture(), kind)
+    with pytest.raises(PIL.Image.DecompressionBombError):
+        PIL.Image.open(io.BytesIO(data))
+    assert read_image(data, "x").shape == (SIDE, SIDE, 3)
+    assert SIDE * SIDE // 3 == PIL.Image.MAX_IMAGE_PIXELS
+    assert not recwarn.list
+
+
+def test_a_decoder_that_has_a_limit_of_its_own_says_the_way_out(monkeypatch):
+    def refuse(_):
+        raise PIL.Image.DecompressionBombError("Image size exceeds limit")
+
+    monkeypatch.setattr(images, "open_picture", refuse)
+    with pytest.raises(TpgbenchError, match=r"^x: too many pixels .* save it as PNG or JPEG$"):
+        read_image(encode(picture(), "WEBP"), "x")
+
+
+@pytest.mark.parametrize("size", [(16_385, 16), (16, 16_385), (15, 16)])
+def test_our_limit_is_on_the_sides(size):
+    data = encode(PIL.Image.new("1", size), "PNG")
+    with pytest.raises(TpgbenchError, match="each side must be from 16 to 16384 px"):
+        read_image(data, "x")
+
+
+@pytest.mark.slow
+def test_a_mask_of_fourteen_thousand_pixels_a_side_is_read():
+    mask = read_mask(encode(PIL.Image.new("1", (14_000, 14_000), 1), "PNG"), "x")
+    assert mask.shape == (14_000, 14_000)
+    assert mask.all()
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])

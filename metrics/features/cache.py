@@ -16,7 +16,7 @@ from ...images import Image
 _CHECK_BYTES = 16
 
 # Part of every key; raise it when `images.read_image` reads a file to other pixels.
-_READER = b"reader 1"
+_READER = b"reader 2"
 
 
 def cache_folder() -> Path:
