@@ -7,7 +7,8 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from functools import lru_cache
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
 from .errors import TpgbenchError
@@ -43,6 +44,30 @@ def user_cache(kind: str) -> Path:
     """
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "tpgbench" / kind
+
+
+def known_sha256(path: Path) -> str:
+    """Return what `sha256_file` does, but read the file again only if it has changed.
+
+    A file counts as changed if it was replaced, or its size or a time of it differs.
+    """
+    status = path.stat()
+    identity = (status.st_dev, status.st_ino)
+    times = (status.st_mtime_ns, status.st_ctime_ns)
+    return _known_sha256(path.resolve(), identity, status.st_size, times)
+
+
+@lru_cache(maxsize=256)
+def _known_sha256(path: Path, *_: object) -> str:
+    return sha256_file(path)
+
+
+def leads_outside(name: str) -> bool:
+    """Whether a listed name, read as a path of this or another system, leaves its folder."""
+    return any(
+        path.is_absolute() or ".." in path.parts
+        for path in (PurePosixPath(name), PureWindowsPath(name))
+    )
 
 
 def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:

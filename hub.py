@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from .errors import TpgbenchError
-from .files import sha256_file
+from .files import known_sha256
 from .weights import is_offline, weights_folder
 
 WEIGHTS = "model.safetensors"  # the only format that is read: others may run code
@@ -21,8 +22,9 @@ class HubModel(BaseModel):
     Attributes:
         name: What ``tpgbench weights`` calls it: ``"clip"``.
         repository: Its id on the hub.
+        revision: The commit of that repository, in full.
         variable: The environment variable that names another id, or a folder.
-        files: Patterns of the files that are needed beside the weights.
+        files: Patterns of the files that belong to it beside the weights.
         licence: SPDX identifier, or a word on the terms.
     """
 
@@ -30,6 +32,7 @@ class HubModel(BaseModel):
 
     name: str
     repository: str
+    revision: str
     variable: str
     files: tuple[str, ...]
     licence: str
@@ -72,32 +75,34 @@ def how_to_get_hub_model(model: HubModel) -> str:
 
 
 def hub_label(model: HubModel) -> str:
-    """Return the model's name and its weights' hash for recipes: ``"clip-vit-...-1a2b3c4d"``.
+    """Return what tells a model from others in recipes: its `hub_hash`, wherever its files lie.
 
-    Where the model is not here it is the name alone.
+    Where the model is not here it is ``"unknown"``.
     """
-    name = Path(hub_location(model)).name
     folder = find_hub_model(model)
-    if folder is None:
-        return name
-    path = folder / WEIGHTS
-    return f"{name}-{_hash(path, path.stat().st_mtime_ns)}"
+    return "unknown" if folder is None else hub_hash(model, folder)
+
+
+def hub_hash(model: HubModel, folder: Path) -> str:
+    """Return the first eight hex digits of the SHA-256 of all the model's files in a folder.
+
+    The weights alone would not do: with another configuration or tokenizer they are another model.
+    """
+    paths = {path for pattern in (*model.files, WEIGHTS) for path in folder.glob(pattern)}
+    digest = hashlib.sha256()
+    for path in sorted(paths):
+        digest.update(f"{path.name}\0{known_sha256(path)}\n".encode())
+    return digest.hexdigest()[:8]
 
 
 def _open(model: HubModel, *, download: bool) -> Path:
     location = hub_location(model)
     folder = Path(location).expanduser()
     if not folder.is_dir():
-        from huggingface_hub import snapshot_download
-
+        # Another repository is the user's choice, and its newest commit what they asked for.
+        revision = model.revision if location == model.repository else None
         try:
-            folder = Path(
-                snapshot_download(
-                    location,
-                    allow_patterns=[*model.files, WEIGHTS],
-                    local_files_only=not download,
-                )
-            )
+            folder = _snapshot(location, revision, (*model.files, WEIGHTS), download)
         except Exception as error:  # the hub's own, its HTTP client's, or the system's
             raise TpgbenchError(
                 f"{location} is not here ({type(error).__name__}): {how_to_get_hub_model(model)}"
@@ -111,6 +116,17 @@ def _open(model: HubModel, *, download: bool) -> Path:
 
 
 @lru_cache(maxsize=8)
-def _hash(path: Path, modified: int) -> str:
-    # ``modified`` is for the cache: gigabytes are read once, and again only if they change.
-    return sha256_file(path)[:8]
+def _snapshot(
+    repository: str, revision: str | None, patterns: tuple[str, ...], download: bool
+) -> Path:
+    # Asked once a process: the hub's client would go to the network for every sample.
+    from huggingface_hub import snapshot_download
+
+    return Path(
+        snapshot_download(
+            repository,
+            revision=revision,
+            allow_patterns=list(patterns),
+            local_files_only=not download,
+        )
+    )

@@ -1,4 +1,7 @@
-"""Weight files: found locally, else downloaded once, always checked by SHA-256."""
+"""Weight files: found locally, else downloaded once, and checked by SHA-256.
+
+What is downloaded is always checked, a local file unless the user accepts another one.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from .errors import TpgbenchError
-from .files import explain_os_errors, open_atomic, sha256_file, user_cache
+from .files import explain_os_errors, known_sha256, open_atomic, user_cache
 
 _TIMEOUT_SECONDS = 30
 _CHUNK = 1 << 20
@@ -90,7 +93,7 @@ def get_weights(weights: WeightFile, folder: Path | None = None) -> Path:
     """
     path = find_weights(weights, folder)
     if path is not None:
-        if not accepts_unverified() and (found := sha256_file(path)) != weights.sha256:
+        if not accepts_unverified() and (found := known_sha256(path)) != weights.sha256:
             raise TpgbenchError(
                 f"{path}: its sha256 begins {found[:12]}, not {weights.sha256[:12]}: the file is "
                 f"damaged or another one; remove it and fetch {weights.url}, or accept it with "
@@ -106,7 +109,7 @@ def get_weights(weights: WeightFile, folder: Path | None = None) -> Path:
 def weights_hash(weights: WeightFile, folder: Path | None = None) -> str:
     """Return the first eight hex digits of the SHA-256 of what `get_weights` gives, for recipes."""
     path = find_weights(weights, folder) if accepts_unverified() else None
-    return (weights.sha256 if path is None else sha256_file(path))[:8]
+    return (weights.sha256 if path is None else known_sha256(path))[:8]
 
 
 def how_to_get(weights: WeightFile) -> str:

@@ -6,9 +6,10 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from ..datasets_builders.base import Row
 from ..errors import TpgbenchError
@@ -46,11 +47,13 @@ class Scorer:
     ) -> Iterator[ScoredSample]:
         """Yield one row a sample, in order."""
         total = len(sample_ids)
+        recipes = {metric.key: metric.recipe({}) for metric in self.metrics}
+        one = partial(self._one, recipes)
         with (
             progress("score", total, show=show_progress) as advance,
             ThreadPoolExecutor(os.cpu_count() or 1) as pool,
         ):
-            jobs = pool.map(self._one, range(total), sample_ids, map(image_of, sample_ids))
+            jobs = pool.map(one, range(total), sample_ids, map(image_of, sample_ids))
             for sample_id, (row, digest, fresh) in zip(sample_ids, jobs, strict=True):
                 if fresh:
                     self.journal.add(sample_id, digest, fresh)
@@ -58,7 +61,7 @@ class Scorer:
                 yield row
 
     def _one(
-        self, index: int, sample_id: str, image: ImageFile
+        self, recipes: Mapping[str, str], index: int, sample_id: str, image: ImageFile
     ) -> tuple[ScoredSample, str, dict[str, float | None]]:
         meta, garment_id = "{}", sample_id
         try:
@@ -70,7 +73,6 @@ class Scorer:
             content = image.path.read_bytes()
             digest = hashlib.sha256(content).hexdigest()
             known = self.journal.get(sample_id, digest)
-            recipes = {metric.key: metric.recipe({}) for metric in self.metrics}
             todo = [metric for metric in self.metrics if recipes[metric.key] not in known]
             fresh: dict[str, float | None] = {}
             if todo or not self.metrics:  # metrics of whole sets must find every image readable

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +27,15 @@ class _Extracted:
         features: For each role (``"truth"``, ``"output"``) the features of the images it has.
         rows: For each role and each sample the row of its features, or -1; shape (samples,).
         usable: For each metric's key which samples it can use, bool (samples,).
+        sample_ids: The samples' ids, (samples,).
+        garment_ids: What garment each is of, (samples,).
     """
 
     features: Mapping[str, NDArray[np.float32]]
     rows: Mapping[str, NDArray[np.int64]]
     usable: Mapping[str, NDArray[np.bool_]]
+    sample_ids: NDArray[np.object_]
+    garment_ids: NDArray[np.object_]
 
 
 def compute_set_metrics(
@@ -67,8 +73,17 @@ def compute_set_metrics(
         found = extracted[extractor.key]
         usable = found.usable[metric.key]
         features = {role: found.features[role][found.rows[role][usable]] for role in metric.uses}
-        values.append(metric.compute(features, missing + int((~usable).sum()), context))
+        left_out = missing + int((~usable).sum())
+        used = {"used": _subset(found.sample_ids[usable])} if left_out else {}
+        garments = list(found.garment_ids[usable])
+        values.append(metric.compute(features, left_out, {**context, **used}, garments))
     return values
+
+
+def _subset(sample_ids: NDArray[np.object_]) -> str:
+    """Return what tells a part of the samples from other parts, for recipes."""
+    digest = hashlib.sha256(json.dumps(sorted(sample_ids)).encode()).hexdigest()
+    return f"{len(sample_ids)}-{digest[:8]}"
 
 
 def _extract(
@@ -85,13 +100,18 @@ def _extract(
     rows = {role: np.full(len(images), -1) for role in roles}
     usable = {metric.key: np.zeros(len(images), np.bool_) for metric in metrics}
 
-    def inspect(item: tuple[int, Path]) -> tuple[list[str], dict[str, Inspected]]:
+    sample_ids = np.empty(len(images), object)
+    garment_ids = np.empty(len(images), object)
+
+    def inspect(item: tuple[int, Path]) -> tuple[tuple[str, str], list[str], dict[str, Inspected]]:
         index, path = item
-        comparison = reader.read(reader.dataset[index], path.read_bytes(), path)
+        row = reader.dataset[index]
+        comparison = reader.read(row, path.read_bytes(), path)
         ready = [metric for metric in metrics if metric.unavailable(comparison) is None]
         wanted = {role: getattr(comparison, role) for metric in ready for role in metric.uses}
         keys = [metric.key for metric in ready]
-        return keys, {role: inspect_image(role, image) for role, image in wanted.items()}
+        inspected = {role: inspect_image(role, image) for role, image in wanted.items()}
+        return (row.sample_id, row.garment_id), keys, inspected
 
     def inspect_image(role: str, image: Image) -> Inspected:
         return collectors[role].inspect(pixel_key(image), lambda: image)
@@ -99,7 +119,8 @@ def _extract(
     names = ", ".join(metric.name for metric in metrics)
     with progress(f"features for {names}", len(images), show=show_progress) as advance:
         found = read_ahead(inspect, images.items(), ahead=extractor.batch_size)
-        for sample, (ready, inspected) in enumerate(found):
+        for sample, (ids, ready, inspected) in enumerate(found):
+            sample_ids[sample], garment_ids[sample] = ids
             for key in ready:
                 usable[key][sample] = True
             for role, one in inspected.items():
@@ -107,4 +128,4 @@ def _extract(
                 collectors[role].add(one)
             advance(1)
     features = {role: collector.collect() for role, collector in collectors.items()}
-    return _Extracted(features, rows, usable)
+    return _Extracted(features, rows, usable, sample_ids, garment_ids)

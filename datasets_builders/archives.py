@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any, Protocol
 
 from ..errors import TpgbenchError
-from .lists import leads_outside
+from ..files import leads_outside
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
 MAX_MEMBERS = 2_000_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath, PureWindowsPath
 
 from ..errors import TpgbenchError
 
@@ -53,11 +52,3 @@ def read_pairs(data: bytes, name: str) -> Iterator[tuple[int, tuple[str, str] | 
     for number, line in read_lines(data, name):
         words = line.split()
         yield number, (words[0], words[1]) if len(words) == 2 else None
-
-
-def leads_outside(name: str) -> bool:
-    """Whether a listed name, read as a path of this or another system, leaves its folder."""
-    return any(
-        path.is_absolute() or ".." in path.parts
-        for path in (PurePosixPath(name), PureWindowsPath(name))
-    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
+from ..files import leads_outside
 from .integrity import FindingKind
-from .lists import leads_outside
 from .rows import RowRefusedError
 from .sources import SourceFolder, by_stem, split_suffix
 

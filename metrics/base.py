@@ -143,7 +143,11 @@ class Metric(ABC):
             get_weights(weights, self.folder)
 
     def settings(self) -> dict[str, str]:
-        """Return what the number depends on, for the recipe."""
+        """Return what the number depends on, for the recipe; it is asked once a run.
+
+        What the variant means belongs here and not its name, so that two names of one computation
+        (``"lpips"`` and ``"lpips@alex"``) have one recipe.
+        """
         return {}
 
     def unavailable(self, comparison: Comparison) -> str | None:
@@ -153,7 +157,8 @@ class Metric(ABC):
 
     def recipe(self, context: Mapping[str, str]) -> str:
         """Return the canonical recipe; ``context`` adds what the caller knows (size, split)."""
-        return format_recipe(self.key, {**context, **self.settings(), "version": str(self.version)})
+        parts = {**context, **self.settings(), "version": str(self.version)}
+        return format_recipe(self.name, parts)
 
     def not_computed(self, reason: str, missing: int, context: Mapping[str, str]) -> Value:
         """Return the value of a metric that has none, with the reason."""
@@ -225,12 +230,20 @@ class FeatureExtractor(ABC):
     `prepare`, which runs in worker threads while the network computes, and `embed`.
 
     Attributes:
-        key: What the vectors depend on (backbone, weights' hash, protocol): the cache's key.
+        backbone: What the vectors depend on beside the code: network, weights' hash, protocol.
+        version: Of the code; raise it when equal images get other vectors. It belongs into the
+            recipes, too.
         batch_size: How many images a call should get.
     """
 
-    key: str
+    backbone: str
+    version: int = 1
     batch_size: int = 16
+
+    @property
+    def key(self) -> str:
+        """All that the vectors depend on: the cache's key."""
+        return f"{self.backbone}|version {self.version}"
 
     @abstractmethod
     def extract(self, images: Sequence[Image]) -> NDArray[np.float32]:
@@ -272,7 +285,11 @@ class SetMetric(Metric):
 
     @abstractmethod
     def compute(
-        self, features: Mapping[str, NDArray[np.float32]], missing: int, context: Mapping[str, str]
+        self,
+        features: Mapping[str, NDArray[np.float32]],
+        missing: int,
+        context: Mapping[str, str],
+        groups: Sequence[str] | None = None,
     ) -> Value:
         """Return the value.
 
@@ -281,6 +298,7 @@ class SetMetric(Metric):
                 shape (n, d); row i of each belongs to the same sample.
             missing: How many samples have not.
             context: What the recipe holds beside the metric's own settings.
+            groups: The garment of each sample, as in `SampleMetric.aggregate`.
         """
 
 

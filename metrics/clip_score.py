@@ -8,7 +8,7 @@ from ..errors import TpgbenchError
 from ..hub import get_hub_model, hub_label
 from ..images import Image
 from .base import Comparison, SampleMetric
-from .features.clip_files import CLIP
+from .features.clip_files import CLIP, CLIP_VERSION
 from .inputs import check_image
 
 
@@ -67,8 +67,8 @@ class ClipScore(SampleMetric):
         load_clip(folder)
 
     def settings(self) -> dict[str, str]:
-        """Return CLIP's name and hash and the scale."""
-        return {"clip": hub_label(CLIP), "scale": "100"}
+        """Return CLIP's hash, its code's version and the scale."""
+        return {"clip": hub_label(CLIP), "features": str(CLIP_VERSION), "scale": "100"}
 
     def score(self, comparison: Comparison) -> float:
         """Return the score; NaN without a caption."""

@@ -10,7 +10,7 @@ from ..hub import get_hub_model, hub_label
 from ..images import Image, Mask
 from . import patches
 from .base import Comparison, SampleMetric
-from .features.clip_files import CLIP
+from .features.clip_files import CLIP, CLIP_VERSION
 from .inputs import check_garment, check_image
 
 
@@ -80,8 +80,8 @@ class CTS(SampleMetric):
         load_clip(folder)
 
     def settings(self) -> dict[str, str]:
-        """Return CLIP's name and hash and how patches are cut."""
-        return {"clip": hub_label(CLIP), **patches.settings()}
+        """Return CLIP's hash, its code's version and how patches are cut."""
+        return {"clip": hub_label(CLIP), "features": str(CLIP_VERSION), **patches.settings()}
 
     def score(self, comparison: Comparison) -> float:
         """Return the similarity; NaN without a garment and its mask."""

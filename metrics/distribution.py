@@ -48,7 +48,8 @@ def compute_fid(
         cache: Keep the features in the user's cache, and use what is there.
 
     Returns:
-        The distance, at least 0. Of fewer than 2,048 images a side it is marked ``unranked``.
+        The distance, at least 0. Of fewer than 2,048 images a side it is marked ``unranked``, and
+        also where a statistics file does not say how many they are (its ``n`` is then 0).
 
     Raises:
         TpgbenchError: Fewer than two images, an unreadable one, statistics of another protocol,
@@ -57,11 +58,11 @@ def compute_fid(
     metric = FID(protocol, _folder(weights))
     extractor = metric.extractor()
     truth, output = (_open(path, extractor, cache) for path in (real, generated))
-    counts = [one.count for one in (truth, output) if one.count is not None]
+    known = [one.count for one in (truth, output) if one.count is not None]
     value = metric.value(
         frechet_distance(truth.gaussian, output.gaussian),
         n=output.count or 0,
-        fewest=min(counts, default=None),
+        fewest=min(known) if len(known) == 2 else None,
         missing=0,
         context=_context(output, truth),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,11 @@ class FID(InceptionMetric):
     source = "Heusel, Ramsauer, Unterthiner, Nessler and Hochreiter, NeurIPS 2017"
 
     def compute(
-        self, features: Mapping[str, NDArray[np.float32]], missing: int, context: Mapping[str, str]
+        self,
+        features: Mapping[str, NDArray[np.float32]],
+        missing: int,
+        context: Mapping[str, str],
+        groups: Sequence[str] | None = None,
     ) -> Value:
         """Return the distance; the sets may differ in number."""
         truth, output = features["truth"], features["output"]
@@ -66,7 +70,9 @@ class FID(InceptionMetric):
             context: What the recipe holds beside the metric's own settings.
         """
         unranked = None
-        if fewest is not None and fewest < FEW_IMAGES:
+        if fewest is None:
+            unranked = "number of images unknown: the statistics file does not hold it"
+        elif fewest < FEW_IMAGES:
             unranked = f"{fewest} images: an FID of fewer than {FEW_IMAGES:,} is too biased to rank"
         return Value(
             name=self.key,

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from ..errors import TpgbenchError
+from ..files import leads_outside
 from ..images import PICTURE_SUFFIXES, Image, read_image
 
 _SAME_FORMAT = {"jpeg": "jpg", "tiff": "tif"}
@@ -97,6 +98,12 @@ class _Zip(ImageSource):
             raise TpgbenchError(f"{path}: cannot be read as a zip file ({error})") from error
         # Finder puts a shadow of every file into the archives that it makes.
         members = {name for name in self._archive.namelist() if not name.startswith("__MACOSX/")}
+        for name in sorted(members):
+            if leads_outside(name):
+                raise TpgbenchError(
+                    f"{path}/{name}: its name leads outside the archive; pack it again with plain "
+                    "relative names"
+                )
         super().__init__(path, _images(members))
 
     def read_bytes(self, index: int) -> bytes:
@@ -130,7 +137,8 @@ def read_images(source: Path) -> ImageSource:
         source: The folder or the file.
 
     Raises:
-        TpgbenchError: There is no such thing, it is not a zip file, or it holds no image.
+        TpgbenchError: There is no such thing, it is not a zip file, a name in it leads outside, or
+            it holds no image.
     """
     if source.is_dir():
         return _Folder(source)

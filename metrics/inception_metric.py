@@ -34,11 +34,12 @@ class InceptionMetric(SetMetric):
         return InceptionFeatures(self.protocol, self.folder)
 
     def settings(self) -> dict[str, str]:
-        """Return the backbone, its weights' hash and the protocol."""
+        """Return the backbone, its weights' hash, its code's version and the protocol."""
         protocol = PROTOCOLS[self.protocol]
         return {
             "backbone": BACKBONE,
             "weights": weights_hash(INCEPTION_WEIGHTS, self.folder),
+            "features": str(InceptionFeatures.version),
             "protocol": protocol.name,
             "input-resize": protocol.resize,
             "range": protocol.range,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,7 +80,11 @@ class InceptionScore(InceptionMetric):
         return {**super().settings(), "logits": "without-bias", "splits": splits}
 
     def compute(
-        self, features: Mapping[str, NDArray[np.float32]], missing: int, context: Mapping[str, str]
+        self,
+        features: Mapping[str, NDArray[np.float32]],
+        missing: int,
+        context: Mapping[str, str],
+        groups: Sequence[str] | None = None,
     ) -> Value:
         """Return the score with its spread."""
         output = features["output"]

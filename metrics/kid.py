@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,9 @@ def kernel_distance(
     The unbiased estimate of the squared maximum mean discrepancy under the kernel
     ``(x . y / d + 1)^3``, its mean over 100 seeded pairs of subsets. Unbiased, so it may be below 0
     for sets that are alike.
+
+    Subsets are drawn by position, exactly as torch-fidelity draws them; so where a set has more
+    images than a subset, another order of its rows gives other subsets and a slightly other mean.
 
     Args:
         truth: Features of the true images, (n, d), at least 2 rows.
@@ -80,6 +83,8 @@ class KID(InceptionMetric):
     says how much one subset's value varies, and is not an interval of the mean.
 
     Pitfalls:
+        - With more images than a subset has, their order (of the rows, or of the files' names)
+          moves it a little, for it decides which images a seeded subset holds.
         - Some report it times 100 or 1,000; here it is as it is.
         - It sees no pair, and the network knows ImageNet's photos, not textiles, as with FID.
     """
@@ -96,7 +101,11 @@ class KID(InceptionMetric):
         return {**super().settings(), "kernel": "poly3", "subsets": subsets}
 
     def compute(
-        self, features: Mapping[str, NDArray[np.float32]], missing: int, context: Mapping[str, str]
+        self,
+        features: Mapping[str, NDArray[np.float32]],
+        missing: int,
+        context: Mapping[str, str],
+        groups: Sequence[str] | None = None,
     ) -> Value:
         """Return the distance with its spread; the sets may differ in number."""
         truth, output = features["truth"], features["output"]

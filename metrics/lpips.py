@@ -9,7 +9,7 @@ from ..images import Image
 from ..weights import get_weights, weights_hash
 from . import frames
 from .base import Comparison, SampleMetric
-from .features.backbones import BACKBONES
+from .features.backbones import BACKBONES, heads_label
 from .inputs import check_pair
 
 MIN_SIDE = 32  # below it a pooling layer of some backbone has nothing left
@@ -70,19 +70,18 @@ class LPIPS(SampleMetric):
         Raises:
             TpgbenchError: Its weights are not to be had.
         """
-        get_weights(
-            BACKBONES[self.net].weights, self.folder
-        )  # without torch, which a run may not need
+        # Without torch, which a run may not need.
+        get_weights(BACKBONES[self.net].weights, self.folder)
         from .features.perceptual import load_network
 
         load_network(self.net, self.folder)
 
     def settings(self) -> dict[str, str]:
-        """Return the network, its weights' hash and the heads."""
+        """Return the network, its weights' hash, and that of the heads."""
         settings = {
             "net": self.net,
             "weights": weights_hash(BACKBONES[self.net].weights, self.folder),
-            "heads": "lpips-0.1",
+            "heads": heads_label(self.net),
             "pool": "per-image",
         }
         if self.variant in _FRAMES:

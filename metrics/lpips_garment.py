@@ -8,7 +8,7 @@ from ..images import Image, Mask
 from ..weights import get_weights, weights_hash
 from . import patches
 from .base import Comparison, SampleMetric
-from .features.backbones import BACKBONES
+from .features.backbones import BACKBONES, heads_label
 from .inputs import check_garment, check_image
 
 NET = "alex"
@@ -71,11 +71,11 @@ class LPIPSGarment(SampleMetric):
         load_network(NET)
 
     def settings(self) -> dict[str, str]:
-        """Return the network, its weights' hash and how patches are cut."""
+        """Return the network, the hashes of its weights and heads, and how patches are cut."""
         return {
             "net": NET,
             "weights": weights_hash(BACKBONES[NET].weights),
-            "heads": "lpips-0.1",
+            "heads": heads_label(NET),
             "patch-side": str(SIDE),
             **patches.settings(),
         }

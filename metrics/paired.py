@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..errors import TpgbenchError
+from ..images import read_image
 from .base import Comparison, SampleMetric, Value, make_metric
 from .folders import ImageSource, read_images
 
@@ -86,17 +88,18 @@ def compute_paired(
     pairs = match_names(truths, outputs)
     chosen.load()
 
-    def score(pair: tuple[int, int]) -> tuple[float, tuple[int, int]]:
-        truth, output = truths.read(pair[0]), outputs.read(pair[1])
+    def score(pair: tuple[int, int]) -> tuple[float, tuple[int, int], bytes]:
+        content = truths.read_bytes(pair[0])
+        truth, output = read_image(content, truths.name(pair[0])), outputs.read(pair[1])
         name = outputs.name(pair[1])
         try:
             value = chosen.score(Comparison(outputs.ids[pair[1]], output, truth))
         except TpgbenchError as error:
             raise TpgbenchError(f"{name}: {error}") from error
-        return value, (output.shape[1], output.shape[0])
+        return value, (output.shape[1], output.shape[0]), hashlib.sha256(content).digest()
 
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        scores, sizes = zip(*pool.map(score, pairs), strict=True)
+        scores, sizes, digests = zip(*pool.map(score, pairs), strict=True)
     distinct = set(sizes)
     context = {
         "n": str(len(pairs)),
@@ -104,6 +107,7 @@ def compute_paired(
         "size": "x".join(map(str, sizes[0])) if len(distinct) == 1 else "mixed",
         "format": outputs.formats,
         "format-real": truths.formats,
+        "real": _label(truths, digests),
     }
     return chosen.aggregate(scores, context)
 
@@ -123,6 +127,14 @@ def match_names(truths: ImageSource, outputs: ImageSource) -> list[tuple[int, in
             "pair the same name"
         )
     return [(index, places[name]) for index, name in enumerate(truths.ids)]
+
+
+def _label(images: ImageSource, digests: Sequence[bytes]) -> str:
+    """Return what tells a set of images from others, by their names and bytes."""
+    whole = hashlib.sha256()
+    for name, digest in zip(images.ids, digests, strict=True):
+        whole.update(hashlib.sha256(name.encode()).digest() + digest)
+    return whole.hexdigest()[:8]
 
 
 def _few(names: Sequence[str], shown: int = 5) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -162,20 +164,24 @@ def _at_height_of_outputs(real: Path, generated: Path, folder: Path) -> Path:
     first = outputs.read(0)
     if truths.read(0).shape[0] == first.shape[0]:
         return real
-    _rewrite(truths, folder, lambda truth: frames.catvton(first, truth)[1])
-    return folder
+    return _rewrite(truths, folder / "real.zip", lambda truth: frames.catvton(first, truth)[1])
 
 
 def _at_ladi_size(generated: Path, folder: Path) -> Path:
     """Save the generated images at the size at which LaDI-VTON takes their Inception score."""
-    _rewrite(read_images(generated), folder, frames.ladi_image, suffix=".png")
-    return folder
+    source = read_images(generated)
+    return _rewrite(source, folder / "generated.zip", frames.ladi_image, suffix=".png")
 
 
 def _rewrite(
-    source: ImageSource, folder: Path, change: Callable[[Image], Image], suffix: str | None = None
-) -> None:
-    for index, name in enumerate(source.ids):
-        path = folder / f"{name}{suffix or PurePosixPath(source.name(index)).suffix}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        PIL.Image.fromarray(change(source.read(index))).save(path)
+    source: ImageSource, path: Path, change: Callable[[Image], Image], suffix: str | None = None
+) -> Path:
+    """Save changed images into a new zip file, where no name that they bring can leave it."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for index, name in enumerate(source.ids):
+            ending = suffix or PurePosixPath(source.name(index)).suffix
+            buffer = io.BytesIO()
+            picture = PIL.Image.fromarray(change(source.read(index)))
+            picture.save(buffer, format=PIL.Image.registered_extensions()[ending.lower()])
+            archive.writestr(f"{name}{ending}", buffer.getvalue())
+    return path

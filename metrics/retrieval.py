@@ -7,21 +7,21 @@ from numpy.typing import NDArray
 
 from ..hub import get_hub_model, hub_label
 from .base import FeatureExtractor
-from .features.clip_files import CLIP
+from .features.clip_files import CLIP, CLIP_VERSION
 from .ranking import RankingMetric
 
 
 class Retrieval(RankingMetric):
     """How often CLIP leads from a pattern back to its own garment.
 
-    The gallery are the garments of all samples, each by the largest square of its photo that lies
-    within the mask. ``@r1`` (the default) is the share of patterns whose own garment is the
+    The gallery are the garment photos of all samples, each by the largest square that lies within
+    its mask. ``@r1`` (the default) is the share of patterns whose own garment's photo is the
     closest of all by the cosine of their embeddings, ``@mrr`` the mean of one over its rank. It
     needs no calibration, and a model that gives all garments one pattern scores by chance.
 
     Pitfalls:
         - The value falls as the gallery grows: compare only equal splits.
-        - Two photos of one garment are two entries of the gallery, and rivals.
+        - Photos of one garment are no rivals of each other, but each is one of all others.
         - Colour alone leads far: read it beside `retrieval_colour`.
     """
 
@@ -39,8 +39,13 @@ class Retrieval(RankingMetric):
         self.extractor()
 
     def settings(self) -> dict[str, str]:
-        """Return CLIP's name and hash and what is counted."""
-        return {"clip": hub_label(CLIP), "count": self.variant or "r1", "cloth": "largest-square"}
+        """Return CLIP's hash, its code's version and what is counted."""
+        return {
+            "clip": hub_label(CLIP),
+            "features": str(CLIP_VERSION),
+            "count": self.variant or "r1",
+            "cloth": "largest-square",
+        }
 
     def extractor(self) -> FeatureExtractor:
         """Return CLIP as a backbone."""

@@ -27,7 +27,7 @@ def colour_statistics(image: Image) -> NDArray[np.float32]:
 class ColourExtractor(FeatureExtractor):
     """`colour_statistics` as a backbone."""
 
-    key = "lab-mean-std"
+    backbone = "lab-mean-std"
 
     def extract(self, images: Sequence[Image]) -> NDArray[np.float32]:
         """Return the statistics of each image, (n, 6)."""
@@ -51,7 +51,7 @@ class RetrievalColour(RankingMetric):
     def settings(self) -> dict[str, str]:
         """Return what is compared and what is counted."""
         return {
-            "features": ColourExtractor.key,
+            "features": f"{ColourExtractor.backbone}-{ColourExtractor.version}",
             "count": self.variant or "r1",
             "cloth": "largest-square",
         }

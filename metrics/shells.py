@@ -22,6 +22,7 @@ from torch import Tensor
 from ..errors import TpgbenchError
 from ..images import Image
 from .base import Comparison, SampleMetric, SetMetric, Value, make_metric
+from .features.device import has_float64
 
 Protocol = Literal["clean", "pytorch-fid", "torch-fidelity", "torchmetrics"]
 
@@ -41,21 +42,21 @@ class _Shell(torchmetrics.Metric):
         raise NotImplementedError
 
     def compute(self) -> Tensor:
-        """Return the number as a float64 scalar; infinite if every score is.
+        """Return the number as a scalar, float64 where the device has it; infinite if all are.
 
         Raises:
             TpgbenchError: No images were given yet, or too few.
         """
         found = self.value()
         if found.value is not None:
-            return torch.tensor(found.value, dtype=torch.float64, device=self.device)
+            return torch.tensor(found.value, dtype=_precision(self.device), device=self.device)
         if found.infinite:
-            return torch.tensor(math.inf, dtype=torch.float64, device=self.device)
+            return torch.tensor(math.inf, dtype=_precision(self.device), device=self.device)
         raise TpgbenchError(f"{found.name}: {found.not_computed}")
 
 
 class _SampleShell(_Shell):
-    """A number a sample; its state is the list of them."""
+    """A number a sample; its states are the list of them and that of the images' sizes."""
 
     def __init__(self, metric: str, *, dist_sync_on_step: bool, sync_on_compute: bool) -> None:
         super().__init__(dist_sync_on_step=dist_sync_on_step, sync_on_compute=sync_on_compute)
@@ -63,7 +64,9 @@ class _SampleShell(_Shell):
         self._metric.load()
         # A collection takes metrics with equal states for one: so each has a state of its own.
         self._scores = f"scores_{metric.replace('@', '_')}"
-        self.add_state(self._scores, default=[], dist_reduce_fx="cat")
+        self._sizes = f"sizes_{self._scores}"
+        for state in (self._scores, self._sizes):
+            self.add_state(state, default=[], dist_reduce_fx="cat")
 
     @property
     def higher_is_better(self) -> bool:  # type: ignore[override]
@@ -74,12 +77,19 @@ class _SampleShell(_Shell):
         scores = _joined(getattr(self, self._scores))
         if not len(scores):
             raise TpgbenchError(f"{self._metric.key}: no images yet: call update first")
-        return self._metric.aggregate(scores, {"n": str(len(scores))})
+        context = {
+            "n": str(len(scores)),
+            "format": "tensor",
+            "size": _size(_joined(getattr(self, self._sizes))),
+        }
+        return self._metric.aggregate(scores, context)
 
     def _add(self, comparisons: Sequence[Comparison]) -> None:
         found = [self._metric.score(comparison) for comparison in comparisons]
-        scores = torch.tensor(found, dtype=torch.float64, device=self.device)
+        scores = torch.tensor(found, dtype=_precision(self.device), device=self.device)
         getattr(self, self._scores).append(scores)
+        sizes = _sizes([comparison.output for comparison in comparisons])
+        getattr(self, self._sizes).append(sizes.to(self.device))
 
 
 class _PairShell(_SampleShell):
@@ -196,7 +206,10 @@ class CTS(_SampleShell):
 
 
 class _SetShell(_Shell):
-    """A number of whole sets; its states are the features of each set."""
+    """A number of whole sets; its states are the features of each set and its images' sizes.
+
+    Its recipe does not name the true set: compare values of one true set only.
+    """
 
     def __init__(self, metric: str, *, dist_sync_on_step: bool, sync_on_compute: bool) -> None:
         super().__init__(dist_sync_on_step=dist_sync_on_step, sync_on_compute=sync_on_compute)
@@ -207,6 +220,7 @@ class _SetShell(_Shell):
         self._states = {name: f"{name}_{backbone}" for name in self._metric.uses}
         for state in self._states.values():
             self.add_state(state, default=[], dist_reduce_fx="cat")
+            self.add_state(f"sizes_{state}", default=[], dist_reduce_fx="cat")
 
     @property
     def higher_is_better(self) -> bool:  # type: ignore[override]
@@ -225,9 +239,11 @@ class _SetShell(_Shell):
         """
         for name, images in {"output": preds, "truth": target}.items():
             if images is not None and name in self._states:
-                found = self._extractor.extract(to_images(images, name))
-                features = torch.from_numpy(found).to(self.device)
-                getattr(self, self._states[name]).append(features)
+                arrays = to_images(images, name)
+                features = torch.from_numpy(self._extractor.extract(arrays)).to(self.device)
+                state = self._states[name]
+                getattr(self, state).append(features)
+                getattr(self, f"sizes_{state}").append(_sizes(arrays).to(self.device))
 
     def value(self) -> Value:
         features = {name: _joined(getattr(self, state)) for name, state in self._states.items()}
@@ -235,8 +251,12 @@ class _SetShell(_Shell):
             if not len(found):
                 given = {"output": "preds", "truth": "target"}[name]
                 raise TpgbenchError(f"{self._metric.key}: no {given} yet: call update first")
-        counts = "+".join(str(len(found)) for found in features.values())
-        return self._metric.compute(features, 0, {"n": counts})
+        context = {"format": "tensor"}
+        for name, found in features.items():
+            side = {"output": "", "truth": "-real"}[name]
+            sizes = _joined(getattr(self, f"sizes_{self._states[name]}"))
+            context |= {f"n{side}": str(len(found)), f"size{side}": _size(sizes)}
+        return self._metric.compute(features, 0, context)
 
 
 class FID(_SetShell):
@@ -350,6 +370,22 @@ def to_images(images: Tensor, name: str) -> list[Image]:
             f"{name} holds {images.dtype}: give uint8 from 0 to 255 or float from 0 to 1"
         )
     return list(pixels.permute(0, 2, 3, 1).cpu().numpy())
+
+
+def _sizes(images: Sequence[Image]) -> Tensor:
+    """Return the width and height of each image, (n, 2)."""
+    sizes = [(image.shape[1], image.shape[0]) for image in images]
+    return torch.tensor(sizes, dtype=torch.int64).reshape(-1, 2)
+
+
+def _size(sizes: np.ndarray[Any, np.dtype[Any]]) -> str:
+    """Return the one size of all images, ``"512x512"``, or ``"mixed"``."""
+    distinct = {(int(width), int(height)) for width, height in sizes}
+    return "x".join(map(str, distinct.pop())) if len(distinct) == 1 else "mixed"
+
+
+def _precision(device: torch.device) -> torch.dtype:
+    return torch.float64 if has_float64(device.type) else torch.float32
 
 
 def _joined(state: list[Tensor] | Tensor) -> np.ndarray[Any, np.dtype[Any]]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tpgbench.datasets_builders.lists import leads_outside, read_lines
+from tpgbench.datasets_builders.lists import read_lines
 from tpgbench.datasets_builders.sources import split_suffix
 from tpgbench.errors import TpgbenchError
+from tpgbench.files import leads_outside
 
 # Anything that UTF-8 can hold on one line, without the blanks at its ends.
 names = (

@@ -18,7 +18,7 @@ class Means(FeatureExtractor):
     batch_size = 4
 
     def __init__(self):
-        self.key = "means"
+        self.backbone = "means"
         self.batches = []
 
     def extract(self, images):

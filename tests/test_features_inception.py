@@ -12,6 +12,7 @@ from inception_oracle import (
     write_clean_weights,
 )
 from tpgbench import TpgbenchError
+from tpgbench.files import known_sha256
 from tpgbench.metrics.features import inception_network
 from tpgbench.metrics.features.inception import INCEPTION_WEIGHTS, InceptionFeatures
 from tpgbench.metrics.features.protocols import PROTOCOLS
@@ -136,7 +137,7 @@ def convolutions(network):
 def packed_layers(weights):
     from tpgbench.metrics.features.inception import _network
 
-    return convolutions(_network(weights, "cpu"))
+    return convolutions(_network(weights.resolve(), known_sha256(weights), "cpu"))
 
 
 def test_an_image_has_the_same_features_in_any_company(weights):

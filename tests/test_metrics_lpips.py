@@ -28,9 +28,7 @@ def weights(tmp_path_factory):
         patch.setenv("TPGBENCH_WEIGHTS", str(folder))
         patch.setenv("TPGBENCH_UNVERIFIED_WEIGHTS", "1")
         patch.setenv("TPGBENCH_DEVICE", "cpu")
-        load_network.cache_clear()
         yield folder
-        load_network.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +117,6 @@ def test_absent_weights_are_one_line_with_the_way_out(weights, monkeypatch, tmp_
 def test_another_file_under_the_name_is_refused(weights, monkeypatch, tmp_path):
     monkeypatch.setenv("TPGBENCH_WEIGHTS", str(tmp_path))
     torch.save({"layer": torch.zeros(1)}, tmp_path / BACKBONES["alex"].weights.name)
-    load_network.cache_clear()
     with monkeypatch.context() as patch:
         patch.delenv("TPGBENCH_UNVERIFIED_WEIGHTS")
         with pytest.raises(TpgbenchError, match="damaged or another one"):
@@ -141,10 +138,8 @@ def test_a_gpu_gives_what_the_cpu_gives(weights, monkeypatch, net):
     output, truth = pair(200, 300)
     plain = lpips(output, truth, net)
     monkeypatch.setenv("TPGBENCH_DEVICE", "cuda")
-    load_network.cache_clear()
     assert load_network(net).device == "cuda"
     assert lpips(output, truth, net) == pytest.approx(plain, abs=1e-6)
-    load_network.cache_clear()
 
 
 class _Bomb:
@@ -155,7 +150,6 @@ class _Bomb:
 def test_nothing_unpickles(weights, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("TPGBENCH_WEIGHTS", str(tmp_path))
     torch.save({"features.0.weight": _Bomb()}, tmp_path / BACKBONES["alex"].weights.name)
-    load_network.cache_clear()
     with pytest.raises(TpgbenchError, match="UnpicklingError"):
         load_network("alex")
     assert capsys.readouterr().out == ""

@@ -37,7 +37,7 @@ def test_gives_the_mean_of_the_harness_functions():
     assert float(metric.compute()) == pytest.approx(expected, abs=1e-12)
     value = metric.value()
     assert value.n == 8
-    assert value.recipe.startswith("psnr|n:8|")
+    assert value.recipe.startswith("psnr|format:tensor|n:8|")
     metric.reset()
     with pytest.raises(TpgbenchError, match="call update first"):
         metric.value()
@@ -129,7 +129,7 @@ def test_the_inception_score_takes_the_generated_images_alone(inception_weights,
     metric.reset()
     metric.update(preds=generated, target=real)
     assert metric.compute() == alone
-    assert metric.value().recipe.startswith("is@clean|")
+    assert metric.value().recipe.startswith("is|")
 
 
 def test_a_set_that_was_not_given_is_named(inception_weights):

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
+from pathlib import Path
 
+from ...errors import TpgbenchError
+from ...files import known_sha256
 from ...weights import WeightFile
 
 _OWNER = "https://download.pytorch.org/models"
@@ -59,3 +63,27 @@ BACKBONES = {
         taps=(1, 4, 7, 9, 10, 11, 12),
     ),
 }
+
+
+def heads_file(name: str) -> Path:
+    """Return the file of a network's calibrated heads, which the lpips package brings.
+
+    Args:
+        name: ``"alex"``, ``"vgg"`` or ``"squeeze"``.
+
+    Raises:
+        TpgbenchError: The package is not installed.
+    """
+    package = importlib.util.find_spec("lpips")
+    if package is None or package.origin is None:
+        raise TpgbenchError("the heads of LPIPS are in the package lpips: pip install lpips")
+    return Path(package.origin).parent / "weights" / "v0.1" / f"{name}.pth"
+
+
+def heads_label(name: str) -> str:
+    """Return a network's heads for recipes, with the hash of their file: ``"0.1-1a2b3c4d"``.
+
+    Raises:
+        TpgbenchError: As `heads_file`.
+    """
+    return f"0.1-{known_sha256(heads_file(name))[:8]}"

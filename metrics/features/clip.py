@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...errors import TpgbenchError
-from ...hub import WEIGHTS
+from ...hub import WEIGHTS, hub_hash
 from ...images import Image
 from ..base import FeatureExtractor
+from .clip_files import CLIP, CLIP_VERSION
 from .device import compute_device, float32_inference
 
 # The mean and spread of OpenAI's training data, in RGB, which all its descendants kept.
@@ -34,13 +35,14 @@ class Clip:
 
     Args:
         folder: Its config, ``model.safetensors`` and the tokenizer's files.
+        device: Where to compute.
 
     Raises:
         TpgbenchError: They are incomplete, or not CLIP's.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.device = compute_device()
+    def __init__(self, folder: Path, device: str) -> None:
+        self.device = device
         bars: Any = transformers.utils.logging
         shows_progress = bars.is_progress_bar_enabled()
         bars.disable_progress_bar()
@@ -106,28 +108,33 @@ class ClipExtractor(FeatureExtractor):
 
     Args:
         clip: The model.
-        key: Its name and its weights' hash.
+        label: The hash of its files.
     """
 
+    version = CLIP_VERSION
     batch_size = _BATCH
 
-    def __init__(self, clip: Clip, key: str) -> None:
+    def __init__(self, clip: Clip, label: str) -> None:
         self._clip = clip
-        self.key = key
+        self.backbone = f"clip|{label}"
 
     def extract(self, images: Sequence[Image]) -> NDArray[np.float32]:
         """Return one unit vector an image, (n, d)."""
         return self._clip.embed_images(images)
 
 
-@lru_cache(maxsize=2)
 def load_clip(folder: Path) -> Clip:
-    """Return the CLIP in a folder; the metrics that use it share it.
+    """Return the CLIP in a folder, on the device of the moment; the metrics that use it share it.
 
     Raises:
         TpgbenchError: As `Clip`.
     """
-    return Clip(folder)
+    return _read_clip(folder.resolve(), hub_hash(CLIP, folder), compute_device())
+
+
+@lru_cache(maxsize=2)
+def _read_clip(folder: Path, _hash: str, device: str) -> Clip:
+    return Clip(folder, device)
 
 
 def _square(image: Image, side: int) -> Image:

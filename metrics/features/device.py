@@ -3,10 +3,46 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from ...errors import TpgbenchError
+
+
+class _FullPrecision:
+    """Keeps TF32 and bfloat16 out of float32 products while any thread of the process is within.
+
+    The switches belong to the process and not to a thread: each thread setting them back by
+    itself would do so under another one's hands.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._restore = ExitStack()
+
+    def __enter__(self) -> None:
+        import torch
+
+        with self._lock:
+            if self._users == 0:
+                before = torch.get_float32_matmul_precision()
+                self._restore.callback(torch.set_float32_matmul_precision, before)
+                torch.set_float32_matmul_precision("highest")
+                self._restore.enter_context(
+                    torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+                )
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._restore.close()
+
+
+_full_precision = _FullPrecision()
 
 
 @contextmanager
@@ -17,9 +53,14 @@ def float32_inference(device: str) -> Iterator[None]:
     with (
         torch.inference_mode(),
         torch.autocast(torch.device(device).type, enabled=False),
-        torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+        _full_precision,
     ):
         yield
+
+
+def has_float64(device: str) -> bool:
+    """Return whether a device computes in float64; Apple's does not."""
+    return device.partition(":")[0] != "mps"
 
 
 def compute_device() -> str:

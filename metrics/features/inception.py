@@ -7,7 +7,6 @@ when it is first used, so a run whose features are all in the cache never reads 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...files import known_sha256
 from ...images import Image
 from ...weights import WeightFile, get_weights, weights_hash
 from ..base import FeatureExtractor
 from ..inputs import check_image
-from .device import compute_device
+from .device import compute_device, float32_inference
 from .protocols import PROTOCOLS
 
 if TYPE_CHECKING:
@@ -52,12 +52,14 @@ class InceptionFeatures(FeatureExtractor):
         TpgbenchError: The weights are not to be had.
     """
 
+    version = 1
     batch_size = 32
 
     def __init__(self, protocol: str, folder: Path | None = None) -> None:
-        self._path = get_weights(INCEPTION_WEIGHTS, folder)
+        self._path = get_weights(INCEPTION_WEIGHTS, folder).resolve()
+        self._sha256 = known_sha256(self._path)
         self._protocol = PROTOCOLS[protocol]
-        self.key = f"{BACKBONE}|{weights_hash(INCEPTION_WEIGHTS, folder)}|{protocol}"
+        self.backbone = f"{BACKBONE}|{weights_hash(INCEPTION_WEIGHTS, folder)}|{protocol}"
 
     def extract(self, images: Sequence[Image]) -> NDArray[np.float32]:
         """Return the features of images, float32 (n, 2048)."""
@@ -77,14 +79,10 @@ class InceptionFeatures(FeatureExtractor):
         import torch
 
         device = compute_device()
-        network = _network(self._path, device)
+        network = _network(self._path, self._sha256, device)
         size = max(_MIN_CPU_BATCH, torch.get_num_threads()) if device == "cpu" else len(prepared)
         parts = []
-        with ExitStack() as stack:
-            stack.enter_context(torch.inference_mode())
-            # An evaluation loop may be inside autocast, or allow TF32; neither is float32.
-            stack.enter_context(torch.autocast(torch.device(device).type, enabled=False))
-            stack.enter_context(torch.backends.cudnn.flags(enabled=True, allow_tf32=False))
+        with float32_inference(device):
             for start in range(0, len(prepared), size):
                 batch = torch.from_numpy(np.stack(prepared[start : start + size]))
                 parts.append(network(batch.to(device)).cpu().numpy())
@@ -99,12 +97,13 @@ class InceptionFeatures(FeatureExtractor):
         Returns:
             float32 (n, 1008).
         """
-        classifier = _network(self._path, compute_device()).classifier.cpu().numpy()
+        network = _network(self._path, self._sha256, compute_device())
+        classifier = network.classifier.cpu().numpy()
         return np.asarray(features @ classifier.T, dtype=np.float32)
 
 
 @lru_cache(maxsize=2)
-def _network(path: Path, device: str) -> InceptionNetwork:
+def _network(path: Path, _sha256: str, device: str) -> InceptionNetwork:
     from .inception_network import read_network
 
     return read_network(path).to(device)

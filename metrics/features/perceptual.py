@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,10 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ...errors import TpgbenchError
+from ...files import known_sha256
 from ...images import Image
 from ...weights import get_weights
-from .backbones import BACKBONES
-from .device import compute_device, float32_inference
+from .backbones import BACKBONES, heads_file
+from .device import compute_device, float32_inference, has_float64
 from .winograd import WinogradConvolution
 
 # What lpips adds before it divides by a feature's length.
@@ -53,7 +53,7 @@ class PerceptualNetwork:
             first: uint8 (height, width, 3) each, all of one size.
             second: As many, of the same size.
         """
-        total = torch.zeros(len(first), dtype=torch.float64, device=self.device)
+        total = np.zeros(len(first))
 
         def add(features: Sequence[Tensor], head: Tensor) -> None:
             pairs = zip(features[: len(first)], features[len(first) :], strict=True)
@@ -82,7 +82,7 @@ class PerceptualNetwork:
             unit = torch.stack([_normalised(one) for one in features])
             for row, one in enumerate(unit[: len(first)]):
                 gap = (unit[len(first) :] - one).square_() @ head
-                total[row] += gap.mean(dim=1, dtype=torch.float64).cpu().numpy()
+                total[row] += _sum(gap) / gap.shape[1]
 
         with float32_inference(self.device):
             self._at_taps([*first, *second], add)
@@ -106,9 +106,8 @@ class PerceptualNetwork:
                 visit(_flat(state).unbind(), self.heads[index])
 
 
-@lru_cache(maxsize=len(BACKBONES))
 def load_network(name: str, folder: Path | None = None) -> PerceptualNetwork:
-    """Return a network with its published weights.
+    """Return a network with its published weights; it is read once a process.
 
     Args:
         name: ``"alex"``, ``"vgg"`` or ``"squeeze"``.
@@ -117,9 +116,13 @@ def load_network(name: str, folder: Path | None = None) -> PerceptualNetwork:
     Raises:
         TpgbenchError: The weights are not to be had, or the file holds others.
     """
+    path = get_weights(BACKBONES[name].weights, folder)
+    return _read_network(name, path.resolve(), known_sha256(path), compute_device())
+
+
+@lru_cache(maxsize=len(BACKBONES))
+def _read_network(name: str, path: Path, _sha256: str, device: str) -> PerceptualNetwork:
     backbone = BACKBONES[name]
-    path = get_weights(backbone.weights, folder)
-    device = compute_device()
     with torch.device("meta"):  # the classifier's half a gigabyte is never made
         layers = getattr(torchvision.models, backbone.model)(weights=None).features
     layers = layers[: backbone.taps[-1] + 1]
@@ -145,11 +148,7 @@ def load_network(name: str, folder: Path | None = None) -> PerceptualNetwork:
 
 
 def _load_heads(name: str) -> list[Tensor]:
-    package = importlib.util.find_spec("lpips")
-    if package is None or package.origin is None:
-        raise TpgbenchError("the heads of LPIPS are in the package lpips: pip install lpips")
-    path = Path(package.origin).parent / "weights" / "v0.1" / f"{name}.pth"
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    state = torch.load(heads_file(name), map_location="cpu", weights_only=True)
     return [state[f"lin{layer}.model.1.weight"].flatten() for layer in range(len(state))]
 
 
@@ -166,16 +165,22 @@ def _flat(state: Tensor) -> Tensor:
     return state.permute(0, 2, 3, 1).flatten(1, 2)
 
 
-def _gap(one: Tensor, other: Tensor, head: Tensor) -> Tensor:
-    """Return one layer's distance of two images' features (pixels, channels), a float64 scalar."""
+def _gap(one: Tensor, other: Tensor, head: Tensor) -> float:
+    """Return one layer's distance of two images' features (pixels, channels)."""
     pixels, channels = one.shape
     rows = pixels if one.is_cuda else max(1, _BLOCK // channels)
-    total = torch.zeros((), dtype=torch.float64, device=one.device)
+    total = 0.0
     for start in range(0, pixels, rows):
         block = slice(start, start + rows)
         gap = (_normalised(one[block]) - _normalised(other[block])).square_() @ head
-        total += gap.sum(dtype=torch.float64)
+        total += float(_sum(gap))
     return total / pixels
+
+
+def _sum(gaps: Tensor) -> NDArray[np.float64]:
+    """Return the sums over the last axis in float64."""
+    there = gaps if has_float64(gaps.device.type) else gaps.cpu()
+    return np.asarray(there.sum(dim=-1, dtype=torch.float64).cpu().numpy())
 
 
 def _normalised(features: Tensor) -> Tensor:
