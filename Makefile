@@ -10,10 +10,10 @@ demo: $(VENV)/.installed
 	$(BIN)/tpgbench run --model autofill
 
 test: lint
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2
 
 test-slow: $(VENV)/.installed-dev
-	$(BIN)/pytest -q -m slow
+	$(BIN)/pytest -q -n 2 -m slow
 
 lint: $(VENV)/.installed-dev .types/tpgbench
 	$(BIN)/ruff check .
