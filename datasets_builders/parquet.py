@@ -11,10 +11,11 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from ..errors import TpgbenchError, UnknownNameError
-from ..files import sha256_file
+from ..files import known_sha256
 from ..images import Image, Mask, read_image, read_mask
 from .base import Dataset, MannequinRow, Row, TpgRow
 from .build_info import BuildInfo, SplitInfo
+from .digests import check_digests
 from .rows import DEFAULT_CONFIG
 from .schema import DEFAULT_SIZE, MANNEQUIN_SCHEMA, SCHEMAS, TPG_SCHEMA, Column, RowSchema
 from .shards import ShardReader, find_shards, shard_folder
@@ -34,7 +35,8 @@ class ParquetDataset(Dataset):
 
     Raises:
         UnknownNameError: No such split or configuration.
-        TpgbenchError: Files are missing or damaged, or have not the columns of a task.
+        TpgbenchError: Files are missing, damaged or not those that were built, or have not the
+            columns of a task.
     """
 
     def __init__(
@@ -69,9 +71,10 @@ class ParquetDataset(Dataset):
             self.name = folder.resolve().name
             self.licence = "unknown"
             self.size = DEFAULT_SIZE if size is None else size
-            self.fingerprint = _hash([(path.name, sha256_file(path)) for path in shards[split]])
+            self.fingerprint = _hash([(path.name, known_sha256(path)) for path in shards[split]])
         else:
             _check_complete(splits, split, len(self._ids), folder)
+            check_digests(folder, info, shards[split])
             self.name = f"{info.name}-{config}" if several else info.name
             self.licence = info.licence
             self.size = info.default_size if size is None else size

@@ -11,6 +11,7 @@ import PIL.Image
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tpgbench import files
 from tpgbench.datasets_builders import shards
 from tpgbench.datasets_builders.ctp_hd import CtpHd
 from tpgbench.datasets_builders.folder import PhotoFolder
@@ -294,6 +295,23 @@ def swap_shard(folder):
     write(folder / "data" / "test-00002-of-00003.parquet", [record("9")])
 
 
+def other_rows(folder):
+    write(folder / "data" / "test-00002-of-00003.parquet", [record("9"), record("8")])
+
+
+def other_byte(folder):
+    path = folder / "data" / "test-00002-of-00003.parquet"
+    data = bytearray(path.read_bytes())
+    data[data.index(b"IHDR") + 20] ^= 1
+    path.write_bytes(data)
+
+
+def unlisted_file(folder):
+    files = json.loads((folder / "build.json").read_text())["files"]
+    kept = {name: file for name, file in files.items() if "00002" not in name}
+    edit_info(files=kept)(folder)
+
+
 def second_shard(folder):
     write(folder / "data" / "test-00002-of-00004.parquet", [record("9")])
 
@@ -317,6 +335,9 @@ def edit_info(**changes):
         (drop_all, "has no Parquet files"),
         (cut_shard, "cannot be read as Parquet"),
         (swap_shard, "has 5 rows where build.json says 6"),
+        (other_rows, r"00002-of-00003\.parquet: changed since it was built: build it again, or"),
+        (other_byte, r"changed since it was built: .* or remove build\.json"),
+        (unlisted_file, "changed since it was built"),
         (second_shard, "are both part 2 of split 'test'"),
         (other_columns, "has other columns than"),
         (
@@ -333,6 +354,27 @@ def test_a_damaged_folder_is_refused(built, spoil, message):
     with pytest.raises(TpgbenchError, match=message) as caught:
         open_dataset(built)
     assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_changes_after_it_was_hashed_is_hashed_again(built):
+    open_dataset(built)
+    other_byte(built)
+    with pytest.raises(TpgbenchError, match="changed since it was built"):
+        open_dataset(built)
+
+
+def test_a_file_is_hashed_once_as_long_as_it_is_the_same(built, monkeypatch):
+    open_dataset(built)
+    monkeypatch.setattr(files, "sha256_file", lambda path: pytest.fail(f"{path} again"))
+    open_dataset(built)
+
+
+def test_a_changed_dataset_without_its_build_json_is_another_dataset(built):
+    first = open_dataset(built).fingerprint
+    (built / "build.json").unlink()
+    second = open_dataset(built).fingerprint
+    other_rows(built)
+    assert len({first, second, open_dataset(built).fingerprint}) == 3
 
 
 def test_a_split_whose_files_are_gone_is_no_unknown_split(built):
