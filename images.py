@@ -45,7 +45,7 @@ FORMATS = tuple(FORMAT_SUFFIXES)
 PICTURE_SUFFIXES = frozenset(chain.from_iterable(FORMAT_SUFFIXES.values()))
 
 # What Pillow raises on damaged files; the last four come from damaged EXIF and TIFF tags.
-_DAMAGE = (
+DAMAGE = (
     OSError,
     SyntaxError,
     ValueError,
@@ -151,7 +151,7 @@ def open_picture(stream: IO[bytes]) -> PIL.Image.Image:
         stream: An encoded picture, which must stay open until it is decoded.
 
     Raises:
-        PIL.UnidentifiedImageError: It is of no such format. Damage raises what Pillow raises.
+        PIL.UnidentifiedImageError: It is of no such format. A damaged one raises one of `DAMAGE`.
     """
     PIL.Image.init()
     start = stream.read(_SIGNATURE_BYTES)
@@ -179,7 +179,7 @@ def _open(source: Path | bytes, name: str) -> _Opened:
         raise TpgbenchError(
             f"{name}: too many pixels for its format's decoder; save it as PNG or JPEG"
         ) from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise TpgbenchError(
             f"{name}: cannot be read as an image ({error}); replace or remove it"
         ) from error

@@ -68,7 +68,7 @@ class PackagedDataset(DatasetSource):
         return self.schema
 
     def find_lists(self, source: SourceFolder) -> Sequence[str]:
-        """Return the names of the `lists` that the source has."""
+        """Return the names of the files, beside the images, that determine this source's rows."""
         return [name for name in self.lists if (source.root / name).is_file()]
 
     def build(
@@ -171,7 +171,7 @@ class _Build:
         if self._writer.is_empty:
             raise TpgbenchError(f"{self._source}: no row can be built: {summarise(self.findings)}")
         for name in self._dataset.find_lists(self._source):
-            self._writer.add_list(SourceFile.of(name, self._source.read(name), column=None))
+            self._writer.add_list(SourceFile(name, *self._source.measure(name), column=None))
         info = self._writer.close(self.findings)
         write_integrity_page(self._folder, info, self._audit.summary())
         return seal(self._folder, info)

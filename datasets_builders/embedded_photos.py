@@ -26,12 +26,14 @@ class EmbeddedPhoto:
         where: Its name: ``"train#17"``.
         split: The split whose files hold it.
         index: Its place in the split.
+        path: The file that holds it.
         entry: What the row says of it, or what is wrong with the row.
     """
 
     where: str
     split: str
     index: int
+    path: Path
     entry: Entry | str
 
 
@@ -75,7 +77,8 @@ class EmbeddedPhotos:
             for index in range(len(reader)):
                 record = {name: values[index] for name, values in columns.items()}
                 where = f"{split}#{index}"
-                yield EmbeddedPhoto(where, split, index, make_entry({"file_name": where, **record}))
+                entry = make_entry({"file_name": where, **record})
+                yield EmbeddedPhoto(where, split, index, reader.path(index), entry)
 
     def read(self, photo: EmbeddedPhoto) -> Mapping[str, bytes]:
         """Return the bytes of a row's images, by column; a null is left out.

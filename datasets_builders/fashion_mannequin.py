@@ -20,6 +20,7 @@ from .near_duplicates import Appearance, describe_appearance
 from .pictures import check_inside
 from .rows import RawRow, RowRefusedError
 from .schema import DEFAULT_SIZE, MANNEQUIN_SCHEMA
+from .shards import find_shards
 from .sources import SourceFolder, split_suffix
 
 METADATA = ("metadata.jsonl", "metadata.csv")
@@ -62,15 +63,22 @@ class FashionMannequin(PackagedDataset):
     hub = True
 
     def find_lists(self, source: SourceFolder) -> Sequence[str]:
-        """Return the names of the metadata files, in whatever folders they lie."""
-        return [name for name in source.files() if PurePosixPath(name).name in METADATA]
+        """Return the names of the metadata files, in whatever folders they lie.
+
+        Without any, those of the Parquet files that hold the photos and what is said of them.
+        """
+        return _find_metadata(source) or [
+            path.relative_to(source.root).as_posix()
+            for paths in find_shards(source.root).values()
+            for path in paths
+        ]
 
     def rows(self, source: SourceFolder) -> Iterator[RawRow | Finding]:
         """Yield what is wrong with the metadata, then the rows of test, validation and train.
 
         Photos are read only if they have to be grouped by how they look.
         """
-        lists = self.find_lists(source)
+        lists = _find_metadata(source)
         photos: _Listed | _Embedded = _Listed(source, lists) if lists else _Embedded(source)
         found = []
         for item in photos:
@@ -99,6 +107,10 @@ def is_fashion_mannequin(source: SourceFolder) -> bool:
             start = source.read(name)[:_HEAD]
             return b"file_name" in start and b"caption" in start
     return False
+
+
+def _find_metadata(source: SourceFolder) -> list[str]:
+    return [name for name in source.files() if PurePosixPath(name).name in METADATA]
 
 
 @dataclass(frozen=True)
@@ -149,7 +161,7 @@ class _Listed:
 
     def row(self, photo: _Photo, sample_id: str) -> RawRow:
         """Return the photo's row."""
-        return _row(photo, sample_id, photo.files, {})
+        return _row(photo, sample_id, photo.files)
 
     def _find(
         self, entry: Entry, where: str, folder: PurePosixPath, files: Container[str]
@@ -173,6 +185,7 @@ class _Embedded:
     """The photos within a Hub dataset's Parquet files."""
 
     def __init__(self, source: SourceFolder) -> None:
+        self._root = source.root
         self._photos = EmbeddedPhotos(source.root)
         self._by_where: dict[str, EmbeddedPhoto] = {}
         if not self._photos.splits:
@@ -206,15 +219,15 @@ class _Embedded:
 
     def row(self, photo: _Photo, sample_id: str) -> RawRow:
         """Return the photo's row, with the bytes of its images."""
-        images = self._photos.read(self._by_where[photo.where])
+        embedded = self._by_where[photo.where]
+        images = self._photos.read(embedded)
         files = {column: f"{photo.where}/{column}" for column in images}
         contents = {files[column]: data for column, data in images.items()}
-        return _row(photo, sample_id, files, contents)
+        within = embedded.path.relative_to(self._root).as_posix()
+        return replace(_row(photo, sample_id, files), contents=contents, within=within)
 
 
-def _row(
-    photo: _Photo, sample_id: str, files: Mapping[str, str], contents: Mapping[str, bytes]
-) -> RawRow:
+def _row(photo: _Photo, sample_id: str, files: Mapping[str, str]) -> RawRow:
     return RawRow(
         split=photo.split or "",
         sample_id=sample_id,
@@ -222,7 +235,6 @@ def _row(
         files=files,
         texts={"caption": photo.entry.caption, "garment_id": photo.garment_id or sample_id},
         meta=photo.entry.rest,
-        contents=contents,
     )
 
 

@@ -27,6 +27,7 @@ class ManifestEntry:
         config: The row's configuration; None for a list, as are the next two.
         split: The row's split.
         sample_id: The row's id.
+        within: The file of the source that holds it, where it is none itself but part of one.
     """
 
     file: str
@@ -36,6 +37,7 @@ class ManifestEntry:
     config: str | None = None
     split: str | None = None
     sample_id: str | None = None
+    within: str | None = None
 
 
 class ManifestWriter:
@@ -61,6 +63,7 @@ class ManifestWriter:
                 "config": config,
                 "split": split,
                 "sample_id": sample_id,
+                "within": file.within,
             }
         )
 
@@ -97,5 +100,6 @@ def _schema() -> Any:
             pa.field("config", pa.string()),
             pa.field("split", pa.string()),
             pa.field("sample_id", pa.string()),
+            pa.field("within", pa.string()),
         ]
     )

@@ -49,6 +49,7 @@ class RawRow:
         meta: The row's own facts; JSON types only.
         config: Which of the dataset's configurations it belongs to.
         contents: File to its bytes, where they are no file of the source but part of one.
+        within: The file of the source that ``contents`` are part of.
     """
 
     split: str
@@ -59,6 +60,7 @@ class RawRow:
     meta: Mapping[str, Any] = field(default_factory=dict)
     config: str = DEFAULT_CONFIG
     contents: Mapping[str, bytes] = field(default_factory=dict)
+    within: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,17 +72,21 @@ class SourceFile:
         size: In bytes.
         sha256: Of its bytes as the owner gave them.
         column: The column that it became; None for a list.
+        within: The file of the source that holds it, where it is none itself but part of one.
     """
 
     name: str
     size: int
     sha256: str
     column: str | None
+    within: str | None = None
 
     @classmethod
-    def of(cls, name: str, data: bytes, column: str | None) -> SourceFile:
+    def of(
+        cls, name: str, data: bytes, column: str | None, within: str | None = None
+    ) -> SourceFile:
         """Describe a file whose bytes are at hand."""
-        return cls(name, len(data), hashlib.sha256(data).hexdigest(), column)
+        return cls(name, len(data), hashlib.sha256(data).hexdigest(), column, within)
 
 
 @dataclass(frozen=True)
@@ -171,6 +177,7 @@ class _Packing:
         self.changes: dict[str, tuple[str, ...]] = {}
         self.size = 0
         self._contents = raw.contents
+        self._within = raw.within
         self._source = source
         self._max_side = max_side
         self._owner_sizes: dict[str, tuple[int, ...]] = {}
@@ -189,7 +196,7 @@ class _Packing:
             raise RowRefusedError(_kind(error), name, _without(name, error)) from error
         path = f"{split_suffix(PurePosixPath(name).name)[0]}{suffix}"
         self.values[column.name] = {"bytes": stored, "path": path}
-        self.sources.append(SourceFile.of(name, data, column.name))
+        self._note(name, data, column)
         self.size += len(stored)
 
     def add_text(self, column: Column, name: str) -> None:
@@ -201,7 +208,11 @@ class _Packing:
             raise RowRefusedError(
                 FindingKind.UNREADABLE, name, f"is not UTF-8 (byte {error.start}); save it as UTF-8"
             ) from error
-        self.sources.append(SourceFile.of(name, data, column.name))
+        self._note(name, data, column)
+
+    def _note(self, name: str, data: bytes, column: Column) -> None:
+        within = self._within if name in self._contents else None
+        self.sources.append(SourceFile.of(name, data, column.name, within))
 
     def _read(self, name: str) -> bytes:
         try:

@@ -138,6 +138,13 @@ class ShardReader:
     def __len__(self) -> int:
         return self._starts[-1]
 
+    def path(self, index: int) -> Path:
+        """Return the file that holds a row, 0 <= index < len."""
+        return self._paths[self._groups[self._group(index)][0]]
+
+    def _group(self, index: int) -> int:
+        return bisect_right(self._starts, index) - 1
+
     def column(self, name: str) -> list[Any]:
         """Return all values of one column."""
         values: list[Any] = []
@@ -152,7 +159,7 @@ class ShardReader:
         Raises:
             TpgbenchError: The file is damaged there.
         """
-        number = bisect_right(self._starts, index) - 1
+        number = self._group(index)
         file, group = self._groups[number]
         with _explain_damage(self._paths[file]):
             with self._lock:

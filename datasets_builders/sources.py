@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import TpgbenchError
+from ..files import sha256_file
 from ..images import PICTURE_SUFFIXES
 
 MAX_FILE_BYTES = 1 << 30
@@ -68,14 +70,22 @@ class SourceFolder:
             TpgbenchError: It cannot be read, is not a plain file, or is larger than 1 GiB.
         """
         path = self.root / name
-        try:
-            if not path.is_file():
-                raise TpgbenchError(f"{name}: is not a file; replace or remove it")
+        with _explain_errors(name):
+            _check_file(path, name)
             if path.stat().st_size > MAX_FILE_BYTES:
                 raise TpgbenchError(f"{name}: is larger than 1 GiB; replace or remove it")
             return path.read_bytes()
-        except OSError as error:
-            raise TpgbenchError(f"{name}: cannot be read: {error.strerror or error}") from error
+
+    def measure(self, name: str) -> tuple[int, str]:
+        """Return a file's size in bytes and its hex SHA-256, however large it is.
+
+        Raises:
+            TpgbenchError: It cannot be read, or is not a plain file.
+        """
+        path = self.root / name
+        with _explain_errors(name):
+            _check_file(path, name)
+            return path.stat().st_size, sha256_file(path)
 
 
 def split_suffix(name: str) -> tuple[str, str]:
@@ -99,6 +109,19 @@ def by_stem(names: Iterable[str], under: str = "") -> dict[str, list[str]]:
         if is_picture(name):
             groups.setdefault(split_suffix(name.removeprefix(prefix))[0], []).append(name)
     return groups
+
+
+@contextmanager
+def _explain_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise TpgbenchError(f"{name}: cannot be read: {error.strerror or error}") from error
+
+
+def _check_file(path: Path, name: str) -> None:
+    if not path.is_file():
+        raise TpgbenchError(f"{name}: is not a file; replace or remove it")
 
 
 def _refuse(error: OSError) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image
 
 from ..errors import TpgbenchError
 from ..files import sha256_file
+from ..images import DAMAGE, open_picture
 from .build_info import BUILD_INFO_NAME, BuildInfo, SplitInfo
 from .fingerprint import Fingerprint
 from .integrity import printable
@@ -91,6 +91,9 @@ def verify(folder: Path, source: Path | None = None) -> Verification:
             f"{folder}: holds no {BUILD_INFO_NAME}; give a folder that build-dataset made"
         )
     differences = list(_changed_files(folder, info))
+    if info.task not in SCHEMAS:
+        differences.append(Difference(BUILD_INFO_NAME, f"holds the unknown task '{info.task}'"))
+        return Verification(folder, len(info.files), 0, tuple(differences))
     check = _Rows(folder, info)
     differences += check.differences()
     if source is not None:
@@ -177,7 +180,10 @@ class _Rows:
         entries = self._listed.pop((config, split, sample_id), [])
         digests = {entry.column: entry.sha256 for entry in entries}
         self._fingerprint.add(config, split, record, list(digests.items()))
-        changed = json.loads(record["meta"]).get("reencoded", [])
+        meta = _object(record["meta"])
+        if meta is None:
+            yield Difference(where, "its meta is not a JSON object")
+        changed = (meta or {}).get("reencoded", [])
         for name, value in record.items():
             if not isinstance(value, dict):
                 continue
@@ -191,11 +197,19 @@ class _Rows:
                 yield Difference(where, f"its {name} is not the file of the manifest")
 
 
+def _object(text: str | None) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text or "")
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def _is_binary(data: bytes) -> bool:
     try:
-        with PIL.Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
-            return bool(np.isin(np.asarray(picture), (0, 255)).all())
-    except (OSError, SyntaxError, ValueError):
+        picture = open_picture(io.BytesIO(data))
+        return picture.format == "PNG" and bool(np.isin(np.asarray(picture), (0, 255)).all())
+    except DAMAGE:
         return False
 
 
@@ -206,13 +220,13 @@ def _sha256(data: bytes) -> str:
 def _changed_sources(folder: Path, source: SourceFolder) -> Iterator[Difference]:
     seen: set[str] = set()
     for entry in read_manifest(folder):
-        if entry.file in seen:
-            continue
+        if entry.file in seen or entry.within is not None:
+            continue  # what lies within a file is as that file is, which has an entry of its own
         seen.add(entry.file)
         try:
-            data = source.read(entry.file)
+            _, digest = source.measure(entry.file)
         except TpgbenchError as error:
             yield Difference(entry.file, f"is not in the source: {error}")
         else:
-            if _sha256(data) != entry.sha256:
+            if digest != entry.sha256:
                 yield Difference(entry.file, "has other bytes in the source than were packaged")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -10,6 +11,8 @@ import pytest
 from tpgbench.datasets_builders.base import DATASETS, MannequinRow
 from tpgbench.datasets_builders.fashion_mannequin import FashionMannequin
 from tpgbench.datasets_builders.load import open_dataset
+from tpgbench.datasets_builders.manifest import read_manifest
+from tpgbench.datasets_builders.verify import verify
 from tpgbench.errors import TpgbenchError
 from tpgbench.images import read_image
 
@@ -196,6 +199,31 @@ def test_a_hub_dataset_of_several_splits_keeps_them(tmp_path, out):
     split, row = everything(out)["test#1"]
     assert (split, row.caption) == ("test", "Foto 7 照片")
     np.testing.assert_array_equal(row.image, np.asarray(photo(7)))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda shard: None, []),
+        (Path.unlink, [("data/train-00000-of-00001.parquet", "is not in the source")]),
+        (lambda shard: shard.write_bytes(b"x"), [(
+            "data/train-00000-of-00001.parquet", "has other bytes in the source than were packaged"
+        )]),
+    ],
+    ids=["sound", "gone", "changed"],
+)  # fmt: skip
+def test_photos_within_parquet_are_held_against_the_file_that_holds_them(
+    tmp_path, out, change, expected
+):
+    root = publish(tmp_path / "hub", {"train": range(3), "test": range(3, 5)})
+    build(root, out, strict=True)
+    change(root / "data" / "train-00000-of-00001.parquet")
+    found = [(one.where, one.detail) for one in verify(out, root).differences]
+    assert [where for where, _ in found] == [where for where, _ in expected]
+    assert all(words in detail for (_, detail), (_, words) in zip(found, expected, strict=True))
+    files = {entry.file: entry.within for entry in read_manifest(out)}
+    assert files["train#2/image"] == "data/train-00000-of-00001.parquet"
+    assert files["data/test-00000-of-00001.parquet"] is None
 
 
 def test_a_hub_dataset_of_one_split_is_divided_by_garment(tmp_path, out):

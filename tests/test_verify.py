@@ -145,7 +145,12 @@ TAMPERED = {
         set_column("garment", {"bytes": None, "path": "x.png"}),
         [("default/test", "cannot be read")],
     ),
-    "meta is no JSON": (set_column("meta", "{"), [("default/test", "cannot be read")]),
+    "meta is no JSON": (set_column("meta", "{"), [("default/test/0", "its meta is not a JSON")]),
+    "meta is a list": (set_column("meta", "[]"), [("default/test/0", "its meta is not a JSON")]),
+    "no meta": (set_column("meta", None), [("default/test/0", "its meta is not a JSON")]),
+    "unknown task": (
+        edit_info(task="weaving"), [("build.json", "holds the unknown task 'weaving'")]
+    ),
     "caption": (set_column("caption", "another"), [FINGERPRINT]),
     "meta": (set_column("meta", '{"x": 1}', row=1), [FINGERPRINT]),
     "row gone": (
