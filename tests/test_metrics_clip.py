@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -234,3 +235,15 @@ def test_the_torchmetrics_class_gives_the_harness_number(clip):
         )
     with pytest.raises(TpgbenchError, match="the mask holds float32 values"):
         metric.update(torch.zeros(1, 3, 96, 96), torch.zeros(1, 3, 96, 96), torch.ones(1, 96, 96))
+
+
+def test_a_clip_that_changes_in_its_place_is_read_again(clip, tmp_path):
+    folder = shutil.copytree(clip, tmp_path / "copy")
+    image = texture("checks")
+    before = load_clip(folder).embed_images([image])
+    assert load_clip(folder) is load_clip(folder)
+    model = transformers.CLIPModel.from_pretrained(folder)
+    with torch.no_grad():
+        model.visual_projection.weight.neg_()
+    model.save_pretrained(folder)
+    np.testing.assert_allclose(load_clip(folder).embed_images([image]), -before, atol=1e-6)

@@ -124,3 +124,12 @@ def test_a_member_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
         archive.writestr("a.png", bytes(1_001))
     with pytest.raises(TpgbenchError, match="1001 bytes unpacked, more than 1000"):
         read_images(path).read(0)
+
+
+@pytest.mark.parametrize("name", ["/home/u/x.png", "../x.png", "a/../../x.png", r"..\x.png"])
+def test_a_member_that_leads_outside_is_refused(tmp_path, name):
+    path = tmp_path / "evil.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, save(tmp_path / "a.png").read_bytes())
+    with pytest.raises(TpgbenchError, match="its name leads outside the archive"):
+        read_images(path)

@@ -104,3 +104,16 @@ def test_one_pair_has_a_value_and_no_interval(tmp_path):
     value = compute_psnr(tmp_path / "real", tmp_path / "generated")
     assert value.n == 1
     assert value.interval is None
+
+
+def test_two_truth_sets_never_share_a_recipe(tmp_path):
+    write(tmp_path / "generated", {"a": picture(1), "b": picture(2)})
+    write(tmp_path / "real", {"a": picture(3), "b": picture(4)})
+    write(tmp_path / "other", {"a": picture(3), "b": picture(5)})
+    write(tmp_path / "swapped", {"a": picture(4), "b": picture(3)})
+    recipes = {
+        compute_psnr(tmp_path / real, tmp_path / "generated").recipe
+        for real in ("real", "other", "swapped")
+    }
+    assert len(recipes) == 3
+    assert all("|pairs:by-name|" in recipe and "|real:" in recipe for recipe in recipes)

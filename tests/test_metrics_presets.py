@@ -13,11 +13,13 @@ from lpips_oracle import peer_network, write_backbones
 from skimage.metrics import structural_similarity
 from torchvision import transforms
 from tpgbench.errors import TpgbenchError
+from tpgbench.images import png_bytes
 from tpgbench.metrics.base import make_metric
+from tpgbench.metrics.folders import ImageSource
 from tpgbench.metrics.frames import catvton, hrvton, hrvton_small, ladi
 from tpgbench.metrics.mse import mse
 from tpgbench.metrics.paired import compute_paired
-from tpgbench.metrics.presets import PRESETS, compute_preset, get_preset
+from tpgbench.metrics.presets import PRESETS, _rewrite, compute_preset, get_preset
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +198,15 @@ def test_mse_is_that_of_values_from_0_to_1():
     from tpgbench.metrics.psnr import psnr
 
     assert psnr(one, other) == pytest.approx(-10 * math.log10(mse(one, other)))
+
+
+def test_a_name_that_leads_outside_writes_nothing_there(tmp_path):
+    class Evil(ImageSource):
+        def read_bytes(self, index):
+            return png_bytes(photo(index, 20, 20))
+
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    names = ["../x.png", str(tmp_path / "y.png")]
+    _rewrite(Evil(tmp_path, names), scratch / "images.zip", lambda image: image)
+    assert [path.name for path in tmp_path.rglob("*")] == ["scratch", "images.zip"]

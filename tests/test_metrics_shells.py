@@ -217,3 +217,12 @@ def test_importing_the_package_loads_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False True"
+
+
+def test_the_recipe_says_tensors_and_their_size():
+    metric = PSNR()
+    metric.update(batch(0), batch(1))
+    assert metric.value().recipe.startswith("psnr|format:tensor|n:4|pool:per-image|")
+    assert "|size:24x24|" in metric.value().recipe
+    metric.update(batch(0, side=30), batch(1, side=30))
+    assert "|size:mixed|" in metric.value().recipe
