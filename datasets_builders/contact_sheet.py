@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 from collections.abc import Iterator, Sequence
@@ -17,15 +16,13 @@ import PIL.ImageFont
 from ..errors import TpgbenchError
 from ..files import write_atomic
 from ..images import Image, Mask
+from ..pages import THUMBNAIL_SIDE, data_uri, render_page, shrink
 from .base import Dataset, MannequinRow, Row
 from .integrity import printable
-from .page import render_page
 
-THUMBNAIL = 160  # longer side in pixels
 _LABEL = 18
 _GAP = 8
 _SHEET_WIDTH = 1600
-_QUALITY = 80
 _VEIL = np.array([214.0, 40.0, 160.0])  # magenta: few garments and no background have it
 _VEIL_SHARE = 0.7
 
@@ -38,18 +35,16 @@ class _Thumbnail:
 
     Attributes:
         label: ``"garment"``, ``"mask"``, ...
-        pixels: uint8 (height, width, 3), at most 160 px a side.
+        picture: At most 160 px a side.
     """
 
     label: str
-    pixels: Image
+    picture: PIL.Image.Image
 
     @property
     def uri(self) -> str:
         """The picture as a ``data:`` URI."""
-        buffer = io.BytesIO()
-        PIL.Image.fromarray(self.pixels).save(buffer, "WEBP", quality=_QUALITY, method=4)
-        return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+        return data_uri(self.picture)
 
 
 @dataclass(frozen=True)
@@ -116,7 +111,7 @@ def write_contact_sheet(dataset: Dataset, picture: Path, *, limit: int) -> Conta
         problems=tuple(glance.problem for glance in glances if glance.problem is not None),
     )
     write_atomic(sheet.picture, buffer.getvalue())
-    write_atomic(sheet.page, render_page("dataset.html", context))
+    write_atomic(sheet.page, render_page(__package__, "dataset.html", context))
     return sheet
 
 
@@ -143,7 +138,7 @@ def _look(dataset: Dataset, limit: int) -> Iterator[_Glance]:
 def _draw(glances: Sequence[_Glance]) -> PIL.Image.Image:
     """Draw the rows side by side, each with its pictures and the start of its id below."""
     pictures = max(len(glance.thumbnails) for glance in glances) or 1
-    width, height = pictures * (THUMBNAIL + 2) + _GAP, THUMBNAIL + _LABEL + _GAP
+    width, height = pictures * (THUMBNAIL_SIDE + 2) + _GAP, THUMBNAIL_SIDE + _LABEL + _GAP
     columns = min(len(glances), max(1, _SHEET_WIDTH // width))
     lines = -(-len(glances) // columns)
     sheet = PIL.Image.new("RGB", (columns * width + _GAP, lines * height + _GAP), "white")
@@ -153,27 +148,26 @@ def _draw(glances: Sequence[_Glance]) -> PIL.Image.Image:
         line, column = divmod(number, columns)
         left, top = _GAP + column * width, _GAP + line * height
         for place, thumbnail in enumerate(glance.thumbnails):
-            picture = PIL.Image.fromarray(thumbnail.pixels)
-            sheet.paste(picture, (left + place * (THUMBNAIL + 2), top))
+            sheet.paste(thumbnail.picture, (left + place * (THUMBNAIL_SIDE + 2), top))
         if glance.problem is not None:
             draw.text((left, top), "cannot be read", fill="red", font=font)
         text = _fitting(glance.sample_id, width - _GAP, font)
-        draw.text((left, top + THUMBNAIL + 2), text, fill="black", font=font)
+        draw.text((left, top + THUMBNAIL_SIDE + 2), text, fill="black", font=font)
     return sheet
 
 
 def _thumbnails(row: Row) -> Iterator[_Thumbnail]:
     if isinstance(row, MannequinRow):
-        yield _Thumbnail("image", _shrink(row.image))
+        yield _Thumbnail("image", shrink(row.image))
         if row.mask is not None:
-            yield _Thumbnail("mask", _shrink(_veil(row.image, row.mask)))
+            yield _Thumbnail("mask", shrink(_veil(row.image, row.mask)))
         if row.condition is not None:
-            yield _Thumbnail("condition", _shrink(row.condition))
+            yield _Thumbnail("condition", shrink(row.condition))
         return
-    yield _Thumbnail("garment", _shrink(row.garment))
-    yield _Thumbnail("mask", _shrink(_veil(row.garment, row.mask)))
+    yield _Thumbnail("garment", shrink(row.garment))
+    yield _Thumbnail("mask", shrink(_veil(row.garment, row.mask)))
     if row.pattern is not None:
-        yield _Thumbnail("pattern", _shrink(row.pattern))
+        yield _Thumbnail("pattern", shrink(row.pattern))
 
 
 def _veil(image: Image, mask: Mask) -> Image:
@@ -182,12 +176,6 @@ def _veil(image: Image, mask: Mask) -> Image:
     outside = image[~mask]
     veiled[~mask] = np.rint(outside * (1 - _VEIL_SHARE) + _VEIL * _VEIL_SHARE).astype(np.uint8)
     return veiled
-
-
-def _shrink(image: Image) -> Image:
-    picture = PIL.Image.fromarray(image)
-    picture.thumbnail((THUMBNAIL, THUMBNAIL), PIL.Image.Resampling.LANCZOS)
-    return np.asarray(picture)
 
 
 def _fitting(text: str, width: int, font: _Font) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..pages import render_page
 from .audit import AuditSummary
 from .build_info import BuildInfo
 from .integrity import Finding, FindingKind
-from .page import render_page
 
 PAGE_NAME = "integrity.html"
 _SHOWN = 200  # findings of a kind; build.json holds them all
@@ -69,4 +69,4 @@ def write_integrity_page(folder: Path, info: BuildInfo, summary: AuditSummary) -
         "summary": summary,
         "shown": _SHOWN_SIZES,
     }
-    (folder / PAGE_NAME).write_bytes(render_page("integrity.html", context))
+    (folder / PAGE_NAME).write_bytes(render_page(__package__, "integrity.html", context))

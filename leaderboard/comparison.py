@@ -8,6 +8,7 @@ from pathlib import Path
 from ..benchmark.compare import PairTest, RunComparison
 from ..files import write_atomic
 from ..metrics.base import Value
+from ..pages import render_page
 from .charts import ChartFigure, dot_plot
 from .formatting import (
     format_difference,
@@ -19,7 +20,6 @@ from .formatting import (
     unit_of,
 )
 from .groups import LABEL_LENGTH, GroupMean
-from .page import render_page
 from .ranking import AT_LEVEL, Ranking, find_value, rank
 
 
@@ -96,7 +96,7 @@ def write_comparison(comparison: RunComparison, path: Path) -> Path:
         ],
         "at_level": AT_LEVEL,
     }
-    write_atomic(path, render_page("comparison.html", context))
+    write_atomic(path, render_page(__package__, "comparison.html", context))
     return path
 
 

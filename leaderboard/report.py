@@ -12,6 +12,7 @@ from ..benchmark.store import RunStore
 from ..datasets_builders.base import Dataset
 from ..files import write_atomic
 from ..metrics.base import Value
+from ..pages import render_page
 from .cards import make_grid
 from .charts import ChartFigure, dot_plot, histogram, trend
 from .formatting import (
@@ -24,7 +25,6 @@ from .formatting import (
 )
 from .groups import Breakdown, find_breakdowns
 from .manifest import manifest, reproduce_command
-from .page import render_page
 from .samples import ScoredRow, read_rows
 from .thumbnails import PhotoAlbum
 
@@ -108,7 +108,7 @@ def write_report(
         "photo_notice": photo_notice,
         "manifest": manifest(record),
     }
-    write_atomic(store.report_path, render_page("report.html", context))
+    write_atomic(store.report_path, render_page(__package__, "report.html", context))
     return store.report_path
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +13,7 @@ from ..benchmark.identity import RunRecord
 from ..datasets_builders.base import Dataset
 from ..errors import TpgbenchError
 from ..images import Image, Mask, read_image
-
-MAX_SIDE = 160
-_QUALITY = 75
+from ..pages import data_uri, shrink
 
 
 @dataclass(frozen=True)
@@ -107,24 +103,10 @@ def photo_uri(image: Image) -> str:
     Args:
         image: uint8 (height, width, 3); shrunk to fit 160 pixels a side, never enlarged.
     """
-    buffer = io.BytesIO()
-    _shrink(image).save(buffer, format="WEBP", quality=_QUALITY, method=4)
-    return _data_uri("image/webp", buffer.getvalue())
+    return data_uri(shrink(image))
 
 
 def mask_uri(mask: Mask) -> str:
     """Return a thumbnail of a mask as a ``data:`` URI, in black and white without loss."""
-    grey = _shrink(mask.astype(np.uint8) * np.uint8(255))
-    buffer = io.BytesIO()
-    grey.convert("1", dither=PIL.Image.Dither.NONE).save(buffer, format="PNG", optimize=True)
-    return _data_uri("image/png", buffer.getvalue())
-
-
-def _shrink(image: Image) -> PIL.Image.Image:
-    picture = PIL.Image.fromarray(image)
-    picture.thumbnail((MAX_SIDE, MAX_SIDE), PIL.Image.Resampling.LANCZOS)
-    return picture
-
-
-def _data_uri(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    grey = shrink(mask.astype(np.uint8) * np.uint8(255))
+    return data_uri(grey.convert("1", dither=PIL.Image.Dither.NONE), lossless=True)

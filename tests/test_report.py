@@ -17,13 +17,14 @@ import numpy as np
 import PIL.Image
 import pytest
 from fake_run import FakeSample, aggregate, picture, plain_samples, write_run
+from tpgbench import pages
 from tpgbench.errors import TpgbenchError
 from tpgbench.images import png_bytes
-from tpgbench.leaderboard import page as page_module
 from tpgbench.leaderboard import report
 from tpgbench.leaderboard.report import write_report
-from tpgbench.leaderboard.thumbnails import MAX_SIDE, mask_uri, photo_uri
+from tpgbench.leaderboard.thumbnails import mask_uri, photo_uri
 from tpgbench.metrics.base import Value
+from tpgbench.pages import THUMBNAIL_SIDE
 
 HOSTILE = [
     "<script>window.pwned=1</script>",
@@ -254,12 +255,12 @@ def test_no_text_becomes_an_element_or_attribute(tmp_path):
 
 
 def test_the_test_above_would_see_missing_escapes(tmp_path, monkeypatch):
-    page_module._environment.cache_clear()
-    monkeypatch.setattr(page_module._environment(), "autoescape", False)
+    pages._environment.cache_clear()
+    monkeypatch.setattr(pages._environment("tpgbench.leaderboard"), "autoescape", False)
     try:
         hostile = make_page(*hostile_run(tmp_path, HOSTILE))
     finally:
-        page_module._environment.cache_clear()
+        pages._environment.cache_clear()
     assert any("onerror" in attributes for attributes in hostile.all("img"))
 
 
@@ -389,7 +390,7 @@ def test_thumbnails_are_small(tmp_path):
     half = np.zeros((400, 400), bool)
     half[:, :200] = True
     with PIL.Image.open(io.BytesIO(base64.b64decode(photo_uri(photo).split(",")[1]))) as shown:
-        assert shown.size == (MAX_SIDE * 3 // 4, MAX_SIDE)
+        assert shown.size == (THUMBNAIL_SIDE * 3 // 4, THUMBNAIL_SIDE)
         assert np.abs(np.asarray(shown.convert("RGB"), int) - photo[0, 0]).max() <= 6
     with PIL.Image.open(io.BytesIO(base64.b64decode(mask_uri(half).split(",")[1]))) as shown:
         mask = np.asarray(shown.convert("L")) > 0
@@ -410,7 +411,7 @@ def test_a_failed_write_keeps_the_old_page(tmp_path, monkeypatch):
     store, dataset = write_run(tmp_path, plain_samples(4))
     before = write_report(store, dataset).read_bytes()
 
-    def broken(template, context):
+    def broken(package, template, context):
         raise TpgbenchError("broken")
 
     monkeypatch.setattr(report, "render_page", broken)
