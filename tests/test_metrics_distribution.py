@@ -76,6 +76,7 @@ def test_the_recipe_names_all_that_matters(real, generated):
     assert parts.pop("weights") not in ("", inception.INCEPTION_WEIGHTS.sha256[:8])
     assert parts == {
         "backbone": "inception-2015-12-05",
+        "features": "1",
         "format": "png",
         "format-real": "png",
         "input-resize": "pil-bicubic-float",
@@ -212,7 +213,7 @@ def test_files_of_pytorch_fid_and_clean_fid_are_read(real, generated, tmp_path):
 
 def test_statistics_of_another_protocol_are_refused(real, generated, tmp_path):
     save_statistics(real, tmp_path / "real.npz", protocol="pytorch-fid")
-    with pytest.raises(TpgbenchError, match=r"pytorch-fid and not from .*clean"):
+    with pytest.raises(TpgbenchError, match=r"pytorch-fid.* and not from .*clean"):
         compute_fid(tmp_path / "real.npz", generated)
     compute_fid(tmp_path / "real.npz", generated, protocol="pytorch-fid")
 
