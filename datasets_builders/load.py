@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import TpgbenchError, UnknownNameError
 from .base import DATASETS, Dataset
 from .build_info import BUILD_INFO_NAME
+from .cached import CachedDataset
 from .ctp_hd import CtpHd, is_ctp_hd
 from .fashion_mannequin import FashionMannequin, is_fashion_mannequin
 from .folder import PhotoFolder
@@ -16,6 +17,8 @@ from .rows import DEFAULT_CONFIG
 from .shards import find_shards
 from .sources import SourceFolder
 from .viton_hd import VitonHd, is_viton_hd
+
+ROW_CACHE = "TPGBENCH_ROW_CACHE"
 
 
 def open_dataset(
@@ -27,6 +30,9 @@ def open_dataset(
     seed: int = 0,
 ) -> Dataset:
     """Open one split of a dataset by its registered name or its folder.
+
+    Under ``TPGBENCH_ROW_CACHE=DIR`` the rows of a procedural dataset are rendered once and kept in
+    that folder, which is safe to delete at any time.
 
     A name wins over a folder of the same name; ``./name`` or a `Path` means the folder. A folder
     holds a packaged dataset or the user's own photos.
@@ -46,7 +52,9 @@ def open_dataset(
         source = DATASETS.get(name_or_dir)()
         source.check_split(split)
         _refuse_config(name_or_dir, config)
-        return source.open(split, size=size, seed=seed)
+        dataset = source.open(split, size=size, seed=seed)
+        kept = os.environ.get(ROW_CACHE)
+        return CachedDataset(dataset, Path(kept).expanduser()) if kept else dataset
     folder = Path(name_or_dir)
     if folder.is_dir():
         return _open_folder(folder, split, config, size)

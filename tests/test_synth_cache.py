@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from tpgbench.datasets_builders.base import Dataset, MannequinRow, TpgRow
 from tpgbench.datasets_builders.cached import CachedDataset
-from tpgbench.datasets_builders.ctp_synth import CtpSynth
+from tpgbench.datasets_builders.ctp_synth import CtpSynth, SynthDataset
+from tpgbench.datasets_builders.load import open_dataset
 
 
 class Counting(Dataset):
@@ -101,3 +102,15 @@ def test_datasets_splits_and_sizes_share_a_folder_without_mixing(tmp_path):
         for source in sources:
             assert_equal(CachedDataset(source, tmp_path)[0], source[0])
     assert len(list(tmp_path.rglob("*.npz"))) == len(sources)
+
+
+def test_a_folder_named_in_the_environment_keeps_what_open_dataset_renders(tmp_path, monkeypatch):
+    plain = open_dataset("ctp-synth", "train", size=64)
+    monkeypatch.setenv("TPGBENCH_ROW_CACHE", str(tmp_path / "rows"))
+    kept = open_dataset("ctp-synth", "train", size=64)
+    assert (kept.fingerprint, kept.sample_ids(3)) == (plain.fingerprint, plain.sample_ids(3))
+    expected = plain[2]
+    assert_equal(kept[2], expected)
+    # An endless split is not kept in memory, so this row can only come from the folder.
+    monkeypatch.setattr(SynthDataset, "_render", lambda *_: pytest.fail("rendered again"))
+    assert_equal(open_dataset("ctp-synth", "train", size=64)[2], expected)
