@@ -62,9 +62,4 @@ def test_a_template_that_is_nowhere_is_an_error():
 def test_escaping_and_policy_stand_once(root):
     modules = [path for path in root.glob("*/*.py") if path.parent.name not in ("tests", "docs")]
     assert not [path for path in modules if "jinja2.Environment" in path.read_text()]
-    assert [
-        path.relative_to(root).as_posix() for path in sorted(root.glob("**/templates/base.*"))
-    ] == [
-        "templates/base.css",
-        "templates/base.html",
-    ]
+    assert not list(root.glob("*/templates/base.*"))
