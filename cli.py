@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -181,6 +182,8 @@ def compare(paths: Sequence[Path], html: Path | None, as_json: bool) -> int:
     from .leaderboard.comparison import write_comparison
     from .leaderboard.terminal import comparison_table
 
+    if html is not None and html.suffix.lower() not in (".html", ".htm"):
+        raise TpgbenchError(f"--html {html}: give a file that ends in .html")
     comparison = api.compare(paths)
     if as_json:
         _print_json(comparison)
@@ -355,10 +358,16 @@ def _refuse(message: str) -> NoReturn:
 def main() -> NoReturn:
     """Run the command line; what a user can get wrong ends in one line and exit code 2."""
     warnings.showwarning = _warn
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a sign shows "?"
     try:
         sys.exit(cli.main(standalone_mode=False))
     except TpgbenchError as error:
         _refuse(str(error))
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(EXIT_REFUSED)
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "tpgbench"
         _refuse(f"{error.format_message()} See '{where} --help'.")

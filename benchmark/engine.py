@@ -110,7 +110,7 @@ def _read_ahead(
 def _read(dataset: Dataset, index: int, identity: Identity) -> Sample | str:
     try:
         return fit_sample(dataset[index], size=identity.size, fit=identity.fit)
-    except Exception as error:  # a bad row must not end the run
+    except (Exception, SystemExit) as error:  # a bad row must not end the run
         return _explain(error)
 
 
@@ -118,7 +118,7 @@ def _run_model(model: Model, batch: Batch, run_seed: int) -> None:
     """Fill in a batch's images and errors. If it fails as a whole, try its samples one by one."""
     try:
         images = _call(model, batch.samples, run_seed)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a model may not end the run, nor call it a success
         if len(batch.samples) == 1:
             batch.errors[batch.samples[0].sample_id] = _explain(error)
             return
@@ -165,6 +165,7 @@ def check_output(image: object, size: int) -> Image:
     return image.copy()  # it is written while the model runs on, maybe in the same buffer
 
 
-def _explain(error: Exception) -> str:
+def _explain(error: BaseException) -> str:
     text = " ".join(str(error).split())
+    text = text.encode("utf-8", "replace").decode()  # a file name may hold what UTF-8 cannot
     return text if isinstance(error, TpgbenchError) else f"{type(error).__name__}: {text}"

@@ -43,8 +43,9 @@ class ScoreJournal:
         for line in whole.decode("utf-8", "replace").splitlines()[1:]:
             try:
                 sample_id, digest, scores = json.loads(line)
-                self._known.setdefault((sample_id, digest), {}).update(scores)
-            except (ValueError, TypeError):
+                checked = {str(key): _score(value) for key, value in scores.items()}
+                self._known.setdefault((sample_id, digest), {}).update(checked)
+            except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
                 continue  # damaged: computed again
 
     def get(self, sample_id: str, digest: str) -> dict[str, float | None]:
@@ -69,3 +70,16 @@ class ScoreJournal:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+
+
+def _score(value: object) -> float | None:
+    """Return a score as it was written.
+
+    Raises:
+        TypeError: It is no number.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r} is no score")
+    return float(value)

@@ -79,7 +79,7 @@ def _read_manifest(manifest: Path, folder: Path) -> dict[str, Path]:
         else:
             text = decode(data, str(manifest))
             rows = list(csv.DictReader(io.StringIO(text, newline="")))
-        pairs = [(str(row["sample_id"]), str(row["file"])) for row in rows]
+        pairs = [(_text(row["sample_id"]), _text(row["file"])) for row in rows]
     except (OSError, ValueError, csv.Error) as error:
         raise TpgbenchError(f"{manifest}: cannot be read ({error})") from error
     except (KeyError, TypeError):
@@ -92,3 +92,14 @@ def _read_manifest(manifest: Path, folder: Path) -> dict[str, Path]:
             raise TpgbenchError(f"{manifest}: two rows for the sample '{sample_id}': remove one")
         paths[sample_id] = folder / file
     return paths
+
+
+def _text(value: object) -> str:
+    """Return a manifest's cell.
+
+    Raises:
+        TypeError: It is empty or no text.
+    """
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise TypeError(f"{value!r} is no name")
+    return value

@@ -103,7 +103,15 @@ def make_plan(spec: RunSpec) -> Plan:
     sample_ids = list_samples(dataset, spec.limit)
 
     model = model_class(config)
-    weights = model.load(device, precision, spec.weights)
+    try:
+        weights = model.load(device, precision, spec.weights)
+    except TpgbenchError:
+        raise
+    except Exception as error:
+        raise TpgbenchError(
+            f"the model '{spec.model}' cannot be loaded on {device} ({type(error).__name__}: "
+            f"{error}); see its card in 'tpgbench list models --json'"
+        ) from error
     identity = Identity(
         task=model_class.task,
         model=spec.model,
@@ -128,6 +136,7 @@ def make_plan(spec: RunSpec) -> Plan:
         sessions=(new_session(spec.command, batch_size, device),),
     )
     store = RunStore(spec.out if spec.out is not None else RUNS_FOLDER / identity.folder_name())
+    check_outside_of_dataset(store, record)
     if not spec.overwrite:
         check_folder(store, identity)
     return Plan(model, dataset, sample_ids, batch_size, record, store, spec.overwrite)
@@ -166,6 +175,20 @@ def list_samples(dataset: Dataset, limit: int | None) -> list[str]:
             "rename one"
         )
     return ids
+
+
+def check_outside_of_dataset(store: RunStore, record: RunRecord) -> None:
+    """Refuse a run directory within its own dataset, whose files it would change.
+
+    Raises:
+        TpgbenchError: It is within.
+    """
+    folder = Path(record.dataset_location)
+    if folder.is_absolute() and store.path.resolve().is_relative_to(folder):
+        raise TpgbenchError(
+            f"{store.path}: lies within the dataset {folder}, whose files the run would change: "
+            "give an --out elsewhere"
+        )
 
 
 def check_folder(store: RunStore, identity: Identity) -> None:

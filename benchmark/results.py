@@ -86,8 +86,10 @@ def read_document(path: Path, kind: type[DocumentType]) -> DocumentType:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise TpgbenchError(f"{path}: no such file; is {path.parent} a run directory?") from None
-    except (OSError, ValueError) as error:
-        raise TpgbenchError(f"{path}: cannot be read ({error}); run the stage again") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise TpgbenchError(
+            f"{path}: cannot be read ({error}); run the stage again, with --overwrite"
+        ) from error
     version = content.get("schema_version") if isinstance(content, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise TpgbenchError(

@@ -79,5 +79,13 @@ def read_scores(store: RunStore) -> pd.DataFrame:
             f"{store.path}: scores.parquet and result.json are of two scorings; run 'tpgbench "
             f"score {store.path}' again"
         )
+    lacking = {"sample_id", "garment_id", "error", "meta"} - set(table.column_names)
+    numbers = [
+        table.schema.field(one.name).type
+        for one in result.metrics
+        if one.name in table.column_names
+    ]
+    if lacking or not all(map(pa.types.is_floating, numbers)):
+        raise TpgbenchError(f"{store.scores_path}: not a table of scores; score the run again")
     frame: pd.DataFrame = table.to_pandas()
     return frame

@@ -125,7 +125,7 @@ class RunStore:
         try:
             content = json.loads(self.failures_path.read_text(encoding="utf-8"))
             return {str(key): str(value) for key, value in content.items()}
-        except (OSError, ValueError, AttributeError) as error:
+        except (OSError, ValueError, AttributeError, RecursionError) as error:
             raise TpgbenchError(
                 f"{self.failures_path}: cannot be read ({error}); remove it and run again"
             ) from error

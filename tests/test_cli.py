@@ -137,6 +137,31 @@ def test_failed_samples_exit_1_and_say_so(tmp_path):
     assert "incomplete: 4 of 12 samples failed; the first, toy-000: ValueError" in done.stderr
 
 
+def test_a_terminal_without_arrows_still_shows_the_numbers(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "tpgbench", "run", *TOY, "--metrics", "psnr", "--out", "a"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(PLUGIN), "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "psnr ?" in done.stdout
+
+
+def test_a_comparison_page_never_replaces_another_kind_of_file(tmp_path):
+    done = call("compare", "a", "b", "--html", "a/run.json", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "give a file that ends in .html" in done.stderr
+
+
+def test_without_a_command_the_help_is_readable(tmp_path):
+    done = call(cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") > 10
+
+
 def test_a_closed_pipe_is_no_traceback(tmp_path):
     line = f"{sys.executable} -m tpgbench list metrics --json | head -c 1"
     done = subprocess.run(

@@ -154,6 +154,38 @@ def test_an_image_that_is_there_is_never_a_failure(tmp_path, monkeypatch):
     assert generate(out, batch_size=2).failures == {}
 
 
+def test_a_model_that_exits_is_a_failed_sample_and_no_success(tmp_path, monkeypatch):
+    import toy_plugin
+
+    def leave(*_):
+        raise SystemExit(0)
+
+    monkeypatch.setattr(toy_plugin.ToyNoise, "generate", leave)
+    assert len(generate(tmp_path / "run").failures) == 12
+
+
+def test_an_error_text_that_utf8_cannot_hold_is_recorded(tmp_path, monkeypatch):
+    import toy_plugin
+
+    def fail(*_):
+        raise ValueError("bad name \udce9")
+
+    monkeypatch.setattr(toy_plugin.ToyNoise, "generate", fail)
+    outcome = tpgbench.run("toy-noise", dataset="toy", metrics=["psnr"], out=tmp_path / "run")
+    assert "bad name ?" in outcome.problems[0]
+
+
+def test_a_run_directory_within_its_own_dataset_is_refused(tmp_path):
+    photo = np.full((64, 64, 3), 90, np.uint8)
+    PIL.Image.fromarray(photo).save(tmp_path / "a.png")
+    with (
+        pytest.warns(UserWarning, match="no mask"),
+        pytest.raises(TpgbenchError, match="lies within the dataset"),
+    ):
+        tpgbench.run("crop", dataset=tmp_path, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_overwrite_goes_on_with_the_same_run(tmp_path):
     out = tmp_path / "run"
     generate(out, limit=4)

@@ -119,6 +119,17 @@ def test_a_journal_of_other_data_is_not_believed(tmp_path):
     assert ScoreJournal(path, "two").get("a", "digest") == {}
 
 
+@pytest.mark.parametrize("score", ['"oops"', "[1]", "true", "1" + "0" * 400, '"0.5"'])
+def test_a_journal_line_that_holds_no_number_is_computed_again(run, score):
+    expected = tpgbench.score(run.path, metrics=["psnr"]).result
+    lines = run.journal_path.read_text().splitlines()
+    sample_id, digest, scores = json.loads(lines[1])
+    recipe = next(iter(scores))
+    lines[1] = f'["{sample_id}", "{digest}", {{{json.dumps(recipe)}: {score}}}]'
+    run.journal_path.write_text("\n".join(lines) + "\n")
+    assert tpgbench.score(run.path, metrics=["psnr"]).result == expected
+
+
 def test_nan_and_infinity_survive_the_journal(tmp_path):
     tpgbench.run("toy-broken", dataset="toy", metrics=["psnr"], out=tmp_path)
     again = tpgbench.score(tmp_path, metrics=["psnr"]).result.metric("psnr")
