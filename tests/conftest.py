@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,19 @@ PLUGIN = ROOT / "tests" / "plugin"
 
 # The tests' own models and datasets are found as another package's are: by their entry points.
 sys.path.insert(0, str(PLUGIN))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> Iterator[None]:
+    """Let processes that tests start be interrupted.
+
+    A shell that puts the test run into the background makes it, and all that it starts, deaf to
+    SIGINT; a handler of our own is reset to the default in what we start.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
