@@ -46,7 +46,7 @@ def ordered_map(
         return
     # Forked, they would inherit our locks and threads.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=follow_parent)
     pending: deque[Future[list[Result]]] = deque()
     stream = iter(items)
     try:
@@ -68,7 +68,7 @@ def _apply(function: Callable[[Item], Result], chunk: list[Item]) -> list[Result
     return [function(item) for item in chunk]
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
     """Leave Ctrl-C to the parent, and end when it has ended, even if it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

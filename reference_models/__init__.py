@@ -1,0 +1,1 @@
+"""The models whose papers this benchmark reproduces, and the one trainer that trains them."""

@@ -1,0 +1,1 @@
+"""SLDDM-TPG: a semi-supervised latent diffusion model conditioned on disentangled features."""

@@ -1,0 +1,1 @@
+"""The trainer: a stage says what is optimised, the loop does the rest."""
