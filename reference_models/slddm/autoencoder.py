@@ -1,0 +1,113 @@
+"""The first stage of the tiny preset: an autoencoder that computes at the latents' resolution."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.autoencoders.vae import DecoderOutput, DiagonalGaussianDistribution
+from diffusers.models.modeling_outputs import AutoencoderKLOutput
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...errors import TpgbenchError
+
+
+class PatchAutoencoder(ModelMixin, ConfigMixin):
+    """Images to latents a patch wide and back, called as diffusers' ``AutoencoderKL`` is.
+
+    One strided convolution takes the image to the latents' resolution and one transposed
+    convolution takes it back; both overlap the neighbouring patches, so that no seams show, and
+    everything else happens between them. The decoder is therefore cheap enough to be run with
+    gradients in every training step of a diffusion model, on a CPU.
+
+    Latents have mean 0 and variance 1 a channel over the training images: a normalisation without
+    learned scale sees to it, and the decoder learns to read them as they are. The posterior is a
+    Gaussian of constant width.
+
+    Args:
+        latent_channels: Channels of a latent.
+        width: Channels of the hidden maps, at least ``latent_channels``.
+        encoder_blocks: Residual blocks between the image and the latent.
+        decoder_blocks: Residual blocks between the latent and the image.
+        patch_size: Pixels of an image to one of a latent, along a side; even.
+        latent_noise: Standard deviation of the posterior; training the decoder on samples of it
+            keeps neighbouring latents alike.
+        scaling_factor: What a latent is multiplied with before diffusion, as in diffusers.
+    """
+
+    @register_to_config  # type: ignore[untyped-decorator]
+    def __init__(
+        self,
+        *,
+        latent_channels: int = 24,
+        width: int = 128,
+        encoder_blocks: int = 1,
+        decoder_blocks: int = 2,
+        patch_size: int = 8,
+        latent_noise: float = 0.05,
+        scaling_factor: float = 1.0,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._patch_size = patch_size
+        self._latent_noise = latent_noise
+        kernel, overlap = 2 * patch_size, patch_size // 2
+        self.analysis = nn.Conv2d(3, width, kernel, stride=patch_size, padding=overlap)
+        self.encoder = nn.Sequential(*(_Block(width) for _ in range(encoder_blocks)))
+        self.to_latent = nn.Conv2d(width, latent_channels, 1)
+        self.normalise = nn.BatchNorm2d(latent_channels, affine=False, momentum=0.01)
+        self.from_latent = nn.Conv2d(latent_channels, width, 3, padding=1)
+        self.decoder = nn.Sequential(*(_Block(width) for _ in range(decoder_blocks)))
+        self.synthesis = nn.ConvTranspose2d(width, 3, kernel, stride=patch_size, padding=overlap)
+
+    def encode(self, x: Tensor) -> AutoencoderKLOutput:
+        """Return the posterior of images.
+
+        Args:
+            x: (B, 3, H, W) in [-1, 1]; sides divisible by the patch size.
+
+        Returns:
+            ``latent_dist`` with ``mode()`` and ``sample(generator)``, both
+            (B, latent_channels, H / patch_size, W / patch_size).
+
+        Raises:
+            TpgbenchError: A side is not divisible by the patch size.
+        """
+        patch = self._patch_size
+        if x.shape[-2] % patch or x.shape[-1] % patch:
+            raise TpgbenchError(
+                f"images of {x.shape[-1]} x {x.shape[-2]} px cannot be encoded: choose a size "
+                f"divisible by {patch}"
+            )
+        latent = self.normalise(self.to_latent(self.encoder(self.analysis(x))))
+        log_variance = torch.full_like(latent, 2 * math.log(self._latent_noise))
+        moments = torch.cat([latent, log_variance], dim=1)
+        return AutoencoderKLOutput(latent_dist=DiagonalGaussianDistribution(moments))
+
+    def decode(self, z: Tensor) -> DecoderOutput:
+        """Return the images of latents.
+
+        Args:
+            z: (B, latent_channels, h, w), not scaled.
+
+        Returns:
+            ``sample``, (B, 3, h * patch_size, w * patch_size), about in [-1, 1], not clipped.
+        """
+        return DecoderOutput(sample=self.synthesis(self.decoder(self.from_latent(z))))
+
+
+class _Block(nn.Module):
+    """A residual bottleneck that starts as the identity."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.spatial = nn.Conv2d(width, width // 2, 3, padding=1)
+        self.pointwise = nn.Conv2d(width // 2, width, 1)
+        nn.init.zeros_(self.pointwise.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden: Tensor = self.spatial(functional.silu(x))
+        update: Tensor = self.pointwise(functional.silu(hidden))
+        return x + update
