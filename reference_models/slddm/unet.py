@@ -1,0 +1,220 @@
+"""The denoising U-Net of the S-LDM: Stable Diffusion's, with LDN attention in every block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel
+from diffusers.configuration_utils import register_to_config
+from diffusers.models.attention_processor import AttnProcessor
+from diffusers.models.transformers.transformer_2d import Transformer2DModel
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
+from torch import Tensor, nn
+
+from ...errors import TpgbenchError
+from .ldn_attention import LDNTransformerBlock
+
+_DOWN = ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D")
+_UP = ("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D")
+
+
+class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is untyped
+    """diffusers' U-Net whose transformer blocks are `LDNTransformerBlock`.
+
+    Called as ``unet(sample, timestep, encoder_hidden_states=image_context,
+    cross_attention_kwargs={"ldn_contexts": [content, structured]}).sample``. The blocks of the
+    outermost level that has attention take the structured context, all others the content; a
+    single context is taken everywhere.
+
+    Source: arXiv 2603.16747. The defaults are the paper's sizes, which are Stable Diffusion 1.5's.
+
+    Args:
+        sample_size: Side of the latents.
+        in_channels: Of the noisy latent, the garment latent and the mask.
+        out_channels: Of a latent.
+        down_block_types: As in ``UNet2DConditionModel``.
+        up_block_types: The same.
+        block_out_channels: Channels of the levels, outermost first.
+        layers_per_block: Residual blocks a level.
+        norm_num_groups: Groups of the group norms.
+        cross_attention_dim: Length of a context's token.
+        transformer_layers_per_block: Transformer blocks after each residual block.
+        attention_head_dim: Heads of an attention (diffusers' name is a known misnomer).
+        garment_residual: The output is the garment latent plus what the network says; for
+            networks that predict the clean latent.
+        one_token_contexts: Every context is one token, so that queries, keys and norms of the
+            cross-attentions have no effect and are left out.
+        explicit_attention: Self-attention by matrix products and a softmax instead of PyTorch's
+            fused kernel: faster on a CPU where heads are narrow and tokens few.
+    """
+
+    _no_split_modules = ("LDNTransformerBlock", "ResnetBlock2D", "CrossAttnUpBlock2D", "UpBlock2D")
+    _repeated_blocks = ("LDNTransformerBlock",)
+
+    @register_to_config  # type: ignore[untyped-decorator]
+    def __init__(
+        self,
+        sample_size: int = 64,
+        in_channels: int = 9,
+        out_channels: int = 4,
+        down_block_types: Sequence[str] = _DOWN,
+        up_block_types: Sequence[str] = _UP,
+        block_out_channels: Sequence[int] = (320, 640, 1280, 1280),
+        layers_per_block: int = 2,
+        norm_num_groups: int = 32,
+        cross_attention_dim: int = 768,
+        transformer_layers_per_block: int = 1,
+        attention_head_dim: int = 8,
+        garment_residual: bool = False,
+        one_token_contexts: bool = False,
+        explicit_attention: bool = False,
+    ) -> None:
+        super().__init__(
+            sample_size=sample_size,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            down_block_types=tuple(down_block_types),
+            up_block_types=tuple(up_block_types),
+            block_out_channels=tuple(block_out_channels),
+            layers_per_block=layers_per_block,
+            norm_num_groups=norm_num_groups,
+            cross_attention_dim=cross_attention_dim,
+            transformer_layers_per_block=transformer_layers_per_block,
+            attention_head_dim=attention_head_dim,
+        )
+        outermost = self._outermost_levels()
+        for name, module in list(self.named_modules()):
+            if isinstance(module, Transformer2DModel):
+                structured = name.startswith(outermost)
+                module.transformer_blocks = nn.ModuleList(
+                    LDNTransformerBlock(block, structured=structured, one_token=one_token_contexts)
+                    for block in module.transformer_blocks
+                )
+        if explicit_attention:
+            self.set_attn_processor(AttnProcessor())
+
+    @classmethod
+    def from_unet(
+        cls,
+        unet: UNet2DConditionModel,
+        *,
+        garment_residual: bool = False,
+        one_token_contexts: bool = True,
+    ) -> SLDDMUNet:
+        """Build from a pretrained U-Net of Stable Diffusion 1.5's kind.
+
+        The weights are copied. The channels of garment and mask enter with zero weights, and each
+        LDN attention is a copy of the block's image attention whose output projection is zero: at
+        the start the network says what the backbone's features say, undisturbed by a branch that
+        has learned nothing, and a zero output still lets a gradient through to itself.
+
+        Args:
+            unet: The pretrained network.
+            garment_residual: As in the class.
+            one_token_contexts: As in the class.
+
+        Raises:
+            TpgbenchError: The network has parts that this one cannot have.
+        """
+        settings = _settings(cls, unet)
+        latent_channels = settings["out_channels"]
+        settings["in_channels"] = 2 * latent_channels + 1
+        made = cls(
+            **settings, garment_residual=garment_residual, one_token_contexts=one_token_contexts
+        )
+        state = made.state_dict()
+        given = unet.state_dict()
+        known = given.pop("conv_in.weight")
+        state["conv_in.weight"] = torch.zeros_like(state["conv_in.weight"])
+        state["conv_in.weight"][:, : known.shape[1]] = known
+        for name in state.keys() - {"conv_in.weight"}:
+            source = name.replace(".attn_ldn.", ".attn2.").replace(".norm_ldn.", ".norm2.")
+            silent = ".attn_ldn.to_out." in name
+            state[name] = torch.zeros_like(state[name]) if silent else given[source]
+        made.load_state_dict(state)
+        return made
+
+    def freeze_backbone(self) -> None:
+        """Let only the LDN attention train, and the input convolution.
+
+        The latter is new where it reads the garment and the mask.
+        """
+        self.requires_grad_(False)
+        self.conv_in.requires_grad_(True)
+        for module in self.modules():
+            if isinstance(module, LDNTransformerBlock):
+                module.attn_ldn.requires_grad_(True)
+                if module.norm_ldn is not None:
+                    module.norm_ldn.requires_grad_(True)
+
+    def forward(
+        self,
+        sample: Tensor,
+        timestep: Tensor | float,
+        encoder_hidden_states: Tensor,
+        cross_attention_kwargs: dict[str, Any] | None = None,
+        return_dict: bool = True,
+    ) -> UNet2DConditionOutput | tuple[Tensor]:
+        """Return what the network says of noisy latents.
+
+        Args:
+            sample: Noisy latents, garment latents and masks, (B, in_channels, h, w).
+            timestep: One, or one a sample.
+            encoder_hidden_states: The image context, (B, T, cross_attention_dim).
+            cross_attention_kwargs: ``{"ldn_contexts": [content, structured]}``, or a list of one.
+            return_dict: Whether to return an object with ``sample`` or a tuple.
+
+        Returns:
+            (B, out_channels, h, w).
+        """
+        (said,) = super().forward(
+            sample,
+            timestep,
+            encoder_hidden_states,
+            cross_attention_kwargs=cross_attention_kwargs,
+            return_dict=False,
+        )
+        if self.config.garment_residual:
+            channels = self.config.out_channels
+            said = said + sample[:, channels : 2 * channels]
+        return UNet2DConditionOutput(sample=said) if return_dict else (said,)
+
+    @classmethod
+    def extract_init_dict(
+        cls,
+        config_dict: Mapping[str, Any],
+        **kwargs: Any,  # diffusers'
+    ) -> Any:
+        """Leave out the parent's settings that are not ours: they stand at their defaults."""
+        inherited = _parent_settings() - cls._get_init_keys(cls)
+        ours = {name: value for name, value in config_dict.items() if name not in inherited}
+        return super().extract_init_dict(ours, **kwargs)
+
+    def _outermost_levels(self) -> tuple[str, str]:
+        """Return the names' beginnings of the outermost level that has attention, down and up."""
+        levels = len(self.down_blocks)
+        for level, block in enumerate(self.down_blocks):
+            if getattr(block, "has_cross_attention", False):
+                return f"down_blocks.{level}.", f"up_blocks.{levels - 1 - level}."
+        return "mid_block.", "mid_block."
+
+
+def _parent_settings() -> set[str]:
+    names: set[str] = UNet2DConditionModel._get_init_keys(UNet2DConditionModel)
+    return names
+
+
+def _settings(cls: type[SLDDMUNet], unet: UNet2DConditionModel) -> dict[str, Any]:
+    """Return the settings of a U-Net that ours has too; its others must stand at our defaults."""
+    ours = _parent_settings() & cls._get_init_keys(cls)
+    with torch.device("meta"):
+        defaults = UNet2DConditionModel().config
+    for name in _parent_settings() - ours:
+        if unet.config[name] != defaults[name] and unet.config[name] is not None:
+            raise TpgbenchError(
+                f"U-Net: {name}={unet.config[name]!r} is not of Stable Diffusion 1.5's kind, "
+                "which SLDDM is built on; give a backbone of that kind"
+            )
+    return {name: unet.config[name] for name in ours}
