@@ -1,0 +1,109 @@
+"""The folder of a training: its lock, its learning curve, its previews."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ...errors import TpgbenchError
+from ...files import TEMPORARY_PREFIX, explain_os_errors, write_atomic
+from ...images import Image, png_bytes
+
+
+class CurvePoint(BaseModel):
+    """One line of the learning curve.
+
+    Attributes:
+        step: Optimiser steps done.
+        samples: Samples seen, by all processes.
+        seconds: Trained in all, validations included, by all sessions that led here.
+        learning_rate: Of the last step, in the first parameter group.
+        losses: Means since the line before.
+        gradient_norm: The same, before the clipping.
+        validation: What `Objective.validate` gave, if it was asked here.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+    step: int
+    samples: int
+    seconds: float
+    learning_rate: float
+    losses: dict[str, float]
+    gradient_norm: float
+    validation: dict[str, float] = Field(default_factory=dict)
+
+
+class TrainingFolder:
+    """Where a training keeps what it writes; only one process may."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.state_path = path / "state.pt"
+        self.curve_path = path / "curve.jsonl"
+        self.previews = path / "previews"
+        self.logs = path / "logs"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out while the block runs, and sweep up after dead ones.
+
+        Raises:
+            TpgbenchError: Another process trains in this folder, or it cannot be written.
+        """
+        with explain_os_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                raise TpgbenchError(
+                    f"{self.path}: another process trains here; wait for it, or give another folder"
+                ) from None
+        try:
+            with explain_os_errors(self.path):
+                for folder in (self.path, self.previews):
+                    for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
+                        leftover.unlink(missing_ok=True)
+            yield
+        finally:
+            lock.release()
+
+    def add_point(self, point: CurvePoint) -> None:
+        """Append a line to the learning curve."""
+        with explain_os_errors(self.curve_path), self.curve_path.open("a") as stream:
+            stream.write(point.model_dump_json() + "\n")
+
+    def cut_curve(self, step: int) -> None:
+        """Drop what a killed session wrote after the state that is gone on from."""
+        if self.curve_path.exists():
+            kept = [point for point in read_curve(self.curve_path) if point.step <= step]
+            lines = "".join(point.model_dump_json() + "\n" for point in kept)
+            write_atomic(self.curve_path, lines.encode())
+
+    def write_preview(self, step: int, picture: Image) -> None:
+        """Write a picture (H, W, 3) of uint8."""
+        write_atomic(self.previews / f"{step:07d}.png", png_bytes(picture), durable=False)
+
+
+def read_curve(path: Path) -> list[CurvePoint]:
+    """Read a learning curve; a line that a killed process left torn is left out.
+
+    Raises:
+        TpgbenchError: It cannot be read.
+    """
+    points = []
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise TpgbenchError(f"{path}: cannot be read ({error.strerror})") from error
+    for line in lines:
+        try:
+            points.append(CurvePoint.model_validate_json(line))
+        except ValidationError:
+            continue
+    return points
