@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torchvision.models import resnet50
@@ -60,7 +61,7 @@ def _small_resnet(channels: int, widths: Sequence[int]) -> tuple[nn.Module, int]
         nn.ReLU(),
         BasicBlock(widths[0], widths[0]),
     ]
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         shortcut = nn.Sequential(
             nn.Conv2d(before, after, 1, stride=2, bias=False), nn.BatchNorm2d(after)
         )

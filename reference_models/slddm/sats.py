@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class StructuredAffineTransformations(nn.Module):
@@ -46,7 +47,8 @@ class Mixed(nn.Module, ABC):
 
     def forward(self, feature: Tensor) -> Tensor:
         """Return the mixture; features are (B, features)."""
-        return self.share * self.transform(feature) + (1 - self.share) * feature
+        mixed: Tensor = self.share * self.transform(feature) + (1 - self.share) * feature
+        return mixed
 
 
 class Contrast(Mixed):
@@ -110,7 +112,7 @@ class NoiseFilter(Mixed):
 
     def transform(self, feature: Tensor) -> Tensor:
         """Return the filtered feature."""
-        sequence = self.convolution(nn.functional.silu(self.linear(feature))[:, None])
+        sequence = self.convolution(functional.silu(self.linear(feature))[:, None])
         filtered: Tensor = sequence[:, 0]
         return filtered
 
