@@ -34,9 +34,8 @@ from typing import Any
 import numpy as np
 import PIL.Image
 import tpgbench
-from tpgbench.benchmark.environment import processor_name
 
-# `datasets` is imported where it is used: the workers import this script again.
+# The rest is imported where it is used: the workers import this script again.
 COLUMNS = {"garment": "cloth", "mask": "cloth_mask", "pattern": "pattern"}
 
 
@@ -197,6 +196,7 @@ def main() -> None:
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         return
     import datasets
+    from tpgbench.benchmark.environment import processor_name
 
     datasets.disable_progress_bars()
     today = dt.datetime.now(dt.UTC).date()

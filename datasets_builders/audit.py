@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from .integrity import Finding, FindingKind
-from .near_duplicates import Appearance, find_near_duplicates
+from .near_duplicates import Appearance, AppearanceList, find_near_duplicates
 from .outline import MIN_AGREEMENT
 from .row_facts import RowFacts
 from .rows import PackedRow, RawRow, RowRefusedError
@@ -53,13 +53,29 @@ class AuditSummary:
         return text
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A photo that was added, and how it looks."""
+class _Photos:
+    """The photos of one column, each digest once."""
 
-    file: str
-    split: str
-    appearance: Appearance | None
+    def __init__(self) -> None:
+        self.files: list[str] = []
+        self.splits: list[str] = []
+        self.described: list[int] = []  # which of them have an appearance, in the order of these
+        self.appearances = AppearanceList()
+        self._by_digest: dict[bytes, int] = {}
+
+    def find(self, sha256: str) -> int | None:
+        """Return the number of the photo with these bytes, if one was added."""
+        return self._by_digest.get(bytes.fromhex(sha256))
+
+    def add(self, file: str, split: str, sha256: str, appearance: Appearance | None) -> None:
+        """Add a photo whose bytes are new."""
+        number = len(self.files)
+        self._by_digest[bytes.fromhex(sha256)] = number
+        self.files.append(file)
+        self.splits.append(split)
+        if appearance is not None:
+            self.described.append(number)
+            self.appearances.append(appearance)
 
 
 class RowAudit:
@@ -79,8 +95,7 @@ class RowAudit:
         }
         self._ids: dict[str, dict[str, str]] = {}  # by configuration, by spelling without case
         self._garments: dict[str, str] = {}  # id to split
-        self._by_bytes: dict[str, dict[bytes, _Seen]] = {column: {} for column in self._compared}
-        self._photos: dict[str, list[_Seen]] = {column: [] for column in self._compared}
+        self._photos = {column: _Photos() for column in self._compared}
         self._sizes: dict[str, dict[str, tuple[int, int]]] = {}  # by column, by file
         self._known_sizes: dict[tuple[int, int], tuple[int, int]] = {}  # one object a size
         self._shares: dict[str, dict[str, float]] = {}
@@ -98,7 +113,9 @@ class RowAudit:
         """
         self._refuse_leaks(raw, packed)
         ids = self._ids.setdefault(raw.config, {})
-        other = ids.setdefault(raw.sample_id.casefold(), raw.sample_id)
+        folded = raw.sample_id.casefold()
+        # One string where the two are equal, as they mostly are.
+        other = ids.setdefault(raw.sample_id if folded == raw.sample_id else folded, raw.sample_id)
         if other != raw.sample_id:
             detail = f"'{raw.sample_id}' differs from '{other}' in case only; rename one"
             self._note(FindingKind.CASE, raw.where, detail)
@@ -144,24 +161,23 @@ class RowAudit:
         for source in packed.sources:
             if source.column not in self._compared:
                 continue
-            seen = self._by_bytes[source.column].get(bytes.fromhex(source.sha256))
-            if seen is not None and seen.split != raw.split:
+            photos = self._photos[source.column]
+            seen = photos.find(source.sha256)
+            if seen is not None and photos.splits[seen] != raw.split:
                 raise RowRefusedError(
                     FindingKind.LEAK,
                     raw.where,
-                    f"{source.name} has the bytes of {seen.file} in {seen.split}, where it is "
-                    "kept; remove this line",
+                    f"{source.name} has the bytes of {photos.files[seen]} in {photos.splits[seen]}, "
+                    "where it is kept; remove this line",
                 )
 
     def _see(self, raw: RawRow, column: str, file: str, sha256: str, facts: RowFacts) -> None:
-        digest = bytes.fromhex(sha256)
-        known = self._by_bytes[column].get(digest)
+        photos = self._photos[column]
+        known = photos.find(sha256)
         if known is None:
-            photo = _Seen(file, raw.split, facts.appearances.get(column))
-            self._by_bytes[column][digest] = photo
-            self._photos[column].append(photo)
-        elif known.file != file and self._compared[column] == "anywhere":
-            self._note(FindingKind.DUPLICATE, file, f"has the same bytes as {known.file}")
+            photos.add(file, raw.split, sha256, facts.appearances.get(column))
+        elif photos.files[known] != file and self._compared[column] == "anywhere":
+            self._note(FindingKind.DUPLICATE, file, f"has the same bytes as {photos.files[known]}")
 
     def _measure(self, raw: RawRow, facts: RowFacts) -> None:
         """Take a row's measures; a file that more rows share counts once."""
@@ -208,21 +224,20 @@ class RowAudit:
     def _near_duplicates(self) -> Iterator[Finding]:
         """Yield at most one finding a photo: its nearest, in another split if there is one."""
         for column, compared in self._compared.items():
-            photos = [photo for photo in self._photos[column] if photo.appearance is not None]
-            appearances = [photo.appearance for photo in photos if photo.appearance is not None]
+            photos = self._photos[column]
             nearest: dict[int, tuple[bool, float, int]] = {}
-            for earlier, later, difference in find_near_duplicates(appearances):
-                same_split = photos[earlier].split == photos[later].split
+            for one, other, difference in find_near_duplicates(photos.appearances):
+                earlier, later = photos.described[one], photos.described[other]
+                same_split = photos.splits[earlier] == photos.splits[later]
                 if not (same_split and compared == "across splits"):
                     match = (same_split, difference, earlier)
                     nearest[later] = min(nearest.get(later, match), match)
-            for later, (same_split, _, earlier) in nearest.items():
-                photo, other = photos[later], photos[earlier]
+            for later, (same_split, _, earlier) in sorted(nearest.items()):
                 yield Finding(
                     FindingKind.NEAR_DUPLICATE if same_split else FindingKind.NEAR_LEAK,
-                    photo.file,
-                    f"of {photo.split} looks like {other.file} of {other.split}; remove one if "
-                    "they show the same",
+                    photos.files[later],
+                    f"of {photos.splits[later]} looks like {photos.files[earlier]} of "
+                    f"{photos.splits[earlier]}; remove one if they show the same",
                     left_out=False,
                 )
 

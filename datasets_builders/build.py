@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from itertools import tee
 from pathlib import Path
 from typing import ClassVar
 
@@ -134,7 +135,8 @@ class _Build:
         self._folder = folder
         self._packer = Packer(source, dataset.columns(source), size)
         self._audit = RowAudit(self._packer.schema)
-        self._first_seen: dict[tuple[str, str], tuple[str, str]] = {}
+        # By configuration and split: where an id stands.
+        self._first_seen: dict[str, dict[str, dict[str, str]]] = {}
         options: dict[str, JsonValue] = {"mask_threshold": MASK_THRESHOLD}
         if size is not None:
             options["max_side"] = size
@@ -153,13 +155,14 @@ class _Build:
 
     def add_rows(self, items: Iterator[RawRow | Finding], workers: int) -> None:
         """Store the rows, and note why some are left out."""
-        checked = map(self._check_id, items)
-        with closing(ordered_map(self._packer, checked, workers)) as results:
-            for result in results:
+        # What goes to the workers need not come back: it is kept here until its result is there.
+        kept, sent = tee(map(self._check_id, items))
+        with closing(ordered_map(self._packer, sent, workers)) as results:
+            for item, result in zip(kept, results, strict=True):
                 if isinstance(result, Finding):
                     self.findings.append(result)
-                else:
-                    self._store(*result)
+                elif isinstance(item, RawRow):
+                    self._store(item, result)
         self.findings += self._audit.findings()
 
     def finish(self) -> BuildInfo:
@@ -183,11 +186,12 @@ class _Build:
     def _check_id(self, item: RawRow | Finding) -> RawRow | Finding:
         if isinstance(item, Finding):
             return item
-        key = (item.config, item.sample_id)
-        if key not in self._first_seen:
-            self._first_seen[key] = (item.split, item.where)
+        seen = self._first_seen.setdefault(item.config, {})
+        split = next((name for name, ids in seen.items() if item.sample_id in ids), None)
+        if split is None:
+            seen.setdefault(item.split, {})[item.sample_id] = item.where
             return item
-        split, where = self._first_seen[key]
+        where = seen[split][item.sample_id]
         if split == item.split:
             return Finding(
                 FindingKind.DUPLICATE_ID,

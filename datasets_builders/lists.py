@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 
 from ..errors import TpgbenchError
@@ -21,8 +22,8 @@ def decode(data: bytes, name: str) -> str:
         ) from error
 
 
-def read_lines(data: bytes, name: str) -> list[tuple[int, str]]:
-    """Return a list's lines with their numbers, from 1; blank lines are passed over.
+def read_lines(data: bytes, name: str) -> Iterator[tuple[int, str]]:
+    """Yield a list's lines with their numbers, from 1; blank lines are passed over.
 
     A byte-order mark, Windows line ends, and blanks around a line are taken off.
 
@@ -35,8 +36,9 @@ def read_lines(data: bytes, name: str) -> list[tuple[int, str]]:
     """
     text = decode(data, name)
     # Not splitlines(), which also splits at characters that a file's name may hold.
-    lines = ((number, line.strip(" \t\r")) for number, line in enumerate(text.split("\n"), 1))
-    return [(number, line) for number, line in lines if line]
+    stream = io.StringIO(text, newline="\n")
+    lines = ((number, line.strip(" \t\r\n")) for number, line in enumerate(stream, 1))
+    return ((number, line) for number, line in lines if line)
 
 
 def read_pairs(data: bytes, name: str) -> Iterator[tuple[int, tuple[str, str] | None]]:

@@ -24,11 +24,11 @@ class Packer:
     schema: RowSchema
     max_side: int | None
 
-    def __call__(self, item: RawRow | Finding) -> tuple[RawRow, PackedRow] | Finding:
+    def __call__(self, item: RawRow | Finding) -> PackedRow | Finding:
         """Return the packed row, or why it is left out."""
         if isinstance(item, Finding):
             return item
         try:
-            return item, pack_row(item, self.schema, self.source, max_side=self.max_side)
+            return pack_row(item, self.schema, self.source, max_side=self.max_side)
         except RowRefusedError as error:
             return error.finding

@@ -7,7 +7,7 @@ from functools import cached_property
 from ..files import leads_outside
 from .integrity import FindingKind
 from .rows import RowRefusedError
-from .sources import SourceFolder, by_stem, split_suffix
+from .sources import SourceFolder, is_picture, split_suffix
 
 
 class Pictures:
@@ -27,7 +27,12 @@ class Pictures:
         self.folder = folder
         self.files = source.files(folder)
         self._ending = ending
-        self._by_stem = by_stem(self.files, folder)
+        self._first: dict[str, str] = {}  # by stem
+        self._several: dict[str, list[str]] = {}  # by stem, where it has more than one
+        for file in filter(is_picture, self.files):
+            first = self._first.setdefault(self.stem(file), file)
+            if first is not file:
+                self._several.setdefault(self.stem(file), [first]).append(file)
 
     @cached_property
     def _names(self) -> frozenset[str]:
@@ -35,7 +40,7 @@ class Pictures:
 
     @cached_property
     def _folded(self) -> dict[str, str]:
-        return {stem.casefold(): stem for stem in self._by_stem}
+        return {stem.casefold(): stem for stem in self._first}
 
     def find(self, name: str) -> str | None:
         """Return the file of this very name, else the one that differs in its suffix only.
@@ -47,15 +52,15 @@ class Pictures:
         if "." in self._ending:
             file = f"{self.folder}/{stem}{self._ending}"
             return file if file in self._names else None
-        files = self._by_stem.get(stem + self._ending, [])
+        files = self._several.get(stem + self._ending)
+        if files is None:
+            return self._first.get(stem + self._ending)
         exact = f"{self.folder}/{stem}{self._ending}{suffix}"
-        if exact in files:
-            return exact
-        if len(files) > 1:
+        if exact not in files:
             raise RowRefusedError(
                 FindingKind.AMBIGUOUS, exact, f"could be {' or '.join(files)}; remove all but one"
             )
-        return files[0] if files else None
+        return exact
 
     def need(self, name: str, column: str, where: str) -> str:
         """Return the file for a column that no row goes without.

@@ -19,8 +19,8 @@ from ..errors import TpgbenchError
 DATA_FOLDER = "data"
 MANIFEST_NAME = "manifest.parquet"
 SHARD_BYTES = 500 << 20
-ROW_GROUP_BYTES = 8 << 20  # what a reader must hold to see one row
-ROW_GROUP_ROWS = 8192
+ROW_GROUP_BYTES = 4 << 20  # what a reader must hold to see one row
+ROW_GROUP_ROWS = 2048
 
 _SHARD = re.compile(
     r"(?P<split>.+?)(?:-(?P<index>\d{5})-of-(?P<count>\d{5})(?:-[0-9a-f]+)?)?\.parquet"

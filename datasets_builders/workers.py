@@ -50,6 +50,7 @@ def ordered_map(
     pending: deque[Future[list[Result]]] = deque()
     stream = iter(items)
     try:
+        pool.submit(_apply, function, [])  # starts them while the first items are looked up
         while chunk := list(islice(stream, CHUNK)):
             pending.append(pool.submit(_apply, function, chunk))
             if len(pending) > workers * _AHEAD:

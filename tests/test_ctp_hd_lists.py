@@ -26,7 +26,7 @@ names = (
 )
 def test_names_survive_any_line_ends(listed, mark, end, closed):
     text = mark + end.join(listed) + end * closed
-    lines = read_lines(text.encode(), "train.txt")
+    lines = list(read_lines(text.encode(), "train.txt"))
     assert [name for _, name in lines] == listed
     step = end.count("\n")
     assert [number for number, _ in lines] == [1 + step * i for i in range(len(listed))]
