@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from ..hub import get_hub_model, hub_label
 from .base import FeatureExtractor
 from .features.clip_files import CLIP, CLIP_VERSION
-from .ranking import RankingMetric
+from .retrieval_metric import RetrievalMetric
 
 
-class Retrieval(RankingMetric):
+class Retrieval(RetrievalMetric):
     """How often CLIP leads from a pattern back to its own garment.
 
     The gallery are the garment photos of all samples, each by the largest square that lies within

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..images import Image
 from .base import FeatureExtractor
-from .ranking import RankingMetric
+from .retrieval_metric import RetrievalMetric
 
 
 def colour_statistics(image: Image) -> NDArray[np.float32]:
@@ -34,7 +34,7 @@ class ColourExtractor(FeatureExtractor):
         return np.stack([colour_statistics(image) for image in images])
 
 
-class RetrievalColour(RankingMetric):
+class RetrievalColour(RetrievalMetric):
     """How often colour alone leads from a pattern back to its own garment.
 
     As `retrieval`, with the nearness of the mean and spread of the CIELAB channels in place of

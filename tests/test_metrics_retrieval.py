@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tpgbench.metrics.base import make_metric
-from tpgbench.metrics.ranking import first_hits, reciprocal_ranks
 from tpgbench.metrics.retrieval_colour import colour_statistics
+from tpgbench.metrics.retrieval_metric import first_hits, reciprocal_ranks
 
 
 @settings(max_examples=60, deadline=None)

@@ -61,7 +61,7 @@ def _rivals(
     return better, equal
 
 
-class RankingMetric(SetMetric):
+class RetrievalMetric(SetMetric):
     """A metric of retrieval: a subclass says how close a pattern is to a garment.
 
     The gallery are the garment photos of all samples, each by its `Comparison.cloth`; other photos
