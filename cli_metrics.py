@@ -31,12 +31,29 @@ unverified_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.op
 )
 
 
+def _clear_cache(context: click.Context, _: click.Parameter, given: bool) -> None:
+    if not given:
+        return
+    from .metrics.features.cache import cache_folder, clear_cache
+
+    click.echo(f"deleted the features of {clear_cache():,} image(s) in {cache_folder()}", err=True)
+    context.exit()
+
+
 @click.command()
 @click.argument("name", metavar="METRIC|PRESET")
 @click.argument("folders", metavar="REAL GENERATED", nargs=-1, required=True, type=_FOLDER)
 @click.option("--protocol", help="Of fid, kid and is: clean, pytorch-fid, ...")
 @click.option("--weights", type=_FOLDER, help="Folder with the weights.")
 @click.option("--interval", is_flag=True, help="Give fid its interval, which takes a while.")
+@click.option(
+    "--clear-cache",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_clear_cache,
+    help="Delete the features kept of images (8 KiB each), and do nothing else.",
+)
 @unverified_option
 @_json
 def metrics(name: str, folders: tuple[Path, ...], as_json: bool, **given: Any) -> int:

@@ -49,6 +49,16 @@ def test_a_paired_metric_as_json_and_as_text(folders):
     assert "n 4" in text
 
 
+def test_the_feature_cache_is_cleared_without_folders(tmp_path):
+    cached = tmp_path / "features" / ("0" * 16) / "ab" / "cd"
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(b"features")
+    done = call("metrics", "--clear-cache", cwd=tmp_path, TPGBENCH_CACHE=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "1 image(s)" in done.stderr
+    assert not cached.exists()
+
+
 def test_fid_with_a_protocol_and_a_folder_of_unverified_weights(
     folders, inception_weights, monkeypatch
 ):

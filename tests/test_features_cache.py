@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from tpgbench import TpgbenchError
 from tpgbench.metrics.base import FeatureExtractor
-from tpgbench.metrics.features.cache import FeatureCache, cache_folder, file_key, pixel_key
+from tpgbench.metrics.features.cache import (
+    FeatureCache,
+    cache_folder,
+    clear_cache,
+    file_key,
+    pixel_key,
+)
 from tpgbench.metrics.features.extraction import FeatureCollector, read_ahead
 
 
@@ -115,6 +121,21 @@ def test_the_folder_is_where_the_user_says(monkeypatch, tmp_path):
     monkeypatch.delenv("TPGBENCH_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert cache_folder() == tmp_path / "xdg" / "tpgbench" / "features"
+
+
+def test_clearing_deletes_all_features_and_nothing_else(monkeypatch, tmp_path):
+    monkeypatch.setenv("TPGBENCH_CACHE", str(tmp_path))
+    assert clear_cache() == 0
+    stranger = tmp_path / "features" / "thesis" / "ab" / "c.txt"
+    stranger.parent.mkdir(parents=True)
+    stranger.write_text("mine")
+    for backbone in ("one", "two"):
+        FeatureCache(backbone).put("ab12", np.ones(3, np.float32))
+    assert clear_cache() == 2
+    assert FeatureCache("one").get("ab12") is None
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [stranger]
+    FeatureCache("one").put("ab12", np.ones(3, np.float32))
+    assert FeatureCache("one").get("ab12") is not None
 
 
 def test_read_ahead_keeps_the_order_and_its_bound():

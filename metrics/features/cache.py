@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import TpgbenchError
-from ...files import user_cache, write_atomic
+from ...files import explain_os_errors, user_cache, write_atomic
 from ...images import Image
 
 _CHECK_BYTES = 16
@@ -20,12 +22,33 @@ _READER = b"reader 2"
 
 
 def cache_folder() -> Path:
-    """Return where features are kept; it is safe to delete at any time.
+    """Return where features are kept, some 8 KiB an image; it is safe to delete at any time.
 
     ``$TPGBENCH_CACHE/features``, or the same below the user's cache folder.
     """
     given = os.environ.get("TPGBENCH_CACHE")
     return Path(given).expanduser() / "features" if given else user_cache("features")
+
+
+def clear_cache() -> int:
+    """Delete all features that are kept, and nothing else in their folder.
+
+    Returns:
+        How many there were.
+
+    Raises:
+        TpgbenchError: One cannot be deleted.
+    """
+    folder = cache_folder()
+    backbones = folder.iterdir() if folder.is_dir() else ()
+    removed = 0
+    for backbone in backbones:
+        if re.fullmatch("[0-9a-f]{16}", backbone.name) is None:
+            continue
+        removed += sum(path.is_file() for path in backbone.glob("*/*"))
+        with explain_os_errors(backbone):
+            shutil.rmtree(backbone)
+    return removed
 
 
 def file_key(content: bytes) -> str:
