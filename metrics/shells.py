@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 import torch
@@ -211,9 +211,17 @@ class _SetShell(_Shell):
     Its recipe does not name the true set: compare values of one true set only.
     """
 
-    def __init__(self, metric: str, *, dist_sync_on_step: bool, sync_on_compute: bool) -> None:
+    _name: ClassVar[str]
+
+    def __init__(
+        self,
+        protocol: Protocol = "clean",
+        *,
+        dist_sync_on_step: bool = False,
+        sync_on_compute: bool = True,
+    ) -> None:
         super().__init__(dist_sync_on_step=dist_sync_on_step, sync_on_compute=sync_on_compute)
-        self._metric = cast(SetMetric, make_metric(metric))
+        self._metric = cast(SetMetric, make_metric(f"{self._name}@{protocol}"))
         self._extractor = self._metric.extractor()  # light: the network is read when it is used
         # Equal names let a collection extract equal features once, and no others.
         backbone = "".join(c if c.isalnum() else "_" for c in self._extractor.key)
@@ -271,16 +279,7 @@ class FID(_SetShell):
         TpgbenchError: The Inception's weights are not to be had, or no such protocol.
     """
 
-    def __init__(
-        self,
-        protocol: Protocol = "clean",
-        *,
-        dist_sync_on_step: bool = False,
-        sync_on_compute: bool = True,
-    ) -> None:
-        super().__init__(
-            f"fid@{protocol}", dist_sync_on_step=dist_sync_on_step, sync_on_compute=sync_on_compute
-        )
+    _name = "fid"
 
 
 class KID(_SetShell):
@@ -295,16 +294,7 @@ class KID(_SetShell):
         TpgbenchError: As `FID`.
     """
 
-    def __init__(
-        self,
-        protocol: Protocol = "clean",
-        *,
-        dist_sync_on_step: bool = False,
-        sync_on_compute: bool = True,
-    ) -> None:
-        super().__init__(
-            f"kid@{protocol}", dist_sync_on_step=dist_sync_on_step, sync_on_compute=sync_on_compute
-        )
+    _name = "kid"
 
 
 class InceptionScore(_SetShell):
@@ -322,16 +312,7 @@ class InceptionScore(_SetShell):
         TpgbenchError: As `FID`.
     """
 
-    def __init__(
-        self,
-        protocol: Protocol = "clean",
-        *,
-        dist_sync_on_step: bool = False,
-        sync_on_compute: bool = True,
-    ) -> None:
-        super().__init__(
-            f"is@{protocol}", dist_sync_on_step=dist_sync_on_step, sync_on_compute=sync_on_compute
-        )
+    _name = "is"
 
 
 def to_images(images: Tensor, name: str) -> list[Image]:

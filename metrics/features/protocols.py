@@ -98,8 +98,9 @@ def _tensorflow_resize(planes: Image | Floats, *, axis: int) -> Floats:
     position = np.arange(SIDE, dtype=np.float32) * np.float32(size / SIDE)
     low = position.astype(np.int64)
     weight = position - low.astype(np.float32)
-    first = planes.take(low, axis=axis).astype(np.float32, copy=False)
-    resized = planes.take(np.minimum(low + 1, size - 1), axis=axis).astype(np.float32, copy=False)
+    high = np.minimum(low + 1, size - 1)
+    first: Floats = planes.take(low, axis=axis).astype(np.float32, copy=False)
+    resized: Floats = planes.take(high, axis=axis).astype(np.float32, copy=False)
     resized -= first
     resized *= weight if axis == 2 else weight[:, None]
     resized += first
