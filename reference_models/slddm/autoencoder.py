@@ -27,6 +27,9 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
     learned scale sees to it, and the decoder learns to read them as they are. The posterior is a
     Gaussian of constant width.
 
+    Before training it is a discrete cosine transform of patches that keeps the strongest
+    coefficients, which is nearly their principal components: it need not learn from nothing.
+
     Args:
         latent_channels: Channels of a latent.
         width: Channels of the hidden maps, at least ``latent_channels``.
@@ -96,6 +99,39 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
             ``sample``, (B, 3, h * patch_size, w * patch_size), about in [-1, 1], not clipped.
         """
         return DecoderOutput(sample=self.synthesis(self.decoder(self.from_latent(z))))
+
+    def _start_as_cosine_transform(self, kept: int) -> None:
+        basis, deviations = _cosine_basis(self._patch_size)
+        margin = self._patch_size // 2
+        inner = slice(margin, margin + self._patch_size)
+        with torch.no_grad():
+            for weight in (self.analysis.weight, self.synthesis.weight):
+                weight[:kept] = 0
+                weight[:kept, :, inner, inner] = basis[:kept].to(weight)
+            nn.init.dirac_(self.to_latent.weight)
+            nn.init.dirac_(self.from_latent.weight)
+            self.from_latent.weight.mul_(deviations[:kept, None, None].to(self.from_latent.weight))
+
+
+def _cosine_basis(size: int) -> tuple[Tensor, Tensor]:
+    """Return an orthonormal basis of colour patches, by falling standard deviation of its parts.
+
+    Deviations are modelled: power falls with the square of the frequency, and the two differences
+    of colours have a tenth of the power of grey.
+
+    Returns:
+        The basis, (3 * size * size, 3, size, size), and the deviations, (3 * size * size,), for
+        values in [-1, 1].
+    """
+    frequency = torch.arange(size)
+    cosines = torch.cos(math.pi / size * frequency[:, None] * (torch.arange(size) + 0.5))
+    cosines = functional.normalize(cosines, dim=1)
+    colours = functional.normalize(torch.tensor([[1.0, 1, 1], [1, -1, 0], [1, 1, -2]]), dim=1)
+    basis = torch.einsum("ac,uy,vx->auvcyx", colours, cosines, cosines)
+    radius = frequency[:, None] ** 2 + frequency**2
+    power = torch.tensor([3.0, 0.3, 0.3])[:, None, None] / (0.1 + radius)
+    order = power.flatten().argsort(descending=True, stable=True)
+    return basis.reshape(-1, 3, size, size)[order], power.flatten()[order].sqrt()
 
 
 class _Block(nn.Module):

@@ -1,0 +1,1 @@
+"""The losses of SLDDM-TPG: plain functions of tensors, unweighted."""
