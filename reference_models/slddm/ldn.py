@@ -38,6 +38,7 @@ class LDN(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untype
     @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
+        *,
         latent_channels: int = 4,
         latent_size: int = 64,
         encoder_widths: Sequence[int] | None = None,
@@ -59,9 +60,9 @@ class LDN(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untype
             latent_size,
             hidden,
             features,
-            ram_layers,
-            heads,
-            head_dim,
+            layers=ram_layers,
+            heads=heads,
+            head_dim=head_dim,
             dropout=ram_dropout,
             normalised_over=ram_normalised_over,
             reverse=reverse_attention,

@@ -36,13 +36,13 @@ class LDNTransformerBlock(BasicTransformerBlock):  # type: ignore[misc]  # diffu
         self.attn_ldn = Attention(
             dim, block.cross_attention_dim, heads, dim_head=head_dim, dropout=block.dropout
         )
-        self.norm_ldn = nn.LayerNorm(dim)
+        self.norm_ldn: nn.Module | None = nn.LayerNorm(dim)
         if one_token:
             self.norm2 = self.norm_ldn = None
             for attention in (self.attn2, self.attn_ldn):
                 attention.to_q = attention.to_k = None
 
-    def forward(
+    def forward(  # noqa: PLR0917  # diffusers passes all by position when it checkpoints
         self,
         hidden_states: Tensor,
         attention_mask: Tensor | None = None,

@@ -39,6 +39,7 @@ class ReverseAttention(nn.Module):
         latent_size: int,
         hidden: int,
         features: int,
+        *,
         layers: int,
         heads: int,
         head_dim: int,

@@ -36,6 +36,11 @@ _CLIP_PREFIX = "cond_stage_model.transformer."
 # Which part a tensor is of, by how its name begins.
 _PARTS = {
     LDN_PREFIX: "ldn",
+    # A checkpoint of stage 1 holds the LDN alone, without a prefix.
+    "feature_encoder.": "ldn",
+    "sim.": "ldn",
+    "diff.": "ldn",
+    "affine_block.": "ldn",
     UNET_PREFIX: "unet",
     _VAE_PREFIX: "vae",
     _CLIP_PREFIX: "image_encoder",

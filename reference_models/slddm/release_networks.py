@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +21,6 @@ from .release_names import (
     unet_names,
 )
 from .unet import SLDDMUNet
-
-Network = TypeVar("Network", bound=nn.Module)
 
 LDN_PREFIX = "ldn_stage_model."
 UNET_PREFIX = "model.diffusion_model."
@@ -59,7 +57,8 @@ def load_release_ldn(state_dict: Mapping[str, Tensor]) -> LDN:
             ram_dropout=0.5,
             ram_normalised_over="tokens",
         )
-    return _filled(ldn, tensors, ldn_names(layers), "LDN")
+    filled: LDN = _filled(ldn, tensors, ldn_names(layers), "LDN")
+    return filled
 
 
 class ReleaseUNet(nn.Module):
@@ -108,7 +107,7 @@ def load_release_unet(state_dict: Mapping[str, Tensor], heads: int = 8) -> Relea
     """
     tensors = without_prefix(state_dict, UNET_PREFIX)
     shapes = Shapes("U-Net", tensors)
-    layout = _layout(shapes)
+    layout = unet_layout(shapes)
     down = ["CrossAttnDownBlock2D" if has else "DownBlock2D" for has in layout.attended]
     up = ["CrossAttnUpBlock2D" if has else "UpBlock2D" for has in reversed(layout.attended)]
     key = "middle_block.1.transformer_blocks.0.attn2.to_k.weight"
@@ -146,7 +145,9 @@ def load_release_conditioner(state_dict: Mapping[str, Tensor]) -> Conditioner:
             context_dim=context_dim,
             mapper_layers=layers,
         )
-    return _filled(conditioner, state_dict, conditioner_names(layers), "conditioner")
+    names = conditioner_names(layers)
+    filled: Conditioner = _filled(conditioner, state_dict, names, "conditioner")
+    return filled
 
 
 def without_prefix(tensors: Mapping[str, Tensor], prefix: str) -> Mapping[str, Tensor]:
@@ -189,7 +190,12 @@ class Shapes:
         return [name for name in self._tensors if name.startswith(prefix)]
 
 
-def _layout(shapes: Shapes) -> UNetLayout:
+def unet_layout(shapes: Shapes) -> UNetLayout:
+    """Read how a U-Net is built off its shapes.
+
+    Raises:
+        TpgbenchError: A tensor is missing, or the levels differ in more than their width.
+    """
     channels: list[list[int]] = [[]]
     attended = [False]
     for number in range(1, shapes.count("input_blocks.")):
@@ -210,7 +216,7 @@ def _layout(shapes: Shapes) -> UNetLayout:
     )
 
 
-def _filled(network: Network, tensors: Mapping[str, Tensor], names: Names, part: str) -> Network:
+def _filled(network: Any, tensors: Mapping[str, Tensor], names: Names, part: str) -> Any:
     """Return a network that was built on the meta device with the release's tensors in it."""
     wanted: dict[str, Tensor] = network.state_dict()
     given: dict[str, Tensor] = {}

@@ -78,7 +78,7 @@ class Sharpness(Mixed):
 
     def transform(self, feature: Tensor) -> Tensor:
         """Return the convolved feature."""
-        sequence = self.linear(feature)[:, None]
+        sequence: Tensor = self.linear(feature)[:, None]
         sequence = self.sharpen(self.transposed(self.convolution(sequence)))
         return sequence[:, 0]
 

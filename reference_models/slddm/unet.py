@@ -47,7 +47,8 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
         one_token_contexts: Every context is one token, so that queries, keys and norms of the
             cross-attentions have no effect and are left out.
         explicit_attention: Self-attention by matrix products and a softmax instead of PyTorch's
-            fused kernel: faster on a CPU where heads are narrow and tokens few.
+            fused kernel. On a CPU, with 256 tokens of 64 channels, that takes 0.6 of the time in
+            bfloat16 with one head, but longer in float32.
     """
 
     _no_split_modules = ("LDNTransformerBlock", "ResnetBlock2D", "CrossAttnUpBlock2D", "UpBlock2D")
@@ -56,6 +57,7 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
     @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
+        *,
         sample_size: int = 64,
         in_channels: int = 9,
         out_channels: int = 4,
@@ -121,7 +123,7 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
         settings = _settings(cls, unet)
         latent_channels = settings["out_channels"]
         settings["in_channels"] = 2 * latent_channels + 1
-        made = cls(
+        made: SLDDMUNet = cls(
             **settings, garment_residual=garment_residual, one_token_contexts=one_token_contexts
         )
         state = made.state_dict()
@@ -203,7 +205,7 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
 
 def _parent_settings() -> set[str]:
     names: set[str] = UNet2DConditionModel._get_init_keys(UNet2DConditionModel)
-    return names
+    return names - {"self"}
 
 
 def _settings(cls: type[SLDDMUNet], unet: UNet2DConditionModel) -> dict[str, Any]:
@@ -211,7 +213,7 @@ def _settings(cls: type[SLDDMUNet], unet: UNet2DConditionModel) -> dict[str, Any
     ours = _parent_settings() & cls._get_init_keys(cls)
     with torch.device("meta"):
         defaults = UNet2DConditionModel().config
-    for name in _parent_settings() - ours:
+    for name in sorted(_parent_settings() - ours):
         if unet.config[name] != defaults[name] and unet.config[name] is not None:
             raise TpgbenchError(
                 f"U-Net: {name}={unet.config[name]!r} is not of Stable Diffusion 1.5's kind, "
