@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
@@ -25,6 +27,8 @@ from ...errors import TpgbenchError
 from ...files import explain_os_errors, write_atomic
 
 Array = NDArray[Any]
+
+_OPEN_BLOCKS = 1024  # each is a mapping into memory, of which a process may have some 65,000
 
 
 class RowSource(ABC):
@@ -46,7 +50,7 @@ class RowSource(ABC):
 
 
 class BlockStore:
-    """The rows of a source, made by other processes ahead of need.
+    """The rows of a source, made by other processes ahead of need. For one thread at a time.
 
     Args:
         source: Where the rows come from.
@@ -67,7 +71,7 @@ class BlockStore:
             workers, mp_context=get_context("spawn"), initializer=follow_parent
         )
         self._making: dict[int, Future[None]] = {}
-        self._open: dict[int, Any] = {}
+        self._open: OrderedDict[int, Any] = OrderedDict()
 
     def __enter__(self) -> BlockStore:
         return self
@@ -75,25 +79,33 @@ class BlockStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def identity(self) -> str:
+        """What determines the rows of the source."""
+        return self._source.identity
+
     def close(self) -> None:
-        """Stop making blocks; those in the making are dropped."""
+        """Stop making blocks; what is in the making is finished, what waits is dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._open.clear()
 
     def prepare(self, indices: Iterable[int]) -> None:
-        """Have the blocks of these rows made, without waiting."""
+        """Have the blocks of these rows made, without waiting.
+
+        Raises:
+            TpgbenchError: A process that makes them was killed.
+        """
         for number in sorted({index // self._rows for index in indices}):
             if number not in self._open and number not in self._making:
                 path = self._path(number)
                 if not path.is_file():
-                    self._making[number] = self._pool.submit(
-                        make_block, self._source, number, self._rows, path
-                    )
+                    self._making[number] = self._make(number)
 
     def gather(self, indices: Sequence[int]) -> dict[str, Array]:
         """Return rows, stacked by name, waiting for those that are not made yet.
 
         Raises:
+            IndexError: The source has no such row.
             TpgbenchError: A row cannot be had, or the folder cannot be written.
         """
         self.prepare(indices)
@@ -102,41 +114,73 @@ class BlockStore:
 
     def _row(self, index: int) -> dict[str, Array]:
         number, place = divmod(index, self._rows)
-        block = self._open.get(number)
-        if block is None:
-            block = self._open[number] = self._load(number)
+        if number not in self._open:
+            self._open[number] = self._load(number)
+            if len(self._open) > _OPEN_BLOCKS:
+                self._open.popitem(last=False)
+        self._open.move_to_end(number)
+        block = self._open[number]
         return {name: block.get_slice(name)[place] for name in block.keys()}  # noqa: SIM118
 
     def _load(self, number: int) -> Any:
         path = self._path(number)
         making = self._making.pop(number, None)
+        if making is not None:
+            self._wait(making)
         try:
-            if making is not None:
-                making.result()
-            try:
-                return safe_open(path, framework="numpy")
-            except (SafetensorError, FileNotFoundError):  # damaged, or just deleted
-                self._pool.submit(make_block, self._source, number, self._rows, path).result()
-                return safe_open(path, framework="numpy")
+            return safe_open(path, framework="numpy")
+        except (SafetensorError, FileNotFoundError):  # damaged, or just deleted
+            path.unlink(missing_ok=True)
+            self._wait(self._make(number))
+            return safe_open(path, framework="numpy")
+
+    def _make(self, number: int) -> Future[None]:
+        try:
+            return self._pool.submit(
+                make_block, self._source, number, self._rows, self._path(number)
+            )
         except BrokenProcessPool as error:
-            raise TpgbenchError(
-                "a process that renders training rows was killed, for want of memory perhaps; "
-                "free some and start again: training resumes"
-            ) from error
+            raise _killed() from error
+
+    def _wait(self, making: Future[None]) -> None:
+        try:
+            making.result()
+        except BrokenProcessPool as error:
+            raise _killed() from error
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:06d}.safetensors"
 
 
 def make_block(source: RowSource, number: int, rows: int, path: Path) -> None:
-    """Write one block: the rows from ``number * rows`` on.
+    """Write one block, unless it is there: the rows from ``number * rows`` on, to the last.
 
     Raises:
+        IndexError: The source has none of them.
         TpgbenchError: A row cannot be had, or the file cannot be written.
     """
-    made = [source.read(index) for index in range(number * rows, (number + 1) * rows)]
-    arrays = {name: np.stack([row[name] for row in made]) for name in made[0]}
     with explain_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Not waiting for the disk: a torn block is noticed and made again.
-        write_atomic(path, save(arrays), durable=False)
+    # Several trainers may want the same block: one makes it, the others wait.
+    with FileLock(path.with_suffix(".lock")):
+        if not path.is_file():
+            write_atomic(path, save(_stack(source, number * rows, rows)))
+
+
+def _stack(source: RowSource, first: int, rows: int) -> dict[str, Array]:
+    made: list[Mapping[str, Array]] = []
+    for index in range(first, first + rows):
+        try:
+            made.append(source.read(index))
+        except IndexError:
+            if not made:
+                raise
+            break
+    return {name: np.stack([row[name] for row in made]) for name in made[0]}
+
+
+def _killed() -> TpgbenchError:
+    return TpgbenchError(
+        "a process that makes training rows was killed, for want of memory perhaps; free some and "
+        "start again: training resumes"
+    )

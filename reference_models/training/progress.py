@@ -42,6 +42,8 @@ class TrainingProgress:
             self._task = self._bar.add_task("", total=config.steps, completed=step)
 
     def __enter__(self) -> TrainingProgress:
+        self._last_line = time.monotonic()
+        self._reports[0] = (self._last_line, self._reports[0][1])
         if self._bar is not None:
             self._bar.start()
         return self

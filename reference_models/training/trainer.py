@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,15 +20,15 @@ from ...errors import TpgbenchError
 from .config import TrainingConfig
 from .devices import make_accelerator, start_tracker
 from .folder import CurvePoint, TrainingFolder
+from .interrupts import noted_interrupts
 from .losses import LossWindow
 from .objective import Batches, Objective
 from .progress import TrainingProgress
+from .read_ahead import read_ahead
 from .state import load_trained_tensors, read_state, trained_tensors, write_state
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
-
-_PREPARED_STEPS = 64  # a block of rows takes seconds to make
 
 
 @dataclass(frozen=True)
@@ -87,19 +84,20 @@ def train(
     if console is None or not main:
         console = Console(stderr=True, quiet=not main)
     with place.locked() if main else nullcontext():
-        session = _Session(accelerator, objective, batches, config, place, console)
         try:
-            return session.run()
+            session = _Session(
+                accelerator, objective, batches, config, folder=place, console=console
+            )
+            with closing(session):
+                return session.run()
         except (MemoryError, RuntimeError) as error:
             if not _is_out_of_memory(error):
                 raise
             raise TpgbenchError(
-                f"out of memory at step {session.step + 1}: lower batch_size (and raise "
-                "accumulation by as much, for the same result) or the size of the pictures"
+                "out of memory: lower batch_size (and raise accumulation by as much, for the same "
+                "result) or the size of the pictures"
                 + (", or give precision bf16" if config.precision == "fp32" else "")
             ) from error
-        finally:
-            session.close()
 
 
 class _Session:
@@ -111,6 +109,7 @@ class _Session:
         objective: Objective,
         batches: Batches,
         config: TrainingConfig,
+        *,
         folder: TrainingFolder,
         console: Console,
     ) -> None:
@@ -160,27 +159,23 @@ class _Session:
         self.seconds_before = 0.0
         self.losses: dict[str, float] = {}
         self.validation: dict[str, float] = {}
-        self._resume()
         self.start = self.saved = time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """Trained in all, by all sessions."""
+        """Trained in all, by all sessions, until now."""
         return self.seconds_before + time.monotonic() - self.start
 
     def _resume(self) -> None:
         path = self.folder.state_path
         state = read_state(path, self.identity)
-        if state is None:
-            if self.accelerator.is_main_process:
-                self.folder.cut_curve(0)
-            return
-        load_trained_tensors(self.objective, state["objective"], path)
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.ema.load_state_dict(state["ema"])
-        self.ema.to(self.accelerator.device)
-        self.step, self.seconds_before = state["step"], state["seconds"]
-        self.losses, self.validation = state["losses"], state["validation"]
+        if state is not None:
+            load_trained_tensors(self.objective, state["objective"], path)
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.ema.load_state_dict(state["ema"])
+            self.ema.to(self.accelerator.device)
+            self.step, self.seconds_before = state["step"], state["seconds"]
+            self.losses, self.validation = state["losses"], state["validation"]
         if self.accelerator.is_main_process:
             self.folder.cut_curve(self.step)
 
@@ -202,13 +197,15 @@ class _Session:
 
     def run(self) -> TrainingSummary:
         """Train to the end, or until time is up."""
+        self._resume()
         self.objective.train()
         progress = TrainingProgress(self.console, self.config, self.samples_per_step, self.step)
         if self.step:
             progress.say(f"train: goes on after step {self.step} of {self.config.steps}")
         if self.step < self.config.steps and not self._is_time_up():
             start_tracker(self.accelerator, self.config, self.step)
-            with _stop_signals() as interrupted, progress:
+            self.start = self.saved = time.monotonic()
+            with noted_interrupts() as interrupted, progress:
                 self._loop(interrupted, progress)
             if interrupted.is_set() and self.step < self.config.steps:
                 raise KeyboardInterrupt(
@@ -241,8 +238,10 @@ class _Session:
         preview_batch = None
         if config.preview_every is not None and self.accelerator.is_main_process:
             preview_batch = self.batches.take(0, self.rank, self.ranks)
-        first, last = self.step * config.accumulation, config.steps * config.accumulation
-        with closing(self._read_ahead(first, last)) as stream:
+        steps = range(self.step * config.accumulation, config.steps * config.accumulation)
+        pin = self.accelerator.device.type == "cuda"
+        stream = read_ahead(self.batches, steps, self.rank, self.ranks, pin=pin)
+        with closing(stream):
             while self.step < config.steps:
                 self._train_step(stream)
                 progress.advance(self.step)
@@ -268,34 +267,6 @@ class _Session:
                     self._save()
                 if stops:
                     return
-
-    def _read_ahead(self, first: int, last: int) -> Iterator[dict[str, Tensor]]:
-        """Yield batches, the next of them read in a thread meanwhile."""
-        pin = self.accelerator.device.type == "cuda"
-
-        def take(step: int) -> dict[str, Tensor]:
-            batch = self.batches.take(step, self.rank, self.ranks)
-            return {name: t.pin_memory() for name, t in batch.items()} if pin else batch
-
-        def prepare(steps: range) -> None:
-            for step in steps:
-                self.batches.prepare(step, self.ranks)
-
-        with ThreadPoolExecutor(1, "read-ahead") as pool:
-            upcoming: Future[dict[str, Tensor]] = pool.submit(take, first)
-            pool.submit(prepare, range(first, min(first + _PREPARED_STEPS, last)))
-            try:
-                for step in range(first, last):
-                    batch = upcoming.result()
-                    if step + 1 < last:
-                        upcoming = pool.submit(take, step + 1)
-                    if step + _PREPARED_STEPS < last:
-                        pool.submit(
-                            prepare, range(step + _PREPARED_STEPS, step + _PREPARED_STEPS + 1)
-                        )
-                    yield batch
-            finally:
-                pool.shutdown(cancel_futures=True)
 
     def _train_step(self, stream: Iterator[dict[str, Tensor]]) -> None:
         config, device = self.config, self.accelerator.device
@@ -406,34 +377,7 @@ class _Session:
                 buffer.copy_(value)
 
 
-@contextmanager
-def _stop_signals() -> Iterator[threading.Event]:
-    """Take the first Ctrl-C or SIGTERM as a wish to stop after the step; a second one ends all."""
-    event = threading.Event()
-    before: dict[int, Any] = {}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def note(number: int, frame: FrameType | None) -> None:
-        event.set()
-        restore()
-
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            handler = signal.getsignal(number)
-            if handler not in (signal.SIG_IGN, None):
-                before[number] = handler
-                signal.signal(number, note)
-    try:
-        yield event
-    finally:
-        restore()
-
-
 def _is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device or the machine has no memory left; PyTorch has no type for the latter."""
-    return isinstance(
-        error, MemoryError | torch.cuda.OutOfMemoryError
-    ) or "can't allocate memory" in str(error)
+    """Whether a device or the machine has no memory left; PyTorch has a type for CUDA alone."""
+    text = str(error)
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate" in text
