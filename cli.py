@@ -17,6 +17,8 @@ from . import __version__
 from .cli_metrics import metrics as metrics_command
 from .cli_metrics import unverified_option
 from .cli_metrics import weights as weights_command
+from .cli_train import convert as convert_command
+from .cli_train import train as train_command
 from .errors import TpgbenchError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -291,6 +293,8 @@ def doctor(as_json: bool) -> int:
 
 
 cli.add_command(metrics_command)
+cli.add_command(train_command)
+cli.add_command(convert_command)
 cli.add_command(weights_command)
 
 

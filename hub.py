@@ -130,3 +130,21 @@ def _snapshot(
             local_files_only=not download,
         )
     )
+
+
+def get_pipeline_folder(location: str) -> Path:
+    """Return the folder of a diffusers pipeline: the given one, or a repository's snapshot.
+
+    Raises:
+        TpgbenchError: There is no such folder, and no such repository that can be had.
+    """
+    folder = Path(location).expanduser()
+    if folder.is_dir():
+        return folder
+    try:
+        return _snapshot(location, None, ("*.json", "*.safetensors", "*.txt"), not is_offline())
+    except Exception as error:  # the hub's own, its HTTP client's, or the system's
+        raise TpgbenchError(
+            f"{location} is no folder, and cannot be had from the hub ({type(error).__name__}): "
+            "give a folder, or a repository's id where there is a network"
+        ) from error

@@ -23,6 +23,8 @@ BUILTIN_MODELS = {
     "crop": "tpgbench.baselines.crop:Crop",
     "lattice": "tpgbench.baselines.lattice:Lattice",
     "quilting": "tpgbench.baselines.quilting:Quilting",
+    "slddm": "tpgbench.reference_models.slddm.model:SLDDM",
+    "slddm-fill": "tpgbench.reference_models.slddm.model:SLDDMFill",
     "tile-crop": "tpgbench.baselines.tile_crop:TileCrop",
 }
 BUILTIN_METRICS = {

@@ -13,6 +13,7 @@ from ...benchmark.fit import fit_sample, fit_truth
 from ...benchmark.model import MODELS, Model
 from ...datasets_builders.base import Dataset
 from ...datasets_builders.load import open_dataset
+from ...errors import TpgbenchError
 from ..training.blocks import Array, RowSource
 
 
@@ -48,14 +49,21 @@ class TpgRows(RowSource):
             facts["filler"] = [self.filler, MODELS.get(self.filler).version]
         return json.dumps(facts, sort_keys=True)
 
+    def count(self) -> int | None:
+        """Return how many rows there are, or None if there is no end."""
+        try:
+            return len(_open(self))
+        except TpgbenchError:
+            return None
+
     def read(self, index: int) -> Mapping[str, Array]:
-        """Return one row.
+        """Return one row; a split that has an end begins again after it.
 
         Raises:
-            IndexError: There is no such row.
             TpgbenchError: It cannot be read or fitted.
         """
-        row = _open(self)[index]
+        count = _count(self)
+        row = _open(self)[index if count is None else index % count]
         sample = fit_sample(row, size=self.size, fit=self.fit)
         truth = fit_truth(row, size=self.size, fit=self.fit)
         arrays = {
@@ -77,6 +85,11 @@ def _planes(image: Array) -> Array:
 @lru_cache(maxsize=8)
 def _open(rows: TpgRows) -> Dataset:
     return open_dataset(rows.dataset, rows.split, size=rows.size, seed=rows.seed)
+
+
+@lru_cache(maxsize=8)
+def _count(rows: TpgRows) -> int | None:
+    return rows.count()
 
 
 @lru_cache(maxsize=1)

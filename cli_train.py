@@ -1,0 +1,115 @@
+"""The commands around the reference models' weights: ``tpgbench train`` and ``convert``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from .reference_models.slddm.settings import Preset
+
+_FOLDER = click.Path(path_type=Path)
+EXIT_INCOMPLETE = 1
+
+
+@click.group()
+def train() -> None:
+    """Train a reference model. The same command resumes an interrupted training."""
+
+
+@train.command()
+@click.option("--preset", default="tiny", show_default=True, help="tiny, tiny-fill, smoke or sd15.")
+@click.option("--dataset", metavar="NAME|DIR", help="Of the task tpg; default: the preset's.")
+@click.option("--split", default="train", show_default=True, help="Split to train on.")
+@click.option("--held-out", default="validation", show_default=True, help="Split of the figures.")
+@click.option(
+    "--stage",
+    type=click.Choice(["autoencoder", "ldn", "sldm", "all"]),
+    default="all",
+    show_default=True,
+    help="Which stage; each goes on from what the one before left in --out.",
+)
+@click.option("--out", type=_FOLDER, required=True, help="Folder of the training.")
+@click.option("--start", type=_FOLDER, help="Pipeline folder whose networks are taken over.")
+@click.option("--warm", is_flag=True, help="With --start: train its networks further.")
+@click.option("--base", metavar="DIR|ID", help="Stable Diffusion 1.5, for the preset sd15.")
+@click.option("--image-encoder", metavar="DIR|ID", help="CLIP ViT-L/14, for the preset sd15.")
+@click.option("--labelled", type=float, help="Share of rows whose pattern is used.")
+@click.option("--steps", type=int, help="Optimiser steps of the stages; default: the preset's.")
+@click.option("--batch-size", type=int, help="Rows a process computes at once.")
+@click.option("--accumulation", type=int, help="Batches whose gradients are averaged for a step.")
+@click.option("--learning-rate", type=float, help="Default: the preset's.")
+@click.option("--precision", help="fp32 or bf16.")
+@click.option("--minutes", type=float, help="Stop after so many, with a state to go on from.")
+@click.option("--validate-every", type=int, help="Steps between held-out figures and pictures.")
+@click.option("--tracker", help="tensorboard, wandb, ...: any that accelerate knows.")
+@click.option("--seed", type=int, help="Of weights, draws and noise.")
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes that render.")
+@click.option("-o", "--option", multiple=True, metavar="KEY=VALUE", help="Setting of the stage.")
+def slddm(
+    *,
+    preset: str,
+    dataset: str | None,
+    split: str,
+    held_out: str,
+    stage: str,
+    out: Path,
+    start: Path | None,
+    warm: bool,
+    workers: int,
+    option: Sequence[str],
+    **given: Any,
+) -> int:
+    """Train SLDDM-TPG: autoencoder (tiny only), LDN, then the diffusion model.
+
+    -o changes what the last stage learns from: -o weights.cls=0, -o structured=false, ...
+    """
+    from .errors import TpgbenchError
+    from .reference_models.slddm.adjust import adjust_preset
+    from .reference_models.slddm.settings import get_preset
+    from .reference_models.slddm.train import TrainingSpec, train_slddm
+
+    chosen: Preset = adjust_preset(get_preset(preset), options=option, **given)
+    source = dataset or chosen.dataset
+    if source is None:
+        raise TpgbenchError(f"--preset {preset}: give --dataset, a folder of the task tpg")
+    spec = TrainingSpec(
+        preset=chosen,
+        folder=out,
+        dataset=source,
+        stages=chosen.stages if stage == "all" else (stage,),  # type: ignore[arg-type]
+        start=start,
+        warm=warm,
+        split=split,
+        held_out=held_out,
+        workers=workers,
+    )
+    summaries = train_slddm(spec)
+    for name, summary in summaries.items():
+        figures = ", ".join(f"{key} {value:.4f}" for key, value in summary.validation.items())
+        click.echo(
+            f"{name}: {summary.samples:,} samples in {summary.seconds / 60:.1f} minutes"
+            + (f"; {figures}" if figures else "")
+        )
+    click.echo(spec.pipeline_folder)
+    return 0 if all(summary.finished for summary in summaries.values()) else EXIT_INCOMPLETE
+
+
+@click.group()
+def convert() -> None:
+    """Bring other people's weights into the formats that are read here."""
+
+
+@convert.command("slddm-release")
+@click.argument("checkpoint", metavar="CKPT", type=_FOLDER)
+@click.option("--out", type=_FOLDER, required=True, help="Where the folders go.")
+def slddm_release(checkpoint: Path, out: Path) -> int:
+    """Convert a checkpoint of the public release of SLDDM-TPG."""
+    from .reference_models.slddm.release import convert_slddm_release
+
+    report = convert_slddm_release(checkpoint, out)
+    click.echo(report)
+    return 0

@@ -1,0 +1,52 @@
+"""Stage 0 of the tiny preset: the autoencoder, and the encoder in the places of CLIP and VGG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ..training.objective import Objective
+from .autoencoder import PatchAutoencoder
+from .image_encoder import GarmentEncoder
+from .latents import Background, cover_background
+from .losses.image import autoencoder_losses
+from .losses.info_nce import info_nce
+
+
+class AutoencoderObjective(Objective):
+    """Both networks learn from the same pictures, and nothing ties them.
+
+    Args:
+        vae: Learns garments and patterns by heart.
+        encoder: Learns which garment and pattern belong together.
+        background: What surrounds the garments in the stages to come.
+    """
+
+    def __init__(
+        self, vae: PatchAutoencoder, encoder: GarmentEncoder, background: Background
+    ) -> None:
+        super().__init__()
+        self.vae = vae
+        self.encoder = encoder
+        self._background = background
+
+    def forward(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """Return the weighted losses of a batch of `TpgBatches`."""
+        cloth = cover_background(batch["garment"], batch["mask"], self._background)
+        kinds = [cloth, batch["pattern"]] + ([batch["fill"]] if "fill" in batch else [])
+        # One picture a row: another row tells more than another picture of the same cloth.
+        pick = torch.randint(len(kinds), (len(cloth),), generator=generator, device=cloth.device)
+        images = torch.stack(kinds)[pick, torch.arange(len(cloth), device=cloth.device)]
+        latents = self.vae.encode(images).latent_dist.sample(generator)
+        losses = autoencoder_losses(self.vae.decode(latents).sample.float(), images)
+        losses["match"] = info_nce(self.encoder.embed(cloth), self.encoder.embed(batch["pattern"]))
+        return losses
+
+    def preview(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Return patterns above what the autoencoder makes of them."""
+        patterns = batch["pattern"][:8]
+        decoded = self.vae.decode(self.vae.encode(patterns).latent_dist.mode()).sample
+        rows = [torch.cat(list(images), dim=2) for images in (patterns, decoded)]
+        return ((torch.cat(rows, dim=1).clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)

@@ -1,0 +1,200 @@
+"""Checkpoints: pipeline folders with a list of checksums, read only if the bytes are right."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import DDIMScheduler
+from safetensors import SafetensorError
+from torch import nn
+
+from ...errors import TpgbenchError
+from ...files import explain_os_errors, sha256_file
+from .autoencoder import PatchAutoencoder
+from .conditioner import Conditioner
+from .image_encoder import GarmentEncoder
+from .ldn import LDN
+from .networks import PARTS
+from .pipeline import SLDDMPipeline
+from .unet import SLDDMUNet
+
+CHECKSUMS = "checksums.json"
+_INDEX = "model_index.json"
+_WEIGHTS = (".safetensors", ".bin")
+
+
+def save_checkpoint(pipeline: SLDDMPipeline, folder: Path, *, shared: Path | None = None) -> Path:
+    """Write a pipeline in half precision, whole or not at all.
+
+    Args:
+        pipeline: The networks, in float32.
+        folder: Where to; what is there is replaced.
+        shared: Another checkpoint: parts equal to its own are left out and taken from there.
+
+    Returns:
+        The folder.
+    """
+    staging = folder.with_name(f".{folder.name}.new")
+    with explain_os_errors(folder):
+        shutil.rmtree(staging, ignore_errors=True)
+        cast(pipeline, torch.float16)
+        try:
+            pipeline.save_pretrained(staging)
+        finally:
+            cast(pipeline, torch.float32)
+        if shared is not None:
+            known = _read_checksums(shared)
+            for part in PARTS:
+                sums = _checksums(staging, part)
+                if sums and all(known.get(name) == value for name, value in sums.items()):
+                    shutil.rmtree(staging / part)
+        sums = {name: value for part in PARTS for name, value in _checksums(staging, part).items()}
+        (staging / CHECKSUMS).write_text(json.dumps(sums, indent=2) + "\n")
+        shutil.rmtree(folder, ignore_errors=True)
+        staging.rename(folder)
+    return folder
+
+
+def load_checkpoint(
+    folder: Path, *, shared: Path | None = None
+) -> tuple[SLDDMPipeline, dict[str, str]]:
+    """Read a pipeline folder: a checkpoint, what a training left, or a converted release.
+
+    Args:
+        folder: With ``model_index.json``.
+        shared: Where parts are that the folder lacks.
+
+    Returns:
+        The pipeline in float32, and the SHA-256 of every weight file by name.
+
+    Raises:
+        TpgbenchError: A part is missing, damaged, of another preset, or not what its checksum says.
+    """
+    if not (folder / _INDEX).is_file():
+        raise TpgbenchError(
+            f"{folder}: has no {_INDEX}: give the folder of a pipeline, such as OUT/pipeline of "
+            "'tpgbench train slddm --out OUT'"
+        )
+    places = {part: _place(folder, part, shared) for part in PARTS}
+    sums: dict[str, str] = {}
+    for part, place in places.items():
+        found = _checksums(place, part)
+        listed = _read_checksums(place)
+        for name, value in found.items():
+            if name in listed and listed[name] != value:
+                raise TpgbenchError(
+                    f"{place / name}: its sha256 begins {value[:12]}, not {listed[name][:12]} as "
+                    f"{CHECKSUMS} says: the file is damaged or was changed; get it again"
+                )
+        sums |= found
+    try:
+        pipeline = SLDDMPipeline(
+            **{part: _read_part(folder, place, part) for part, place in places.items()},
+            scheduler=DDIMScheduler.from_pretrained(folder, subfolder="scheduler"),
+            **_settings(folder),
+        )
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise TpgbenchError(
+            f"{folder}: cannot be loaded as an SLDDM pipeline: {str(error).splitlines()[0]}; it is "
+            "damaged or of another model: get it again, or train one"
+        ) from error
+    _check_shapes(pipeline, folder)
+    return pipeline, sums
+
+
+def cast(pipeline: SLDDMPipeline, dtype: torch.dtype) -> None:
+    """Bring all networks of a pipeline to a precision, in place."""
+    for part in PARTS:
+        # diffusers' own `to` warns of modules that want float32, of which there are none.
+        nn.Module.to(getattr(pipeline, part), dtype)
+
+
+def _place(folder: Path, part: str, shared: Path | None) -> Path:
+    for place in (folder, shared):
+        if place is not None and (place / part).is_dir():
+            return place
+    raise TpgbenchError(f"{folder}: has no '{part}': the pipeline is not complete; get it again")
+
+
+def _read_part(folder: Path, place: Path, part: str) -> Any:
+    kind = _part_class(_read_index(folder)[part][1], part)
+    # Safetensors only: the other format may run code.
+    return kind.from_pretrained(
+        place, subfolder=part, torch_dtype=torch.float32, use_safetensors=True
+    )
+
+
+def _part_class(name: str, part: str) -> Any:
+    from diffusers import AutoencoderKL
+    from transformers import CLIPVisionModel
+
+    kinds = {
+        "vae": (PatchAutoencoder, AutoencoderKL),
+        "image_encoder": (GarmentEncoder, CLIPVisionModel),
+        "ldn": (LDN,),
+        "conditioner": (Conditioner,),
+        "unet": (SLDDMUNet,),
+    }
+    for kind in kinds[part]:
+        if kind.__name__ == name:
+            return kind
+    known = " or ".join(kind.__name__ for kind in kinds[part])
+    raise ValueError(f"the part '{part}' is a {name}, not a {known}")
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    """Return what the pipeline was told beside its parts."""
+    index = _read_index(folder)
+    return {
+        name: value
+        for name, value in index.items()
+        if not isinstance(value, list) and name[0] != "_"
+    }
+
+
+def _read_index(folder: Path) -> dict[str, Any]:
+    index: dict[str, Any] = json.loads((folder / _INDEX).read_text())
+    return index
+
+
+def _check_shapes(pipeline: SLDDMPipeline, folder: Path) -> None:
+    """Raise unless the parts fit together: they may come from different presets."""
+    latents = pipeline.vae.config.latent_channels
+    parts = pipeline.unet.config, pipeline.ldn.config, pipeline.conditioner.config
+    unet, ldn, conditioner = parts
+    copies = 3 if pipeline.config.fill else 2
+    wanted = {
+        "unet.in_channels": (unet.in_channels, copies * latents + 1),
+        "unet.out_channels": (unet.out_channels, latents),
+        "ldn.latent_channels": (ldn.latent_channels, latents),
+        "conditioner.ldn_dim": (conditioner.ldn_dim, ldn.features),
+        "unet.cross_attention_dim": (unet.cross_attention_dim, conditioner.context_dim),
+    }
+    for name, (found, needed) in wanted.items():
+        if found != needed:
+            raise TpgbenchError(
+                f"{folder}: {name} is {found} where the other parts need {needed}: the parts are "
+                "of different presets; get the whole folder again"
+            )
+
+
+def _checksums(folder: Path, part: str) -> dict[str, str]:
+    files = sorted((folder / part).glob("*"))
+    return {f"{part}/{file.name}": sha256_file(file) for file in files if file.suffix in _WEIGHTS}
+
+
+def _read_checksums(folder: Path) -> Mapping[str, str]:
+    path = folder / CHECKSUMS
+    if not path.is_file():
+        return {}
+    with explain_os_errors(path):
+        try:
+            listed: Mapping[str, str] = json.loads(path.read_text())
+        except ValueError as error:
+            raise TpgbenchError(f"{path}: is not JSON ({error}); get the folder again") from error
+    return listed

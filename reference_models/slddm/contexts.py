@@ -1,0 +1,109 @@
+"""What the U-Net is told: the channels beside the noise, and the tokens that it attends to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .conditioner import Conditioner
+from .unet import SLDDMUNet
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the U-Net attends to, one token each.
+
+    Attributes:
+        image: The image context, (B, 1, D).
+        ldn: The LDN contexts, content (f_S) and structured (f_A), (B, 1, D) each.
+    """
+
+    image: Tensor
+    ldn: tuple[Tensor, ...]
+
+    def __getitem__(self, rows: Tensor) -> Context:
+        """Return the context of some rows."""
+        return Context(self.image[rows], tuple(token[rows] for token in self.ldn))
+
+    def where(self, keep: Tensor, other: Context) -> Context:
+        """Return this context where ``keep`` (B,) is true and the other one elsewhere."""
+        keep = keep[:, None, None]
+        return Context(
+            torch.where(keep, self.image, other.image),
+            tuple(torch.where(keep, a, b) for a, b in zip(self.ldn, other.ldn, strict=True)),
+        )
+
+
+def positive_context(
+    conditioner: Conditioner, embedding: Tensor, features: Mapping[str, Tensor]
+) -> Context:
+    """Return the context of garments.
+
+    Args:
+        conditioner: Maps embeddings and LDN features to tokens.
+        embedding: From `embed`.
+        features: What the LDN says of the garments' latents.
+    """
+    return Context(
+        conditioner.image_context(embedding),
+        (
+            conditioner.ldn_context(features["content"]),
+            conditioner.ldn_context(features["structured"]),
+        ),
+    )
+
+
+def negative_context(
+    conditioner: Conditioner, features: Mapping[str, Tensor], negative: str = "defect"
+) -> Context:
+    """Return the context that guidance steers away from.
+
+    Args:
+        conditioner: As above.
+        features: As above.
+        negative: Which feature stands at every level: ``"defect"`` (f_T), as the paper says, or
+            ``"structured"`` (f_A), as the release does when it samples.
+    """
+    token = conditioner.ldn_context(features[negative])
+    return Context(conditioner.unconditional(len(token)), (token, token))
+
+
+def known_channels(source: Tensor, mask: Tensor, extra: Tensor | None = None) -> Tensor:
+    """Return the U-Net's input channels beside the noisy latent.
+
+    Args:
+        source: The garment latent, (B, C, h, w).
+        mask: (B, 1, H, W); it is brought to the latents' size by nearest neighbour.
+        extra: More latents, or None.
+
+    Returns:
+        (B, C + 1, h, w), or (B, 2 C + 1, h, w).
+    """
+    small = functional.interpolate(mask.to(source.dtype), source.shape[-2:])
+    return torch.cat([source, small] if extra is None else [source, small, extra], dim=1)
+
+
+def predict(
+    unet: SLDDMUNet, noisy: Tensor, known: Tensor, timesteps: Tensor, context: Context
+) -> Tensor:
+    """Return what the U-Net says of noisy latents, (B, C, h, w).
+
+    Args:
+        unet: The network.
+        noisy: (B, C, h, w).
+        known: From `known_channels`.
+        timesteps: One, or one a sample.
+        context: From `positive_context` or `negative_context`.
+    """
+    sample = torch.cat([noisy, known], dim=1).to(unet.dtype)
+    predicted: Tensor = unet(
+        sample,
+        timesteps,
+        encoder_hidden_states=context.image,
+        cross_attention_kwargs={"ldn_contexts": list(context.ldn)},
+    ).sample
+    return predicted

@@ -1,0 +1,242 @@
+"""Stage 2: the latent diffusion model and its semi-supervised losses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import DDIMScheduler
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..training.objective import Objective, ParameterGroup
+from .contexts import Context, known_channels, negative_context, positive_context, predict
+from .held_out import HeldOut
+from .latents import cover_background, decode, embed, encode, read_features
+from .losses.cls import convolutional_local_similarity_loss
+from .losses.image import gradient_loss, l1_loss, masked_mse, ssim_loss
+from .losses.perceptual import perceptual_loss
+from .losses.std import stable_transformation_losses
+from .pipeline import SLDDMPipeline
+from .settings import DiffusionSettings
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """One batch as latents: cloth is what the networks see of the garment, source what starts."""
+
+    cloth: Tensor
+    mask: Tensor
+    pattern: Tensor
+    labelled: Tensor
+    source: Tensor
+    target: Tensor
+    known: Tensor
+    context: Context
+    hidden: Tensor
+
+
+class DiffusionObjective(Objective):
+    """The S-LDM: it learns from patterns where there are any, and from garments everywhere.
+
+    A *noise* row is a noised pattern latent, judged by what the U-Net predicts of it. An
+    *estimate* row is a noised garment latent, from which sampling starts too, judged by the
+    picture of its one-step estimate. The paper makes both of each labelled row; with
+    ``settings.estimate_share`` a row is one or the other, for half the price.
+
+    Args:
+        pipeline: The networks; its U-Net and conditioner are trained.
+        settings: Losses, their weights, and what is left out.
+        held_out: Judges and draws what the pipeline makes of rows that nothing trains on.
+    """
+
+    def __init__(
+        self,
+        pipeline: SLDDMPipeline,
+        settings: DiffusionSettings,
+        held_out: HeldOut | None = None,
+    ) -> None:
+        super().__init__()
+        self.unet = pipeline.unet
+        self.conditioner = pipeline.conditioner
+        frozen = {"vae": pipeline.vae, "ldn": pipeline.ldn, "encoder": pipeline.image_encoder}
+        self.frozen = nn.ModuleDict(frozen).requires_grad_(False)
+        if settings.train_backbone:
+            self.unet.requires_grad_(True)
+        else:
+            self.unet.freeze_backbone()
+        self._pipeline = pipeline
+        self._settings = settings
+        self._held_out = held_out
+        schedule = DDIMScheduler.from_config(pipeline.scheduler.config)
+        self._prediction = schedule.config.prediction_type
+        self.register_buffer("alphas", schedule.alphas_cumprod, persistent=False)
+
+    def train(self, mode: bool = True) -> DiffusionObjective:
+        """Switch the trained parts only: frozen BatchNorm keeps its statistics."""
+        super().train(mode)
+        self.frozen.eval()
+        return self
+
+    def forward(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
+        """Return the weighted losses of a batch of `TpgBatches`."""
+        inputs = self._inputs(batch, generator)
+        noise_rows, estimate_rows = self._roles(inputs.labelled, generator)
+        rows = torch.cat([noise_rows, estimate_rows])
+        starts = torch.cat([inputs.target[noise_rows], inputs.source[estimate_rows]])
+        timesteps = self._timesteps(len(noise_rows), len(estimate_rows), generator)
+        noise = torch.randn(starts.shape, generator=generator, device=starts.device)
+        keep, spread = self._levels(timesteps)
+        noisy = keep * starts + spread * noise
+        predicted = predict(
+            self.unet, noisy, inputs.known[rows], timesteps, inputs.context[rows]
+        ).float()
+        noise_count = len(noise_rows)
+        losses: dict[str, Tensor] = {}
+        if noise_count:
+            wanted = self._target(starts, noise, keep, spread)[:noise_count]
+            losses["noise"] = functional.mse_loss(predicted[:noise_count], wanted)
+        if len(estimate_rows):
+            estimate = self._estimate(noisy, predicted, keep, spread)[noise_count:]
+            losses |= self._estimate_losses(inputs, estimate_rows, estimate, generator)
+        weights = self._settings.weights
+        absent = predicted.new_zeros(())  # a batch may have no row of a kind
+        return {name: factor * losses.get(name, absent) for name, factor in weights if factor}
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return the U-Net's and the conditioner's trainable parameters."""
+        trained = [*self.unet.parameters(), *self.conditioner.parameters()]
+        return [ParameterGroup(tuple(one for one in trained if one.requires_grad))]
+
+    def identity(self) -> dict[str, Any]:
+        """Return the settings and what the pipeline was told."""
+        return {"settings": self._settings.model_dump(), "fill": self._pipeline.config.fill}
+
+    def preview(self, batch: Mapping[str, Tensor]) -> Tensor | None:
+        """Return a grid of held-out garments and their patterns."""
+        return None if self._held_out is None else self._held_out.picture(self._pipeline)
+
+    def validate(self) -> dict[str, float]:
+        """Return held-out figures."""
+        return {} if self._held_out is None else self._held_out.figures(self._pipeline)
+
+    def _inputs(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> _Inputs:
+        settings, config = self._settings, self._pipeline.config
+        mask = batch["mask"]
+        with torch.no_grad():
+            cloth = cover_background(batch["garment"], mask, config.background)
+            garment_latents = encode(self.frozen["vae"], cloth).float()
+            features = read_features(self.frozen["ldn"], garment_latents, config.ldn_factor)
+            embedding = embed(self.frozen["encoder"], cloth)
+            source = garment_latents
+            if config.fill:
+                source = encode(self.frozen["vae"], batch["fill"]).float()
+            target = encode(self.frozen["vae"], batch["pattern"]).float()
+        if not settings.content:
+            features["content"] = torch.zeros_like(features["content"])
+        if not settings.structured:
+            features["structured"] = torch.zeros_like(features["structured"])
+        dropped = self._chance(settings.context_dropout, len(mask), generator)
+        context = positive_context(self.conditioner, embedding, features).where(
+            ~dropped, negative_context(self.conditioner, features, config.negative)
+        )
+        blank = self._chance(settings.garment_dropout, len(mask), generator)
+        seen = source.masked_fill(blank[:, None, None, None], 0)
+        extra = garment_latents.masked_fill(blank[:, None, None, None], 0) if config.fill else None
+        return _Inputs(
+            cloth=cloth,
+            mask=mask,
+            pattern=batch["pattern"],
+            labelled=batch["labelled"],
+            source=seen,
+            target=target,
+            known=known_channels(seen, mask, extra),
+            context=context,
+            hidden=features["hidden"],
+        )
+
+    def _roles(self, labelled: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return the indices of the noise rows and of the estimate rows."""
+        share = self._settings.estimate_share
+        if share is None:
+            return labelled.nonzero()[:, 0], torch.arange(len(labelled), device=labelled.device)
+        estimate = self._chance(share, len(labelled), generator) | ~labelled
+        return (~estimate).nonzero()[:, 0], estimate.nonzero()[:, 0]
+
+    def _timesteps(self, noise: int, estimate: int, generator: torch.Generator) -> Tensor:
+        settings, last = self._settings, len(self.alphas) - 1
+        device = generator.device
+        earliest = torch.zeros(noise + estimate, device=device)
+        earliest[noise:] = settings.estimate_from
+        drawn = torch.rand(noise + estimate, generator=generator, device=device)
+        timesteps = (earliest + drawn * (last + 1 - earliest)).long()
+        full = self._chance(settings.full_noise_share, noise + estimate, generator)
+        return timesteps.masked_fill(full, last)
+
+    def _chance(self, share: float, count: int, generator: torch.Generator) -> Tensor:
+        return torch.rand(count, generator=generator, device=generator.device) < share
+
+    def _levels(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the factors of the clean latent and of the noise, (B, 1, 1, 1) each."""
+        kept = self.alphas[timesteps][:, None, None, None]
+        return kept.sqrt(), (1 - kept).sqrt()
+
+    def _target(self, clean: Tensor, noise: Tensor, keep: Tensor, spread: Tensor) -> Tensor:
+        """Return what the U-Net should say, by the scheduler's prediction type."""
+        if self._prediction == "epsilon":
+            return noise
+        return clean if self._prediction == "sample" else keep * noise - spread * clean
+
+    def _estimate(self, noisy: Tensor, predicted: Tensor, keep: Tensor, spread: Tensor) -> Tensor:
+        """Return the one-step estimate of the clean latent."""
+        if self._prediction == "epsilon":
+            return (noisy - spread * predicted) / keep
+        return predicted if self._prediction == "sample" else keep * noisy - spread * predicted
+
+    def _estimate_losses(
+        self, inputs: _Inputs, rows: Tensor, estimate: Tensor, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Return the losses of decoded estimates: to the pattern, or else to the garment."""
+        weights = self._settings.weights
+        labelled = inputs.labelled[rows]
+        shown = labelled[:, None, None, None]
+        wanted = torch.where(shown, inputs.pattern[rows], inputs.cloth[rows])
+        judged = torch.where(shown, 1.0, inputs.mask[rows])
+        images = decode(self.frozen["vae"], estimate).float()
+        losses = {"mse": masked_mse(images, wanted, judged)}
+        if weights.perceptual:
+            both = images * judged, wanted * judged
+            losses["perceptual"] = perceptual_loss(self.frozen["encoder"].features, *both)
+        if weights.std or weights.std_cross:
+            features = read_features(self.frozen["ldn"], estimate, self._pipeline.config.ldn_factor)
+            losses["std"], losses["std_cross"] = stable_transformation_losses(
+                inputs.hidden[rows].float(), features["hidden"].float()
+            )
+        if labelled.any():
+            pair = images[labelled], wanted[labelled]
+            losses |= self._pattern_losses(*pair, generator)
+        return losses
+
+    def _pattern_losses(
+        self, images: Tensor, patterns: Tensor, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        settings = self._settings
+        losses: dict[str, Tensor] = {}
+        if settings.weights.cls:
+            losses["cls"] = convolutional_local_similarity_loss(
+                images,
+                patterns,
+                generator=generator,
+                kernels=settings.cls_kernels,
+                kernel_size=settings.cls_kernel_size,
+                stride=settings.cls_stride,
+            )
+        if settings.weights.l1:
+            losses["l1"] = l1_loss(images, patterns)
+        if settings.weights.gradient:
+            losses["gradient"] = gradient_loss(images, patterns)
+        if settings.weights.ssim:
+            losses["ssim"] = ssim_loss(images, patterns)
+        return losses

@@ -1,0 +1,77 @@
+"""From pictures to what the networks take, alike in training and in sampling."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .image_encoder import GarmentEncoder
+from .ldn import LDN
+
+Background = Literal["keep", "mean"]
+
+# Of CLIP's image processor.
+_CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+_CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+_CLIP_SIZE = 224
+
+
+def cover_background(garment: Tensor, mask: Tensor, background: Background) -> Tensor:
+    """Return garments whose surroundings are as the model expects them.
+
+    Args:
+        garment: (B, 3, H, W) in [-1, 1].
+        mask: (B, 1, H, W), 1 on the garment's visible pixels.
+        background: ``"keep"`` leaves them, ``"mean"`` paints them in the garment's mean colour, so
+            that nothing but cloth starts the diffusion.
+    """
+    if background == "keep":
+        return garment
+    area = mask.sum(dim=(2, 3), keepdim=True).clamp(min=1)
+    mean = (garment * mask).sum(dim=(2, 3), keepdim=True) / area
+    return garment * mask + mean * (1 - mask)
+
+
+def encode(vae: Any, images: Tensor) -> Tensor:
+    """Return the scaled latents of images: the posterior's mode, times the scaling factor."""
+    latents: Tensor = vae.encode(images.to(vae.dtype)).latent_dist.mode()
+    return latents * vae.config.scaling_factor
+
+
+def decode(vae: Any, latents: Tensor) -> Tensor:
+    """Return the images of scaled latents, not clipped."""
+    images: Tensor = vae.decode(latents.to(vae.dtype) / vae.config.scaling_factor).sample
+    return images
+
+
+def embed(image_encoder: Any, garment: Tensor) -> Tensor:
+    """Return one embedding a garment, (B, D), by CLIP's vision model or a `GarmentEncoder`.
+
+    Args:
+        image_encoder: Either.
+        garment: The garment's box crop, (B, 3, H, W) in [-1, 1].
+    """
+    if isinstance(image_encoder, GarmentEncoder):
+        return image_encoder.embed(garment.to(image_encoder.dtype))
+    size = (_CLIP_SIZE, _CLIP_SIZE)
+    pixels = functional.interpolate(garment / 2 + 0.5, size, mode="bicubic", antialias=True)
+    mean = torch.tensor(_CLIP_MEAN, device=pixels.device)[:, None, None]
+    std = torch.tensor(_CLIP_STD, device=pixels.device)[:, None, None]
+    pixels = ((pixels.clamp(0, 1) - mean) / std).to(image_encoder.dtype)
+    embedding: Tensor = image_encoder(pixel_values=pixels).pooler_output
+    return embedding
+
+
+def read_features(ldn: LDN, garment_latents: Tensor, factor: float) -> dict[str, Tensor]:
+    """Return the LDN's features of scaled garment latents.
+
+    Args:
+        ldn: The network.
+        garment_latents: From `encode`.
+        factor: 1, as the network was trained; 0.5 for networks of the public release.
+    """
+    features: dict[str, Tensor] = ldn((garment_latents * factor).to(ldn.dtype))
+    return features

@@ -1,0 +1,146 @@
+"""SLDDM-TPG under the harness, with the checkpoint that this repository trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from ...benchmark.fit import resize
+from ...benchmark.model import MODELS, Model, ModelCard, ModelConfig
+from ...benchmark.sample import Sample
+from ...errors import TpgbenchError
+from ...hub import get_pipeline_folder
+from ...images import Image
+from .checkpoint import cast, load_checkpoint
+from .held_out import to_images
+from .pipeline import SLDDMPipeline
+
+_CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
+_PAPER = "arXiv 2603.16747"
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+_FILLER = "autofill"
+
+
+class SLDDMConfig(ModelConfig):
+    """Options of `SLDDM`."""
+
+    steps: int | None = Field(
+        None, ge=1, le=1000, description="DDIM steps; default: the checkpoint's own number."
+    )
+    guidance: float = Field(
+        1.0,
+        ge=0.0,
+        le=20.0,
+        description="Guidance scale against the negative branch; 1 is none, as in the release.",
+    )
+    strength: float = Field(
+        1.0, gt=0.0, le=1.0, description="How much noise the garment latent starts with."
+    )
+
+
+class SLDDM(Model):
+    """The paper's method; its embedded checkpoint is the preset ``tiny``."""
+
+    name = "slddm"
+    task = "tpg"
+    card = ModelCard(
+        title="SLDDM-TPG: semi-supervised latent disentangled diffusion, trained here at 128 px",
+        source=_PAPER,
+        licence="Apache-2.0",
+        parameters=0,
+        trained_on="ctp-synth, train",
+        limits="The embedded checkpoint has seen drawn garments only; photos are the task of the "
+        "preset sd15, whose weights you train or convert.",
+    )
+    config_type: ClassVar[type[SLDDMConfig]] = SLDDMConfig
+    devices = ("cpu", "cuda", "mps")
+    precisions = ("fp32", "bf16")
+    batch_size = 16
+    checkpoint: ClassVar[str] = "slddm"
+    config: SLDDMConfig
+
+    def load(self, device: str, precision: str, weights: str | None) -> dict[str, str]:
+        """Load the networks.
+
+        Args:
+            device: Where to.
+            precision: ``"fp32"`` or ``"bf16"``.
+            weights: A pipeline folder or hub id, or None for the embedded checkpoint.
+
+        Raises:
+            TpgbenchError: They cannot be had or are damaged.
+        """
+        shared = _CHECKPOINTS / SLDDM.checkpoint
+        folder = _CHECKPOINTS / self.checkpoint if weights is None else get_pipeline_folder(weights)
+        pipeline, sums = load_checkpoint(folder, shared=shared if weights is None else None)
+        if pipeline.config.fill != (self.checkpoint == SLDDMFill.checkpoint):
+            right = SLDDMFill.name if pipeline.config.fill else SLDDM.name
+            raise TpgbenchError(f"{folder}: is a checkpoint of '{right}': run --model {right}")
+        pipeline.set_progress_bar_config(disable=True)
+        cast(pipeline, _DTYPES[precision])
+        self.pipeline: SLDDMPipeline = pipeline.to(device)
+        return sums
+
+    def generate(self, samples: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Image]:
+        """Return one uint8 image (size, size, 3) a sample, in order.
+
+        The networks work at the size that they were trained at; photos are brought to it, and
+        patterns back.
+
+        Args:
+            samples: The batch.
+            seeds: One a sample.
+        """
+        size = self.pipeline.config.size
+        garments = _to_pixels([resize(sample.garment, size) for sample in samples])
+        fitted = [resize(sample.mask.astype(np.uint8) * np.uint8(255), size) for sample in samples]
+        masks = torch.from_numpy(np.stack(fitted) >= 128)[:, None].float()
+        patterns = self.pipeline(
+            garments,
+            masks,
+            self._fill(samples),
+            num_inference_steps=self.config.steps,
+            guidance_scale=self.config.guidance,
+            strength=self.config.strength,
+            generator=[torch.Generator().manual_seed(seed) for seed in seeds],
+            output_type="pt",
+        ).images
+        images = to_images(patterns)
+        return [resize(one, sample.size) for one, sample in zip(images, samples, strict=True)]
+
+    def _fill(self, samples: Sequence[Sample]) -> torch.Tensor | None:
+        return None
+
+
+class SLDDMFill(SLDDM):
+    """An extension: the diffusion starts from the garment filled by its own autocorrelation."""
+
+    name = "slddm-fill"
+    card = SLDDM.card.model_copy(
+        update={
+            "title": "SLDDM-TPG from the garment filled by its autocorrelation (our extension)",
+            "source": f"{_PAPER}, with the baseline '{_FILLER}' before it: not the paper's method",
+        }
+    )
+    checkpoint: ClassVar[str] = "slddm-fill"
+
+    def _fill(self, samples: Sequence[Sample]) -> torch.Tensor:
+        filler = MODELS.get(_FILLER)
+        size = self.pipeline.config.size
+        fitted = [_at_size(sample, size) for sample in samples]
+        return _to_pixels(filler(filler.config_type()).generate(fitted, [0] * len(fitted)))
+
+
+def _at_size(sample: Sample, size: int) -> Sample:
+    mask = resize(sample.mask.astype(np.uint8) * np.uint8(255), size) >= 128
+    return Sample(sample.sample_id, size, resize(sample.garment, size), mask, sample.caption)
+
+
+def _to_pixels(images: Sequence[Image]) -> torch.Tensor:
+    """Return images as (B, 3, S, S) in [-1, 1]."""
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 127.5 - 1

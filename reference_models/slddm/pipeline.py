@@ -1,0 +1,177 @@
+"""Garment photo in, flat textile pattern out: the diffusion pipeline of SLDDM-TPG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from diffusers import DDIMScheduler, DiffusionPipeline
+from diffusers.image_processor import VaeImageProcessor
+from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
+from diffusers.utils.torch_utils import randn_tensor
+from torch import Tensor
+
+from ...errors import TpgbenchError
+from .conditioner import Conditioner
+from .contexts import known_channels, negative_context, positive_context, predict
+from .latents import Background, cover_background, decode, embed, encode, read_features
+from .ldn import LDN
+from .unet import SLDDMUNet
+
+
+class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is untyped
+    """SLDDM-TPG, arXiv 2603.16747.
+
+    Args:
+        vae: ``AutoencoderKL`` or `PatchAutoencoder`.
+        unet: The denoiser.
+        ldn: The latent disentangled network.
+        conditioner: Maps embeddings and features to the U-Net's contexts.
+        image_encoder: CLIP's vision model, or `GarmentEncoder`.
+        scheduler: Any that has ``add_noise``; the paper samples with DDIM.
+        size: The side in pixels that the networks were trained at.
+        background: What surrounds the garment: `cover_background`.
+        ldn_factor: What scaled latents are multiplied with for the LDN: 1, or 0.5 for networks of
+            the public release.
+        negative: Guidance steers away from this feature: ``"defect"`` or ``"structured"``.
+        fill: Whether the garment latent is of a picture that fills the frame, made from the
+            garment beforehand: the extension ``slddm-fill``, not the paper.
+        steps: Denoising steps where the caller does not say.
+    """
+
+    model_cpu_offload_seq = "image_encoder->vae->ldn->conditioner->unet->vae"
+
+    def __init__(
+        self,
+        vae: Any,
+        unet: SLDDMUNet,
+        ldn: LDN,
+        conditioner: Conditioner,
+        image_encoder: Any,
+        scheduler: Any,
+        size: int = 512,
+        background: Background = "keep",
+        ldn_factor: float = 1.0,
+        negative: str = "defect",
+        fill: bool = False,
+        steps: int = 50,
+    ) -> None:
+        super().__init__()
+        self.register_modules(
+            vae=vae,
+            unet=unet,
+            ldn=ldn,
+            conditioner=conditioner,
+            image_encoder=image_encoder,
+            scheduler=scheduler,
+        )
+        self.register_to_config(
+            size=size,
+            background=background,
+            ldn_factor=ldn_factor,
+            negative=negative,
+            fill=fill,
+            steps=steps,
+        )
+        self.image_processor = VaeImageProcessor()
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        garment: Tensor,
+        mask: Tensor,
+        fill: Tensor | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float = 1.0,
+        strength: float = 1.0,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        output_type: str = "pil",
+        return_dict: bool = True,
+    ) -> ImagePipelineOutput | tuple[Any]:
+        """Generate the patterns of garments.
+
+        Args:
+            garment: The box crops, (B, 3, S, S) in [-1, 1]; S divisible by 8.
+            mask: (B, 1, S, S), 1 on the garment's visible pixels.
+            fill: What the garment latent shows, as ``garment``, for a pipeline that wants it.
+            num_inference_steps: Denoising steps; None for the pipeline's own number.
+            guidance_scale: 1 asks the network once a step, more steers away from the negative
+                branch.
+            strength: How much noise the garment latent starts with: 1 for all of it (t=999).
+            generator: One, or one a garment: then no garment's pattern depends on its neighbours.
+            output_type: ``"pil"``, ``"np"``, ``"pt"`` or ``"latent"``.
+            return_dict: Whether to return ``ImagePipelineOutput`` or a tuple.
+
+        Returns:
+            ``images``: a list of PIL images, or an array (B, S, S, 3) or a tensor (B, 3, S, S) in
+            [0, 1], or scaled latents.
+
+        Raises:
+            TpgbenchError: Sides that the networks cannot take, or a fill too few or too many.
+        """
+        self._check(garment, mask, fill)
+        garment, mask = garment.to(self.device), mask.to(self.device)
+        cloth = cover_background(garment, mask, self.config.background)
+        garment_latents = encode(self.vae, cloth)
+        features = read_features(self.ldn, garment_latents, self.config.ldn_factor)
+        embedding = embed(self.image_encoder, cloth)
+        context = positive_context(self.conditioner, embedding, features)
+        guided = guidance_scale != 1
+        negative = negative_context(self.conditioner, features, self.config.negative)
+        source = garment_latents if fill is None else encode(self.vae, fill.to(self.device))
+        frame = known_channels(source, mask, garment_latents if self.config.fill else None)
+
+        generators = list(generator) if isinstance(generator, Sequence) else generator
+        timesteps = self._timesteps(num_inference_steps or self.config.steps, strength)
+        noise = randn_tensor(source.shape, generators, self.device, source.dtype)
+        latents = self.scheduler.add_noise(source, noise, timesteps[:1])
+        extra = self._step_arguments(generators)
+        for timestep in self.progress_bar(timesteps):
+            scaled = self.scheduler.scale_model_input(latents, timestep)
+            predicted = predict(self.unet, scaled, frame, timestep, context)
+            if guided:
+                away = predict(self.unet, scaled, frame, timestep, negative)
+                predicted = away + guidance_scale * (predicted - away)
+            latents = self.scheduler.step(predicted, timestep, latents, **extra).prev_sample
+        if output_type == "latent":
+            images: Any = latents
+        else:
+            pixels = decode(self.vae, latents).float()
+            images = self.image_processor.postprocess(pixels, output_type=output_type)
+        self.maybe_free_model_hooks()
+        return ImagePipelineOutput(images=images) if return_dict else (images,)
+
+    def _check(self, garment: Tensor, mask: Tensor, fill: Tensor | None) -> None:
+        height, width = garment.shape[-2:]
+        if height != width or width % 8:
+            raise TpgbenchError(
+                f"garments of {width} x {height} px: give squares whose side is divisible by 8"
+            )
+        if mask.shape[-2:] != garment.shape[-2:] or len(mask) != len(garment):
+            raise TpgbenchError(
+                f"masks of shape {tuple(mask.shape)} for garments of shape "
+                f"{tuple(garment.shape)}: give one mask a garment, of its size"
+            )
+        if (fill is not None) != self.config.fill:
+            wanted = "needs a filled garment (fill=)" if self.config.fill else "takes no fill"
+            raise TpgbenchError(f"this pipeline {wanted}: see its model card")
+
+    def _timesteps(self, steps: int, strength: float) -> Tensor:
+        """Return the steps to do: as many as asked for, from where the strength says."""
+        if not 0 < strength <= 1 or steps < 1:
+            raise TpgbenchError(
+                f"strength {strength}, {steps} steps: give 0 < strength <= 1, steps >= 1"
+            )
+        self.scheduler.set_timesteps(max(steps, round(steps / strength)), device=self.device)
+        timesteps: Tensor = self.scheduler.timesteps[-steps:]
+        if hasattr(self.scheduler, "set_begin_index"):
+            self.scheduler.set_begin_index(len(self.scheduler.timesteps) - steps)
+        return timesteps
+
+    def _step_arguments(self, generator: Any) -> dict[str, Any]:
+        # DDIM draws nothing at eta 0; ancestral schedulers draw from the samples' own generators.
+        if isinstance(self.scheduler, DDIMScheduler):
+            return {"eta": 0.0}
+        accepts = "generator" in self.scheduler.step.__code__.co_varnames
+        return {"generator": generator} if accepts else {}

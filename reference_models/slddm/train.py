@@ -1,0 +1,198 @@
+"""The stages of a training, one after another, each from what the one before left."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ...errors import TpgbenchError
+from ...files import explain_os_errors, user_cache
+from ..training.blocks import BlockStore
+from ..training.config import TrainingConfig
+from ..training.objective import Objective
+from ..training.trainer import TrainingSummary
+from ..training.trainer import train as optimise
+from .autoencoder_objective import AutoencoderObjective
+from .batches import Pool, TpgBatches
+from .diffusion_objective import DiffusionObjective
+from .held_out import HeldOut
+from .ldn_objective import LdnObjective
+from .networks import PARTS, make_autoencoder, make_image_encoder, make_ldn, make_pipeline
+from .rows import TpgRows
+from .settings import Preset, Stage
+
+_HELD_OUT = 64
+_MADE_BY: dict[Stage, tuple[str, ...]] = {
+    "autoencoder": ("vae", "image_encoder"),
+    "ldn": ("ldn",),
+    "sldm": ("unet", "conditioner"),
+}
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """A training of SLDDM-TPG.
+
+    Attributes:
+        preset: Networks, losses and how each stage trains.
+        folder: Where everything goes: a folder a stage, and ``pipeline``.
+        dataset: A registered name or a folder, of the task ``tpg``.
+        stages: Which to do; those before must have been done, here or in ``start``.
+        start: A pipeline folder whose parts are taken over, or None.
+        warm: Whether also those parts are taken over that the stages train.
+        split: Of the dataset, to train on.
+        held_out: Of the dataset, to judge by; None for no figures.
+        data_seed: Of a procedural dataset.
+        workers: Processes that render rows.
+    """
+
+    preset: Preset
+    folder: Path
+    dataset: str
+    stages: tuple[Stage, ...]
+    start: Path | None = None
+    warm: bool = False
+    split: str = "train"
+    held_out: str | None = "validation"
+    data_seed: int = 0
+    workers: int = 1
+
+    @property
+    def pipeline_folder(self) -> Path:
+        """Where the networks are."""
+        return self.folder / "pipeline"
+
+
+def train_slddm(spec: TrainingSpec) -> dict[Stage, TrainingSummary]:
+    """Train stage after stage; a stage that is done is not done again.
+
+    Returns:
+        A summary a stage, up to the first that was stopped before its end.
+
+    Raises:
+        TpgbenchError: A stage is missing what an earlier one makes, the data or the base model
+            cannot be had, or the training failed: the message says what to change.
+    """
+    _take_over(spec)
+    summaries: dict[Stage, TrainingSummary] = {}
+    for stage in spec.stages:
+        if stage not in spec.preset.training:
+            raise TpgbenchError(
+                f"--stage {stage}: the preset '{spec.preset.name}' has only "
+                f"{', '.join(spec.preset.stages)}"
+            )
+        summaries[stage] = _STAGES[stage](spec)
+        if not summaries[stage].finished:
+            break
+    return summaries
+
+
+def _take_over(spec: TrainingSpec) -> None:
+    if spec.start is None:
+        return
+    trained = {part for stage in spec.stages for part in _MADE_BY[stage]}
+    kept = [part for part in PARTS if spec.warm or part not in trained]
+    parts = [part for part in kept if (spec.start / part).is_dir()]
+    if not parts:
+        raise TpgbenchError(
+            f"{spec.start}: holds none of {', '.join(kept)}: give a pipeline folder"
+        )
+    for part in parts:
+        if not (spec.pipeline_folder / part).exists():
+            with explain_os_errors(spec.pipeline_folder):
+                shutil.copytree(spec.start / part, spec.pipeline_folder / part)
+
+
+def _train_autoencoder(spec: TrainingSpec) -> TrainingSummary:
+    preset, folder = spec.preset, spec.pipeline_folder
+    torch.manual_seed(preset.training["autoencoder"].seed)
+    vae, encoder = make_autoencoder(preset, folder), make_image_encoder(preset, folder)
+    objective = AutoencoderObjective(vae, encoder, preset.networks.background)
+    summary = _optimise(spec, "autoencoder", objective)
+    if summary.finished:
+        _save({"vae": vae, "image_encoder": encoder}, folder)
+    return summary
+
+
+def _train_ldn(spec: TrainingSpec) -> TrainingSummary:
+    preset, folder = spec.preset, spec.pipeline_folder
+    _check_parts(spec, "ldn", ("vae",) if preset.networks.autoencoder is not None else ())
+    torch.manual_seed(preset.training["ldn"].seed)
+    vae, ldn = make_autoencoder(preset, folder), make_ldn(preset, folder)
+    objective = LdnObjective(vae, ldn, preset.ldn, preset.networks.background)
+    summary = _optimise(spec, "ldn", objective)
+    if summary.finished:
+        _save({"ldn": ldn}, folder)
+    return summary
+
+
+def _train_sldm(spec: TrainingSpec) -> TrainingSummary:
+    preset, folder = spec.preset, spec.pipeline_folder
+    needed = ("ldn",) if preset.networks.autoencoder is None else ("vae", "image_encoder", "ldn")
+    _check_parts(spec, "sldm", needed)
+    torch.manual_seed(preset.training["sldm"].seed)
+    pipeline = make_pipeline(preset, folder)
+    held_out = None
+    if spec.held_out is not None:
+        rows = _rows(spec, spec.held_out, preset.filler)
+        count = min(_HELD_OUT, rows.count() or _HELD_OUT)
+        held_out = HeldOut(rows, count, sorted({1, preset.steps}))
+    objective = DiffusionObjective(pipeline, preset.diffusion, held_out)
+    summary = _optimise(spec, "sldm", objective)
+    # Also when it was stopped: half a training is a model that can be looked at.
+    with explain_os_errors(folder):
+        pipeline.save_pretrained(folder)
+    return summary
+
+
+_STAGES = {"autoencoder": _train_autoencoder, "ldn": _train_ldn, "sldm": _train_sldm}
+
+
+def _optimise(spec: TrainingSpec, stage: Stage, objective: Objective) -> TrainingSummary:
+    preset = spec.preset
+    config: TrainingConfig = preset.training[stage]
+    # Stages of one preset share the rendered rows, filled or not.
+    rows = _rows(spec, spec.split, preset.filler)
+    count = rows.count()
+    pool = Pool(preset.first_rows, preset.reuse) if count is None else Pool(count, None)
+    with BlockStore(rows, user_cache("training"), workers=spec.workers) as store:
+        batches = TpgBatches(
+            store,
+            pool,
+            batch_size=config.batch_size,
+            steps=config.steps * config.accumulation,
+            labelled=preset.labelled,
+            only_labelled=stage == "ldn",  # its losses compare garments with patterns
+            transpose=spec.dataset != "ctp-synth-unaligned",
+            seed=config.seed,
+        )
+        return optimise(objective, batches, config, spec.folder / stage)
+
+
+def _rows(spec: TrainingSpec, split: str, filler: str | None) -> TpgRows:
+    return TpgRows(spec.dataset, split, spec.preset.size, seed=spec.data_seed, filler=filler)
+
+
+def _check_parts(spec: TrainingSpec, stage: Stage, needed: tuple[str, ...]) -> None:
+    for part in needed:
+        if not (spec.pipeline_folder / part).is_dir():
+            raise TpgbenchError(
+                f"{spec.pipeline_folder}: has no '{part}', which --stage {stage} needs: do the "
+                "stages before it (--stage all), or give --start PIPELINE"
+            )
+
+
+def _save(parts: Mapping[str, Any], folder: Path) -> None:
+    """Save networks, each whole or not at all."""
+    with explain_os_errors(folder):
+        for name, network in parts.items():
+            staging = folder / f".{name}"
+            shutil.rmtree(staging, ignore_errors=True)
+            network.save_pretrained(staging)
+            shutil.rmtree(folder / name, ignore_errors=True)
+            staging.rename(folder / name)
