@@ -15,7 +15,7 @@ from torch.nn import functional
 from ...errors import TpgbenchError
 
 
-class PatchAutoencoder(ModelMixin, ConfigMixin):
+class PatchAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers' own clash
     """Images to latents a patch wide and back, called as diffusers' ``AutoencoderKL`` is.
 
     One strided convolution takes the image to the latents' resolution and one transposed
@@ -64,6 +64,7 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         self.from_latent = nn.Conv2d(latent_channels, width, 3, padding=1)
         self.decoder = nn.Sequential(*(_Block(width) for _ in range(decoder_blocks)))
         self.synthesis = nn.ConvTranspose2d(width, 3, kernel, stride=patch_size, padding=overlap)
+        self._start_as_cosine_transform(latent_channels)
 
     def encode(self, x: Tensor) -> AutoencoderKLOutput:
         """Return the posterior of images.

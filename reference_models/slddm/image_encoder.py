@@ -11,7 +11,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 
-class GarmentEncoder(ModelMixin, ConfigMixin):
+class GarmentEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers' own clash
     """A small convolutional network that knows a garment and its pattern to be the same cloth.
 
     Trained by `info_nce` between garments and patterns, it gives the diffusion model its image

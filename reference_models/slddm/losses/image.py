@@ -9,9 +9,8 @@ from ....errors import TpgbenchError
 
 _WINDOW = 11
 _SIGMA = 1.5
-# Of a data range of 2.
-_C1 = 0.02**2
-_C2 = 0.06**2
+_C1 = 0.01**2
+_C2 = 0.03**2
 
 
 def masked_mse(images: Tensor, targets: Tensor, mask: Tensor) -> Tensor:
@@ -74,7 +73,8 @@ def ssim_loss(images: Tensor, targets: Tensor) -> Tensor:
             "larger size, or set the weight ssim to 0"
         )
     with torch.autocast(images.device.type, enabled=False):
-        first, second = images.float(), targets.float()
+        # SSIM depends on where black lies: its formula is for values from 0.
+        first, second = images.float() / 2 + 0.5, targets.float() / 2 + 0.5
         squares = first.square() + second.square()
         maps = torch.stack([first, second, squares, first * second])
         # Products with banded matrices: CPUs convolve single channels far slower.
@@ -83,7 +83,7 @@ def ssim_loss(images: Tensor, targets: Tensor) -> Tensor:
     means_product = mean_first * mean_second
     means_squares = mean_first.square() + mean_second.square()
     likeness = (2 * means_product + _C1) * (2 * (product - means_product) + _C2)
-    ssim = likeness / ((means_squares + _C1) * (squares - means_squares + _C2))
+    ssim: Tensor = likeness / ((means_squares + _C1) * (squares - means_squares + _C2))
     return 1 - ssim.mean()
 
 
