@@ -47,6 +47,13 @@ def _clear_cache(context: click.Context, _: click.Parameter, given: bool) -> Non
 @click.option("--weights", type=_FOLDER, help="Folder with the weights.")
 @click.option("--interval", is_flag=True, help="Give fid its interval, which takes a while.")
 @click.option(
+    "--save-statistics",
+    "statistics",
+    type=_FOLDER,
+    metavar="FILE.npz",
+    help="Write REAL's statistics of fid or kid, to be given in its place later.",
+)
+@click.option(
     "--clear-cache",
     is_flag=True,
     is_eager=True,
@@ -67,8 +74,10 @@ def metrics(name: str, folders: tuple[Path, ...], as_json: bool, **given: Any) -
     from .metrics.presets import PRESETS, compute_preset
 
     if name in PRESETS:
-        if len(folders) != 2 or given["protocol"] or given["interval"]:
-            raise click.UsageError(f"{name} takes two folders, and no --protocol or --interval.")
+        if len(folders) != 2 or given["protocol"] or given["interval"] or given["statistics"]:
+            raise click.UsageError(
+                f"{name} takes two folders, and no --protocol, --interval or --save-statistics."
+            )
         values = compute_preset(name, *folders, weights=given["weights"])
     else:
         values = [compute_metric(name, folders, **given)]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import TpgbenchError
 from .base import Value
-from .distribution import compute_fid, compute_is, compute_kid
+from .distribution import compute_fid, compute_is, compute_kid, save_statistics
 from .paired import compute_paired
 
 
@@ -18,6 +18,7 @@ def compute_metric(
     protocol: str | None = None,
     weights: str | Path | None = None,
     interval: bool = False,
+    statistics: str | Path | None = None,
 ) -> Value:
     """Return a metric over folders, zip files or, for FID and KID, files of statistics.
 
@@ -28,6 +29,8 @@ def compute_metric(
         protocol: Another way to write the variant: ``"clean"``.
         weights: A folder with the weights.
         interval: Give FID its interval, which takes a while; the paired metrics always have one.
+        statistics: Of FID and KID: a ``.npz`` file to write the true images' statistics to, to be
+            given in their place later; KID's hold the features.
 
     Raises:
         TpgbenchError: Unknown name or variant, another number of folders, or what the metric
@@ -43,6 +46,16 @@ def compute_metric(
         raise TpgbenchError(f"{kind} takes {wanted} folders, {sides}; here are {len(folders)}")
     if interval and kind != "fid":
         raise TpgbenchError(f"--interval is for fid: {kind} has its own without it, or a spread")
+    if statistics is not None:
+        if kind not in {"fid", "kid"}:
+            raise TpgbenchError(f"--save-statistics is for fid and kid: {kind} has none")
+        save_statistics(
+            folders[0],
+            statistics,
+            protocol=variant or None,
+            weights=weights,
+            keep_features=kind == "kid",
+        )
     if kind == "fid":
         return compute_fid(*folders, protocol=variant or None, weights=weights, interval=interval)
     if kind == "kid":

@@ -19,7 +19,7 @@ from .features.cache import FeatureCache, file_key
 from .features.extraction import FeatureCollector, Inspected, read_ahead
 from .features.inception import InceptionFeatures
 from .features.statistics import Statistics, read_statistics, write_statistics
-from .fid import FID, fid_interval
+from .fid import FEWEST_FOR_INTERVAL, FID, fid_interval
 from .folders import read_images
 from .frechet import Gaussian, frechet_distance
 from .inception_score import InceptionScore
@@ -52,8 +52,8 @@ def compute_fid(
         also where a statistics file does not say how many they are (its ``n`` is then 0).
 
     Raises:
-        TpgbenchError: Fewer than two images, an unreadable one, statistics of another protocol,
-            weights that are not to be had, or no such protocol.
+        TpgbenchError: Fewer than two images, or than 40 for an interval, an unreadable one,
+            statistics of another protocol, weights that are not to be had, or no such protocol.
     """
     metric = FID(protocol, _folder(weights))
     extractor = metric.extractor()
@@ -70,6 +70,11 @@ def compute_fid(
         return value
     reference = truth.gaussian if truth.features is None else truth.features
     ends = fid_interval(reference, output.needed_features("an interval"))
+    if ends is None:
+        raise TpgbenchError(
+            f"FID of {real} and {generated}: an interval needs {FEWEST_FOR_INTERVAL} images a "
+            "side: give more, or ask for none"
+        )
     return value.model_copy(update={"interval": ends})
 
 
@@ -159,8 +164,10 @@ def save_statistics(
         cache: Keep the features in the user's cache, and use what is there.
 
     Raises:
-        TpgbenchError: As `compute_fid`, or the file cannot be written.
+        TpgbenchError: As `compute_fid`, or the file has another suffix or cannot be written.
     """
+    if Path(path).suffix.lower() != ".npz":
+        raise TpgbenchError(f"{path}: name a file that ends in .npz, by which statistics are known")
     extractor = FID(protocol, _folder(weights)).extractor()
     features = _open(images, extractor, cache).needed_features("a statistics file")
     write_statistics(Path(path), features, extractor.key, keep_features=keep_features)

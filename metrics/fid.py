@@ -15,6 +15,7 @@ from .inception_metric import InceptionMetric
 FEW_IMAGES = 2_048  # with fewer than it has dimensions, a covariance is singular
 
 _GROUPS = 20
+FEWEST_FOR_INTERVAL = 2 * _GROUPS
 _SEED = 20260101
 
 
@@ -106,7 +107,7 @@ def fid_interval(
     Source: Kott, Journal of Official Statistics 17(4), 2001.
     """
     sides = [output] if isinstance(truth, Gaussian) else [truth, output]
-    if min(len(side) for side in sides) < 2 * _GROUPS:
+    if min(len(side) for side in sides) < FEWEST_FOR_INTERVAL:
         return None
     from scipy.stats import t
 

@@ -76,6 +76,17 @@ def test_fid_with_a_protocol_and_a_folder_of_unverified_weights(
     assert "protocol:pytorch-fid" in document["recipe"]
 
 
+def test_statistics_are_saved_and_taken_in_the_place_of_images(folders, inception_weights):
+    words = ("real", "generated", "--protocol", "torchmetrics", "--json")
+    done = call("metrics", "kid", *words, "--save-statistics", "real.npz", cwd=folders)
+    assert done.returncode == 0, done.stderr
+    again = call("metrics", "kid", "real.npz", *words[1:], cwd=folders)
+    assert json.loads(again.stdout)["value"] == json.loads(done.stdout)["value"]
+    misnamed = call("metrics", "fid", *words, "--save-statistics", "real", cwd=folders)
+    assert misnamed.returncode == 2
+    assert "ends in .npz" in misnamed.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -89,6 +100,7 @@ def test_fid_with_a_protocol_and_a_folder_of_unverified_weights(
         (["lpips", "real", "generated"], "fetch alexnet-owt-7be5be79.pth"),
         (["fid@clean", "real", "generated", "--protocol", "x"], "name one of the two"),
         (["ssim", "real", "generated", "--interval"], "--interval is for fid"),
+        (["psnr", "real", "generated", "--save-statistics", "x.npz"], "is for fid and kid"),
         (["hrvton", "real"], "hrvton takes two folders"),
         (["lpips@vg", "real", "generated"], "did you mean 'vgg'?"),
     ],

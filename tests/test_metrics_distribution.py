@@ -301,6 +301,11 @@ def test_of_few_images_there_is_no_interval():
     assert fid_interval(Gaussian.of_features(rows), np.tile(rows, (2, 1))) is not None
 
 
+def test_an_interval_that_cannot_be_given_is_an_error(real, generated):
+    with pytest.raises(TpgbenchError, match="an interval needs 40 images a side"):
+        compute_fid(real, generated, interval=True)
+
+
 def test_the_interval_covers_the_expected_fid():
     # Of 95 % intervals at N = 100 in 16 dimensions, 60 times. The target is the mean FID at this
     # N, bias included: what the interval is about. Fewer than 50 hits have a chance below 1 %.
