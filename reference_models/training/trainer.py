@@ -202,7 +202,7 @@ class _Session:
         progress = TrainingProgress(self.console, self.config, self.samples_per_step, self.step)
         if self.step:
             progress.say(f"train: goes on after step {self.step} of {self.config.steps}")
-        if self.step < self.config.steps and not self._is_time_up():
+        if self.step < self.config.steps and not self._is_time_up(self.seconds_before):
             start_tracker(self.accelerator, self.config, self.step)
             self.start = self.saved = time.monotonic()
             with noted_interrupts() as interrupted, progress:
@@ -299,13 +299,13 @@ class _Session:
     def _is_due(self, every: int | None) -> bool:
         return every is not None and self.step % every == 0
 
-    def _is_time_up(self) -> bool:
+    def _is_time_up(self, seconds: float) -> bool:
         minutes = self.config.max_minutes
-        return minutes is not None and self.seconds >= minutes * 60
+        return minutes is not None and seconds >= minutes * 60
 
     def _must_stop(self, interrupted: threading.Event, logs: bool) -> bool:
         """Whether to stop here, with all processes of one mind."""
-        wanted = interrupted.is_set() or self._is_time_up()
+        wanted = interrupted.is_set() or self._is_time_up(self.seconds)
         if self.ranks == 1:
             return wanted
         if not logs:
