@@ -90,12 +90,12 @@ def verify_dataset(folder: str | Path, *, source: str | Path | None = None) -> V
 
     Args:
         folder: The dataset's folder.
-        source: Its owner's folder, to hold against the manifest too.
+        source: Its owner's folder or archive, to hold against the manifest too.
 
     Raises:
         TpgbenchError: Not a packaged dataset.
     """
-    return verify(Path(folder), None if source is None else Path(source))
+    return verify(Path(folder), source)
 
 
 def show_dataset(

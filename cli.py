@@ -221,7 +221,7 @@ def build_dataset(name: str, as_json: bool, **given: Any) -> int:
 
 @cli.command("verify-dataset")
 @click.argument("folder", metavar="DIR", type=_FOLDER)
-@click.option("--source", type=_FOLDER, help="The owner's folder, to be checked too.")
+@click.option("--source", type=_FOLDER, help="The owner's folder or archive, to check too.")
 @_json
 def verify_dataset(folder: Path, source: Path | None, as_json: bool) -> int:
     """Check a built dataset against its build.json and manifest."""

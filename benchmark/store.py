@@ -8,12 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import PIL.Image
 from filelock import FileLock, Timeout
 
 from ..errors import TpgbenchError
 from ..files import TEMPORARY_PREFIX, explain_os_errors, write_atomic
-from ..images import Image, png_bytes
+from ..images import DAMAGE, Image, open_picture, png_bytes
 from .filenames import safe_stem
 from .identity import RunRecord
 from .results import Result, read_document, write_document
@@ -108,9 +107,9 @@ class RunStore:
         the checksums inside the PNG show it.
         """
         try:
-            with PIL.Image.open(self.image_path(sample_id)) as picture:
-                picture.verify()
-        except (OSError, SyntaxError, ValueError):
+            with self.image_path(sample_id).open("rb") as stream:
+                open_picture(stream).verify()
+        except DAMAGE:
             return False
         return True
 

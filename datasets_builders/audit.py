@@ -167,8 +167,8 @@ class RowAudit:
                 raise RowRefusedError(
                     FindingKind.LEAK,
                     raw.where,
-                    f"{source.name} has the bytes of {photos.files[seen]} in {photos.splits[seen]}, "
-                    "where it is kept; remove this line",
+                    f"{source.name} has the bytes of {photos.files[seen]} in "
+                    f"{photos.splits[seen]}, where it is kept; remove this line",
                 )
 
     def _see(self, raw: RawRow, column: str, file: str, sha256: str, facts: RowFacts) -> None:

@@ -57,9 +57,10 @@ class CtpHd(PackagedDataset):
         for split, list_name in lists.items():
             for number, line in read_lines(source.read(list_name), list_name):
                 name = PurePosixPath(line).as_posix()
-                listed.add(split_suffix(name)[0])
+                sample_id = split_suffix(name)[0]
+                listed.add(sample_id)
                 try:
-                    yield _row(split, f"{list_name}:{number}", name, folders)
+                    yield _row(split, sample_id, f"{list_name}:{number}", name, folders)
                 except RowRefusedError as error:
                     yield error.finding
         yield from _unlisted(folders, listed)
@@ -71,11 +72,12 @@ def is_ctp_hd(source: SourceFolder) -> bool:
     return has_list and (source.root / _FOLDERS["garment"]).is_dir()
 
 
-def _row(split: str, where: str, name: str, folders: Mapping[str, Pictures]) -> RawRow:
+def _row(
+    split: str, sample_id: str, where: str, name: str, folders: Mapping[str, Pictures]
+) -> RawRow:
     check_inside(name, where)
     found = {column: folders[column].need(name, column, where) for column in ("garment", "mask")}
     pattern = folders["pattern"].find(name)
-    sample_id = split_suffix(name)[0]
     files = found if pattern is None else {**found, "pattern": pattern}
     return RawRow(split, sample_id, where, files, texts={"garment_id": sample_id})
 

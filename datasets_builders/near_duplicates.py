@@ -144,9 +144,7 @@ def _signs(hashes: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.unpackbits(hashes, axis=1).astype(np.float32) * 2 - 1
 
 
-def _colour_differences(
-    some: NDArray[np.uint8], others: NDArray[np.uint8]
-) -> NDArray[np.float64]:
+def _colour_differences(some: NDArray[np.uint8], others: NDArray[np.uint8]) -> NDArray[np.float64]:
     differences = np.abs(some.astype(np.int16) - others.astype(np.int16))
     means: NDArray[np.float64] = differences.mean(axis=1)
     return means

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from functools import cached_property
+from itertools import takewhile
 
 from ..files import leads_outside
 from .integrity import FindingKind
@@ -27,12 +29,6 @@ class Pictures:
         self.folder = folder
         self.files = source.files(folder)
         self._ending = ending
-        self._first: dict[str, str] = {}  # by stem
-        self._several: dict[str, list[str]] = {}  # by stem, where it has more than one
-        for file in filter(is_picture, self.files):
-            first = self._first.setdefault(self.stem(file), file)
-            if first is not file:
-                self._several.setdefault(self.stem(file), [first]).append(file)
 
     @cached_property
     def _names(self) -> frozenset[str]:
@@ -40,7 +36,18 @@ class Pictures:
 
     @cached_property
     def _folded(self) -> dict[str, str]:
-        return {stem.casefold(): stem for stem in self._first}
+        stems = map(self.stem, filter(is_picture, self.files))
+        return {stem.casefold(): stem for stem in stems}
+
+    def _with_stem(self, stem: str) -> list[str]:
+        """Return the pictures of a name whatever their suffix; a table of all would be large."""
+        start = f"{self.folder}/{stem}."
+        first = bisect_left(self.files, start)
+        alike = takewhile(
+            lambda index: self.files[index].startswith(start), range(first, len(self.files))
+        )
+        files = (self.files[index] for index in alike)
+        return [file for file in files if is_picture(file) and self.stem(file) == stem]
 
     def find(self, name: str) -> str | None:
         """Return the file of this very name, else the one that differs in its suffix only.
@@ -52,15 +59,15 @@ class Pictures:
         if "." in self._ending:
             file = f"{self.folder}/{stem}{self._ending}"
             return file if file in self._names else None
-        files = self._several.get(stem + self._ending)
-        if files is None:
-            return self._first.get(stem + self._ending)
+        files = self._with_stem(stem + self._ending)
         exact = f"{self.folder}/{stem}{self._ending}{suffix}"
-        if exact not in files:
+        if exact in files:
+            return exact
+        if len(files) > 1:
             raise RowRefusedError(
                 FindingKind.AMBIGUOUS, exact, f"could be {' or '.join(files)}; remove all but one"
             )
-        return exact
+        return files[0] if files else None
 
     def need(self, name: str, column: str, where: str) -> str:
         """Return the file for a column that no row goes without.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from .build_info import BUILD_INFO_NAME, BuildInfo, SplitInfo
 from .fingerprint import Fingerprint
 from .integrity import printable
 from .manifest import ManifestEntry, read_manifest
+from .opening import open_source
 from .schema import SCHEMAS
 from .shards import MANIFEST_NAME, ShardReader
 from .sources import SourceFolder
@@ -70,7 +72,7 @@ class Verification:
         return text
 
 
-def verify(folder: Path, source: Path | None = None) -> Verification:
+def verify(folder: Path, source: str | Path | None = None) -> Verification:
     """Hold a packaged dataset against its ``build.json`` and ``manifest.parquet``.
 
     Every file must be there with its digest, and no other; every split must have its rows; an
@@ -80,7 +82,7 @@ def verify(folder: Path, source: Path | None = None) -> Verification:
 
     Args:
         folder: The dataset's folder.
-        source: The owner's folder, whose files are then held against the manifest.
+        source: The owner's folder or archive, whose files are then held against the manifest.
 
     Raises:
         TpgbenchError: Not a packaged dataset, or ``build.json`` or the source cannot be read.
@@ -97,7 +99,8 @@ def verify(folder: Path, source: Path | None = None) -> Verification:
     check = _Rows(folder, info)
     differences += check.differences()
     if source is not None:
-        differences += _changed_sources(folder, SourceFolder(source))
+        with tempfile.TemporaryDirectory() as scratch:
+            differences += _changed_sources(folder, open_source(source, Path(scratch)))
     return Verification(folder, len(info.files), check.rows, tuple(differences))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from multiprocessing import resource_tracker
 from typing import TypeVar
 
 from ..errors import TpgbenchError
@@ -50,7 +51,7 @@ def ordered_map(
     pending: deque[Future[list[Result]]] = deque()
     stream = iter(items)
     try:
-        pool.submit(_apply, function, [])  # starts them while the first items are looked up
+        _start(pool)
         while chunk := list(islice(stream, CHUNK)):
             pending.append(pool.submit(_apply, function, chunk))
             if len(pending) > workers * _AHEAD:
@@ -63,6 +64,19 @@ def ordered_map(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _start(pool: ProcessPoolExecutor) -> None:
+    """Let the processes start while the first items are looked up, deaf to Ctrl-C from the start.
+
+    They inherit the block; `follow_parent` would come too late for a Ctrl-C while they import.
+    """
+    resource_tracker.ensure_running()  # else it starts with the first of them and lifts the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        pool.submit(int)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _apply(function: Callable[[Item], Result], chunk: list[Item]) -> list[Result]:

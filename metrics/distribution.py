@@ -9,11 +9,10 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 from numpy.typing import NDArray
 
 from ..errors import TpgbenchError
-from ..images import FORMATS, read_image
+from ..images import open_picture, read_image
 from .base import Value
 from .features.cache import FeatureCache, file_key
 from .features.extraction import FeatureCollector, Inspected, read_ahead
@@ -237,8 +236,7 @@ def _extract(path: Path, extractor: InceptionFeatures, cache: FeatureCache | Non
             file_key(content), lambda: read_image(content, images.name(index))
         )
         # A known image need not be decoded; its size stands in its first bytes.
-        with PIL.Image.open(io.BytesIO(content), formats=FORMATS) as header:
-            return inspected, header.size
+        return inspected, open_picture(io.BytesIO(content)).size
 
     digest = hashlib.sha256()
     sizes = set()

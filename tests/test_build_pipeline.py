@@ -335,6 +335,23 @@ def test_ctrl_c_leaves_nothing(tmp_path, workers):
     assert left_beside(tmp_path) == {"source", "driver.py"}
 
 
+@needs_proc
+def test_ctrl_c_while_workers_start_is_told_once(tmp_path):
+    source = make(tmp_path / "source", train=CHUNK)
+    (tmp_path / "driver.py").write_text(DRIVER)
+    arguments = [tmp_path / "driver.py", source, tmp_path / "out", 2]
+    command = [sys.executable, *map(str, arguments)]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        while len(children_of(process)) < 3:  # the tracker of resources is one of them
+            time.sleep(0.001)
+        os.killpg(process.pid, signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert told.count("Traceback") == 1
+    assert left_beside(tmp_path) == {"source", "driver.py"}
+
+
 def test_two_processes_do_not_make_one_folder(tmp_path):
     with new_folder(tmp_path / "out") as staging:
         (staging.folder / "x").write_text("first")

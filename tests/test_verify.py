@@ -198,6 +198,19 @@ def test_a_tool_s_own_hidden_files_are_no_difference(built):
     assert differences(built) == []
 
 
+def test_an_archive_of_the_source_does_as_well_as_its_folder(original, tmp_path):
+    archive = shutil.make_archive(str(tmp_path / "source"), "zip", original, "source")
+    assert differences(original / "built", archive) == []
+    (original / "source" / "cloth" / "0.png").rename(tmp_path / "0.png")
+    try:
+        other = shutil.make_archive(str(tmp_path / "other"), "gztar", original, "source")
+    finally:
+        (tmp_path / "0.png").rename(original / "source" / "cloth" / "0.png")
+    [(where, detail)] = differences(original / "built", other)
+    assert where == "cloth/0.png"
+    assert detail.startswith("is not in the source")
+
+
 def test_the_source_is_held_against_the_manifest(original, tmp_path):
     source = shutil.copytree(original / "source", tmp_path / "source")
     (source / "cloth" / "0.png").write_bytes(b"another")
