@@ -8,13 +8,14 @@ from typing import Any
 
 import torch
 from diffusers import DDIMScheduler
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from ..training.objective import Objective, ParameterGroup
 from .contexts import Context, known_channels, negative_context, positive_context, predict
 from .held_out import HeldOut
 from .latents import cover_background, decode, embed, encode, read_features
+from .ldn import LDN
 from .losses.cls import convolutional_local_similarity_loss
 from .losses.image import gradient_loss, l1_loss, masked_mse, ssim_loss
 from .losses.perceptual import perceptual_loss
@@ -61,8 +62,9 @@ class DiffusionObjective(Objective):
         super().__init__()
         self.unet = pipeline.unet
         self.conditioner = pipeline.conditioner
-        frozen = {"vae": pipeline.vae, "ldn": pipeline.ldn, "encoder": pipeline.image_encoder}
-        self.frozen = nn.ModuleDict(frozen).requires_grad_(False)
+        self.vae = pipeline.vae.requires_grad_(False)
+        self.ldn: LDN = pipeline.ldn.requires_grad_(False)
+        self.image_encoder = pipeline.image_encoder.requires_grad_(False)
         if settings.train_backbone:
             self.unet.requires_grad_(True)
         else:
@@ -72,12 +74,14 @@ class DiffusionObjective(Objective):
         self._held_out = held_out
         schedule = DDIMScheduler.from_config(pipeline.scheduler.config)
         self._prediction = schedule.config.prediction_type
+        self.alphas: Tensor
         self.register_buffer("alphas", schedule.alphas_cumprod, persistent=False)
 
     def train(self, mode: bool = True) -> DiffusionObjective:
         """Switch the trained parts only: frozen BatchNorm keeps its statistics."""
         super().train(mode)
-        self.frozen.eval()
+        for frozen in (self.vae, self.ldn, self.image_encoder):
+            frozen.eval()
         return self
 
     def forward(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
@@ -127,13 +131,13 @@ class DiffusionObjective(Objective):
         mask = batch["mask"]
         with torch.no_grad():
             cloth = cover_background(batch["garment"], mask, config.background)
-            garment_latents = encode(self.frozen["vae"], cloth).float()
-            features = read_features(self.frozen["ldn"], garment_latents, config.ldn_factor)
-            embedding = embed(self.frozen["encoder"], cloth)
+            garment_latents = encode(self.vae, cloth).float()
+            features = read_features(self.ldn, garment_latents, config.ldn_factor)
+            embedding = embed(self.image_encoder, cloth)
             source = garment_latents
             if config.fill:
-                source = encode(self.frozen["vae"], batch["fill"]).float()
-            target = encode(self.frozen["vae"], batch["pattern"]).float()
+                source = encode(self.vae, batch["fill"]).float()
+            target = encode(self.vae, batch["pattern"]).float()
         if not settings.content:
             features["content"] = torch.zeros_like(features["content"])
         if not settings.structured:
@@ -204,13 +208,13 @@ class DiffusionObjective(Objective):
         shown = labelled[:, None, None, None]
         wanted = torch.where(shown, inputs.pattern[rows], inputs.cloth[rows])
         judged = torch.where(shown, 1.0, inputs.mask[rows])
-        images = decode(self.frozen["vae"], estimate).float()
+        images = decode(self.vae, estimate).float()
         losses = {"mse": masked_mse(images, wanted, judged)}
         if weights.perceptual:
             both = images * judged, wanted * judged
-            losses["perceptual"] = perceptual_loss(self.frozen["encoder"].features, *both)
+            losses["perceptual"] = perceptual_loss(self.image_encoder.features, *both)
         if weights.std or weights.std_cross:
-            features = read_features(self.frozen["ldn"], estimate, self._pipeline.config.ldn_factor)
+            features = read_features(self.ldn, estimate, self._pipeline.config.ldn_factor)
             losses["std"], losses["std_cross"] = stable_transformation_losses(
                 inputs.hidden[rows].float(), features["hidden"].float()
             )

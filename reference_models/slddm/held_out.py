@@ -69,7 +69,7 @@ class HeldOut:
             part = {
                 name: one[start : min(count, start + _BATCH)] for name, one in self._tensors.items()
             }
-            images = pipeline(
+            (images,) = pipeline(
                 part["garment"],
                 part["mask"],
                 part["fill"] if pipeline.config.fill else None,
@@ -78,7 +78,8 @@ class HeldOut:
                     torch.Generator().manual_seed(start + i) for i in range(len(part["mask"]))
                 ],
                 output_type="pt",
-            ).images
+                return_dict=False,
+            )
             outputs.append(images.cpu())
         return torch.cat(outputs)
 

@@ -37,8 +37,9 @@ def cover_background(garment: Tensor, mask: Tensor, background: Background) -> T
 
 def encode(vae: Any, images: Tensor) -> Tensor:
     """Return the scaled latents of images: the posterior's mode, times the scaling factor."""
-    latents: Tensor = vae.encode(images.to(vae.dtype)).latent_dist.mode()
-    return latents * vae.config.scaling_factor
+    posterior = vae.encode(images.to(vae.dtype)).latent_dist
+    latents: Tensor = posterior.mode() * vae.config.scaling_factor
+    return latents
 
 
 def decode(vae: Any, latents: Tensor) -> Tensor:
@@ -55,14 +56,15 @@ def embed(image_encoder: Any, garment: Tensor) -> Tensor:
         garment: The garment's box crop, (B, 3, H, W) in [-1, 1].
     """
     if isinstance(image_encoder, GarmentEncoder):
-        return image_encoder.embed(garment.to(image_encoder.dtype))
+        embedding: Tensor = image_encoder.embed(garment.to(image_encoder.dtype))
+        return embedding
     size = (_CLIP_SIZE, _CLIP_SIZE)
     pixels = functional.interpolate(garment / 2 + 0.5, size, mode="bicubic", antialias=True)
     mean = torch.tensor(_CLIP_MEAN, device=pixels.device)[:, None, None]
     std = torch.tensor(_CLIP_STD, device=pixels.device)[:, None, None]
     pixels = ((pixels.clamp(0, 1) - mean) / std).to(image_encoder.dtype)
-    embedding: Tensor = image_encoder(pixel_values=pixels).pooler_output
-    return embedding
+    pooled: Tensor = image_encoder(pixel_values=pixels).pooler_output
+    return pooled
 
 
 def read_features(ldn: LDN, garment_latents: Tensor, factor: float) -> dict[str, Tensor]:

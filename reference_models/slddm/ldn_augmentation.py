@@ -23,12 +23,8 @@ def cut_from_pattern(pattern: Tensor, mask: Tensor, generator: torch.Generator) 
         mask: Outlines, (B, 1, S, S), 0 or 1.
         generator: Draws whether and how far each pattern is scaled.
     """
-    cuts = []
-    for one in pattern:
-        if _draw(generator) < _TILE_CHANCE:
-            one = _tile(one, _between(_TILE_SCALE, generator))
-        cuts.append(one)
-    return torch.stack(cuts) * mask - (1 - mask)
+    cuts = torch.stack([_maybe_tile(one, generator) for one in pattern])
+    return cuts * mask - (1 - mask)
 
 
 def augment_alike(views: Sequence[Tensor], generator: torch.Generator) -> list[Tensor]:
@@ -57,6 +53,12 @@ def _augment(row: Tensor, generator: torch.Generator) -> Tensor:
     if _draw(generator) < 0.5:
         row = row.flip(-1)
     return row.clamp(0, 1) * 2 - 1
+
+
+def _maybe_tile(pattern: Tensor, generator: torch.Generator) -> Tensor:
+    if _draw(generator) >= _TILE_CHANCE:
+        return pattern
+    return _tile(pattern, _between(_TILE_SCALE, generator))
 
 
 def _tile(pattern: Tensor, scale: float) -> Tensor:

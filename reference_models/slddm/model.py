@@ -100,7 +100,7 @@ class SLDDM(Model):
         garments = _to_pixels([resize(sample.garment, size) for sample in samples])
         fitted = [resize(sample.mask.astype(np.uint8) * np.uint8(255), size) for sample in samples]
         masks = torch.from_numpy(np.stack(fitted) >= 128)[:, None].float()
-        patterns = self.pipeline(
+        (patterns,) = self.pipeline(
             garments,
             masks,
             self._fill(samples),
@@ -109,7 +109,8 @@ class SLDDM(Model):
             strength=self.config.strength,
             generator=[torch.Generator().manual_seed(seed) for seed in seeds],
             output_type="pt",
-        ).images
+            return_dict=False,
+        )
         images = to_images(patterns)
         return [resize(one, sample.size) for one, sample in zip(images, samples, strict=True)]
 

@@ -45,7 +45,8 @@ def make_ldn(preset: Preset, folder: Path) -> LDN:
     if (folder / "ldn").is_dir():
         ldn: LDN = _load(LDN, folder / "ldn")
         return ldn
-    return LDN(**preset.networks.ldn)
+    fresh: LDN = LDN(**preset.networks.ldn)
+    return fresh
 
 
 def make_pipeline(preset: Preset, folder: Path) -> SLDDMPipeline:

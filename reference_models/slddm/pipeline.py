@@ -44,6 +44,7 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
 
     def __init__(
         self,
+        *,
         vae: Any,
         unet: SLDDMUNet,
         ldn: LDN,
@@ -82,6 +83,7 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
         garment: Tensor,
         mask: Tensor,
         fill: Tensor | None = None,
+        *,
         num_inference_steps: int | None = None,
         guidance_scale: float = 1.0,
         strength: float = 1.0,

@@ -207,7 +207,8 @@ def _load_image_encoder(tensors: Mapping[str, Tensor]) -> CLIPVisionModel:
     )
     with torch.device("meta"):
         encoder = CLIPVisionModel(config)
-    return _filled(encoder, named, "image encoder")
+    filled: CLIPVisionModel = _filled(encoder, named, "image encoder")
+    return filled
 
 
 def _filled(network: Any, given: Mapping[str, Tensor], part: str) -> Any:

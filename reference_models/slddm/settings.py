@@ -29,10 +29,10 @@ class LdnSettings(_Settings):
         triplet: ``"paper"`` (hinge, pushes f_T of garment and pattern apart) or ``"release"``.
     """
 
-    scm_only: float = Field(0.5, ge=0, le=1)
-    augmented_weight: float = Field(0.001, ge=0)
-    triplet_weight: float = Field(1.0, ge=0)
-    margin: float = Field(1.0, gt=0)
+    scm_only: float = Field(default=0.5, ge=0, le=1)
+    augmented_weight: float = Field(default=0.001, ge=0)
+    triplet_weight: float = Field(default=1.0, ge=0)
+    margin: float = Field(default=1.0, gt=0)
     triplet: Literal["paper", "release"] = "paper"
 
 
@@ -51,15 +51,15 @@ class LossWeights(_Settings):
         ssim: Beyond the paper: 1 - SSIM of the decoded estimate.
     """
 
-    noise: float = Field(1.0, ge=0)
-    mse: float = Field(0.1, ge=0)
-    perceptual: float = Field(0.001, ge=0)
-    cls: float = Field(1.0, ge=0)
-    std: float = Field(5e-3, ge=0)
-    std_cross: float = Field(1e-2, ge=0)
-    l1: float = Field(0.0, ge=0)
-    gradient: float = Field(0.0, ge=0)
-    ssim: float = Field(0.0, ge=0)
+    noise: float = Field(default=1.0, ge=0)
+    mse: float = Field(default=0.1, ge=0)
+    perceptual: float = Field(default=0.001, ge=0)
+    cls: float = Field(default=1.0, ge=0)
+    std: float = Field(default=5e-3, ge=0)
+    std_cross: float = Field(default=1e-2, ge=0)
+    l1: float = Field(default=0.0, ge=0)
+    gradient: float = Field(default=0.0, ge=0)
+    ssim: float = Field(default=0.0, ge=0)
 
 
 class DiffusionSettings(_Settings):
@@ -84,14 +84,14 @@ class DiffusionSettings(_Settings):
 
     weights: LossWeights = LossWeights()
     train_backbone: bool = False
-    estimate_share: float | None = Field(None, ge=0, le=1)
-    full_noise_share: float = Field(0.0, ge=0, le=1)
-    estimate_from: int = Field(0, ge=0, le=999)
-    context_dropout: float = Field(0.2, ge=0, le=1)
-    garment_dropout: float = Field(0.0, ge=0, le=1)
-    cls_kernels: int = Field(4, ge=1)
-    cls_kernel_size: int = Field(64, ge=1)
-    cls_stride: int = Field(1, ge=1)
+    estimate_share: float | None = Field(default=None, ge=0, le=1)
+    full_noise_share: float = Field(default=0.0, ge=0, le=1)
+    estimate_from: int = Field(default=0, ge=0, le=999)
+    context_dropout: float = Field(default=0.2, ge=0, le=1)
+    garment_dropout: float = Field(default=0.0, ge=0, le=1)
+    cls_kernels: int = Field(default=4, ge=1)
+    cls_kernel_size: int = Field(default=64, ge=1)
+    cls_stride: int = Field(default=1, ge=1)
     content: bool = True
     structured: bool = True
 
@@ -151,7 +151,7 @@ class Preset(_Settings):
     fill: bool = False
     first_rows: int = 2048
     reuse: float = 12.0
-    labelled: float = Field(1.0, gt=0, le=1)
+    labelled: float = Field(default=1.0, gt=0, le=1)
     ldn: LdnSettings = LdnSettings()
     diffusion: DiffusionSettings = DiffusionSettings()
     training: dict[Stage, TrainingConfig]
@@ -255,18 +255,18 @@ TINY = Preset(
     diffusion=DiffusionSettings(
         weights=LossWeights(mse=1.0, perceptual=0.05, cls=0.1),
         train_backbone=True,
-        estimate_share=0.6,
+        estimate_share=0.4,
         full_noise_share=0.4,
         estimate_from=600,
-        cls_kernel_size=16,
-        cls_stride=2,
+        cls_kernel_size=32,
+        cls_stride=4,
     ),
     training={
         "autoencoder": TrainingConfig(
-            steps=2500, batch_size=24, learning_rate=2e-3, warmup_steps=50, precision="bf16"
+            steps=900, batch_size=24, learning_rate=2e-3, warmup_steps=50, precision="bf16"
         ),
         "ldn": TrainingConfig(
-            steps=2000,
+            steps=600,
             batch_size=32,
             learning_rate=3e-4,
             final_learning_rate=1e-6,
