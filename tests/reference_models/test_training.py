@@ -83,13 +83,21 @@ def test_two_processes_are_one_with_the_double_batch(tmp_path):
     assert first["losses"] == pytest.approx(one["losses"], rel=1e-5)
 
 
+# On a CPU, accelerate starts several processes with MPI alone; on GPUs it does what torchrun does.
 @pytest.mark.slow
-def test_accelerate_launches_it(tmp_path):
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-    command = [*launch, "--num_machines", "1", str(TOY), "train", str(tmp_path)]
-    subprocess.run(command, env=ENVIRONMENT, timeout=300, check=True)
+@pytest.mark.parametrize(
+    ("launcher", "ranks"),
+    [
+        (["accelerate.commands.launch", "--cpu", "--num_processes", "1"], 1),
+        (["torch.distributed.run", "--standalone", "--nproc-per-node", "2"], 2),
+    ],
+)
+def test_launchers_start_it(tmp_path, launcher, ranks):
+    command = [sys.executable, "-m", *launcher, str(TOY), "train", str(tmp_path)]
+    environment = ENVIRONMENT | {"ACCELERATE_USE_CPU": "true"}
+    subprocess.run(command, env=environment, timeout=300, check=True)
     objective, _ = trained(tmp_path / "one", Regression(noisy=False))
-    for rank in (0, 1):
+    for rank in range(ranks):
         found = torch.load(tmp_path / f"weights-{rank}.pt", weights_only=True)
         for name, value in weights(objective).items():
             torch.testing.assert_close(found[name], value, rtol=0, atol=1e-6)
