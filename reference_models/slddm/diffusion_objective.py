@@ -14,6 +14,7 @@ from torch.nn import functional
 from ..training.objective import Objective, ParameterGroup
 from .contexts import Context, known_channels, negative_context, positive_context, predict
 from .held_out import HeldOut
+from .image_encoder import GarmentEncoder
 from .latents import cover_background, decode, embed, encode, read_features
 from .ldn import LDN
 from .losses.cls import convolutional_local_similarity_loss
@@ -22,6 +23,7 @@ from .losses.perceptual import perceptual_loss
 from .losses.std import stable_transformation_losses
 from .pipeline import SLDDMPipeline
 from .settings import DiffusionSettings
+from .vgg import VggFeatures
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class DiffusionObjective(Objective):
         self.vae = pipeline.vae.requires_grad_(False)
         self.ldn: LDN = pipeline.ldn.requires_grad_(False)
         self.image_encoder = pipeline.image_encoder.requires_grad_(False)
+        own = isinstance(self.image_encoder, GarmentEncoder)
+        self.vgg = VggFeatures() if settings.weights.perceptual and not own else None
         if settings.train_backbone:
             self.unet.requires_grad_(True)
         else:
@@ -212,11 +216,13 @@ class DiffusionObjective(Objective):
         losses = {"mse": masked_mse(images, wanted, judged)}
         if weights.perceptual:
             both = images * judged, wanted * judged
-            losses["perceptual"] = perceptual_loss(self.image_encoder.features, *both)
-        if weights.std or weights.std_cross:
-            features = read_features(self.ldn, estimate, self._pipeline.config.ldn_factor)
+            features = self.image_encoder.features if self.vgg is None else self.vgg
+            losses["perceptual"] = perceptual_loss(features, *both)
+        # A batch that draws a single estimate has no pairs; a batch size of 1 never has.
+        if (weights.std or weights.std_cross) and (len(rows) > 1 or len(inputs.labelled) == 1):
+            said = read_features(self.ldn, estimate, self._pipeline.config.ldn_factor)
             losses["std"], losses["std_cross"] = stable_transformation_losses(
-                inputs.hidden[rows].float(), features["hidden"].float()
+                inputs.hidden[rows].float(), said["hidden"].float()
             )
         if labelled.any():
             pair = images[labelled], wanted[labelled]
