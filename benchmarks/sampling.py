@@ -17,6 +17,7 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -39,7 +40,10 @@ def machine(device: str) -> str:
     name = torch.cuda.get_device_name() if device.startswith("cuda") else processor_name()
     threads = torch.get_num_threads()
     today = dt.datetime.now(dt.UTC).date()
-    return f"{platform.system()} {platform.machine()}, {name}, {threads} threads, {today}, torch {torch.__version__}"
+    return (
+        f"{platform.system()} {platform.machine()}, {name}, {threads} threads, {today}, "
+        f"torch {torch.__version__}"
+    )
 
 
 def seconds(call: Callable[[], Any], rounds: int, device: str) -> float:
@@ -71,8 +75,8 @@ def tiny(device: str, rounds: int) -> None:
         for batch in (1, 16):
             model = SLDDM(SLDDMConfig(steps=steps))
             model.load(device, "fp32", None)
-            part = samples[:batch]
-            took = seconds(lambda: model.generate(part, list(range(len(part)))), rounds, device)
+            generate = partial(model.generate, samples[:batch], list(range(batch)))
+            took = seconds(generate, rounds, device)
             print(
                 f"tiny, 128 px, {steps} steps, batch {batch}: {batch / took:.2f} images/s, "
                 f"peak {peak_memory(device)}"
@@ -80,7 +84,7 @@ def tiny(device: str, rounds: int) -> None:
 
 
 def full_size(
-    device: str, dtype: torch.dtype, steps: int, batch: int, rounds: int, compiled: bool
+    device: str, dtype: torch.dtype, *, steps: int, batch: int, rounds: int, compiled: bool
 ) -> None:
     """Print the paper's architecture beside Stable Diffusion's, random weights, 512 px."""
     with torch.device(device):
@@ -171,7 +175,14 @@ def main() -> None:
             device, torch.bfloat16, given.steps or 50, given.batch or 4, given.rounds, given.compile
         )
     elif given.size_512:
-        full_size(device, torch.float32, given.steps or 2, given.batch or 1, 1, given.compile)
+        full_size(
+            device,
+            torch.float32,
+            steps=given.steps or 2,
+            batch=given.batch or 1,
+            rounds=1,
+            compiled=given.compile,
+        )
     else:
         print("the paper's size: no GPU here; --size-512 runs it on the CPU, at 2 steps")
 

@@ -135,6 +135,7 @@ class Preset(_Settings):
         reuse: Of an endless dataset: how often a row is drawn, each time turned and coloured
             anew, before another one comes.
         labelled: The share of rows whose pattern is used.
+        only_labelled: Whether stage 2 leaves the other rows out.
         ldn: Stage 1.
         diffusion: Stage 2.
         training: How each stage trains.
@@ -152,6 +153,7 @@ class Preset(_Settings):
     first_rows: int = 2048
     reuse: float = 12.0
     labelled: float = Field(default=1.0, gt=0, le=1)
+    only_labelled: bool = False
     ldn: LdnSettings = LdnSettings()
     diffusion: DiffusionSettings = DiffusionSettings()
     training: dict[Stage, TrainingConfig]

@@ -167,7 +167,8 @@ def _optimise(spec: TrainingSpec, stage: Stage, objective: Objective) -> Trainin
             batch_size=config.batch_size,
             steps=config.steps * config.accumulation,
             labelled=preset.labelled,
-            only_labelled=stage == "ldn",  # its losses compare garments with patterns
+            # The losses of the LDN compare garments with patterns.
+            only_labelled=preset.only_labelled or stage == "ldn",
             transpose=spec.dataset != "ctp-synth-unaligned",
             seed=config.seed,
         )

@@ -40,6 +40,8 @@ class VggFeatures(nn.Module):
             if isinstance(layer, nn.ReLU):
                 layer.inplace = False  # a tapped map must stay as it was
         self.layers = layers.eval().requires_grad_(False)
+        self.shift: Tensor
+        self.scale: Tensor
         self.register_buffer("shift", torch.tensor(_SHIFT).view(3, 1, 1), persistent=False)
         self.register_buffer("scale", torch.tensor(_SCALE).view(3, 1, 1), persistent=False)
 

@@ -1,0 +1,148 @@
+"""The paper's ablations on the unaligned track: each variant trained alike, then compared.
+
+    python benchmarks/ablations.py --start DIR [--steps 3000] [--out runs/ablations] [--only NAME]
+
+DIR is a pipeline folder with the autoencoder and image encoder that all share. Each variant trains
+its own LDN and diffusion model for the same number of steps on the same rows in the same order,
+and runs on the test split. The garment latent is dropped from half of the rows: where it can be
+copied, no feature has work to do. Prints Markdown; a second call resumes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import tpgbench
+from compare_baselines import table
+from tpgbench.benchmark.compare import RunComparison
+from tpgbench.benchmark.environment import processor_name
+from tpgbench.reference_models.slddm.adjust import adjust_preset
+from tpgbench.reference_models.slddm.settings import Preset, get_preset
+from tpgbench.reference_models.slddm.train import TrainingSpec, train_slddm
+
+DATASET = "ctp-synth-unaligned"
+METRICS = ("ssim_shift", "psnr_shift", "repeat", "palette")
+LABELLED = 0.5
+COMMON = ("garment_dropout=0.5",)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is left out.
+
+    Attributes:
+        claim: What the paper says of it, as a question.
+        options: Settings of the diffusion stage.
+        unlabelled: False: unlabelled rows are left out altogether.
+        reverse_attention: The RAM's.
+    """
+
+    claim: str
+    options: tuple[str, ...] = ()
+    unlabelled: bool = True
+    reverse_attention: bool = True
+
+
+VARIANTS = {
+    "full": Variant("all parts"),
+    "without-f_S": Variant("does the content feature help most?", ("content=false",)),
+    "without-f_A": Variant("does the structured feature help?", ("structured=false",)),
+    "without-reverse": Variant("does reverse attention help?", reverse_attention=False),
+    "without-STD": Variant("does STD help?", ("weights.std=0", "weights.std_cross=0")),
+    "without-CLS": Variant("does CLS help?", ("weights.cls=0",)),
+    "without-unlabelled": Variant("do unlabelled garments help?", unlabelled=False),
+}
+
+
+def preset_of(variant: Variant, steps: int, ldn_steps: int) -> Preset:
+    """Return the tiny preset with something left out."""
+    preset = adjust_preset(
+        get_preset("tiny"), options=(*COMMON, *variant.options), labelled=LABELLED
+    )
+    training = {
+        "ldn": preset.training["ldn"].model_copy(update={"steps": ldn_steps}),
+        "sldm": preset.training["sldm"].model_copy(
+            update={"steps": steps, "validate_every": None, "preview_every": None}
+        ),
+    }
+    networks = preset.networks.model_copy(
+        update={"ldn": preset.networks.ldn | {"reverse_attention": variant.reverse_attention}}
+    )
+    return preset.model_copy(
+        update={
+            "training": training,
+            "networks": networks,
+            "only_labelled": not variant.unlabelled,
+        }
+    )
+
+
+def run_variant(name: str, given: argparse.Namespace) -> Path:
+    """Train a variant and run it; return the run's folder."""
+    preset = preset_of(VARIANTS[name], given.steps, given.ldn_steps)
+    spec = TrainingSpec(
+        preset=preset,
+        folder=given.out / "training" / name,
+        dataset=DATASET,
+        stages=("ldn", "sldm"),
+        start=given.start,
+        held_out=None,
+    )
+    train_slddm(spec)
+    outcome = tpgbench.run(
+        "slddm",
+        dataset=DATASET,
+        weights=str(spec.pipeline_folder),
+        out=given.out / name,
+        metrics=METRICS,
+        limit=given.limit,
+    )
+    return outcome.path
+
+
+def difference(comparison: RunComparison, name: str) -> str:
+    """Return how much the full model is better, and whether that was shown, as two cells."""
+    for test in comparison.tests:
+        if test.metric == METRICS[0] and {test.a, test.b} == {"full", name}:
+            if test.difference is None or test.interval is None:
+                return f"- | {test.reason}"
+            sign = 1 if test.a == "full" else -1
+            low, high = sorted(sign * end for end in test.interval)
+            winner = getattr(test, test.verdict) if test.verdict in ("a", "b") else None
+            answer = {"full": "yes", name: "no, the reverse"}.get(winner or "", "not shown")
+            return f"{sign * test.difference:+.4f} ({low:+.4f} to {high:+.4f}) | {answer}"
+    return "- | not compared"
+
+
+def main() -> None:
+    """Train, run and compare all variants."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--start", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("runs/ablations"))
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--ldn-steps", type=int, default=300)
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--only", choices=VARIANTS)
+    given = parser.parse_args()
+    names = [given.only] if given.only else list(VARIANTS)
+    runs = {name: run_variant(name, given) for name in names}
+    today = dt.datetime.now(dt.UTC).date()
+    print(
+        f"{given.steps} steps each, {LABELLED:.0%} labelled, {DATASET}; "
+        f"{platform.system()} {platform.machine()}, {processor_name()}, {today}\n"
+    )
+    if len(runs) == 1:
+        return
+    comparison = tpgbench.compare(list(runs.values()))
+    print(table(comparison, METRICS) + "\n")
+    print("| variant | question | full minus variant, ssim_shift | answer |\n|---|---|---|---|")
+    for name in names[1:]:
+        print(f"| {name} | {VARIANTS[name].claim} | {difference(comparison, name)} |")
+
+
+if __name__ == "__main__":
+    main()
