@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,9 @@ def _train_autoencoder(spec: TrainingSpec) -> TrainingSummary:
     objective = AutoencoderObjective(vae, encoder, preset.networks.background)
     summary = _optimise(spec, "autoencoder", objective)
     if summary.finished:
-        _save({"vae": vae, "image_encoder": encoder}, folder)
+        with _one_process() as first:
+            if first:
+                _save({"vae": vae, "image_encoder": encoder}, folder)
     return summary
 
 
@@ -127,7 +130,9 @@ def _train_ldn(spec: TrainingSpec) -> TrainingSummary:
     objective = LdnObjective(vae, ldn, preset.ldn, preset.networks.background)
     summary = _optimise(spec, "ldn", objective)
     if summary.finished:
-        _save({"ldn": ldn}, folder)
+        with _one_process() as first:
+            if first:
+                _save({"ldn": ldn}, folder)
     return summary
 
 
@@ -145,8 +150,9 @@ def _train_sldm(spec: TrainingSpec) -> TrainingSummary:
     objective = DiffusionObjective(pipeline, preset.diffusion, held_out)
     summary = _optimise(spec, "sldm", objective)
     # Also when it was stopped: half a training is a model that can be looked at.
-    with explain_os_errors(folder):
-        pipeline.save_pretrained(folder)
+    with _one_process() as first, explain_os_errors(folder):
+        if first:
+            pipeline.save_pretrained(folder)
     return summary
 
 
@@ -186,6 +192,18 @@ def _check_parts(spec: TrainingSpec, stage: Stage, needed: tuple[str, ...]) -> N
                 f"{spec.pipeline_folder}: has no '{part}', which --stage {stage} needs: do the "
                 "stages before it (--stage all), or give --start PIPELINE"
             )
+
+
+@contextmanager
+def _one_process() -> Iterator[bool]:
+    """Tell the process that should write from the others, which wait until it has."""
+    from accelerate import PartialState
+
+    state = PartialState()
+    try:
+        yield bool(state.is_main_process)
+    finally:
+        state.wait_for_everyone()
 
 
 def _save(parts: Mapping[str, Any], folder: Path) -> None:
