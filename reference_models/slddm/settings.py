@@ -254,7 +254,6 @@ TINY = Preset(
     dataset="ctp-synth",
     networks=_TINY_NETWORKS,
     filler="autofill",
-    labelled=0.8,
     diffusion=DiffusionSettings(
         weights=LossWeights(mse=1.0, perceptual=0.05, cls=0.1),
         train_backbone=True,
@@ -279,7 +278,7 @@ TINY = Preset(
             precision="bf16",
         ),
         "sldm": TrainingConfig(
-            steps=40_000,
+            steps=5000,
             batch_size=48,
             learning_rate=6e-4,
             final_learning_rate=1e-5,
@@ -295,7 +294,6 @@ TINY_FILL = TINY.model_copy(
         "name": "tiny-fill",
         "networks": _TINY_NETWORKS.model_copy(update={"unet": _FILL_UNET}),
         "fill": True,
-        "labelled": 1.0,
         "diffusion": TINY.diffusion.model_copy(
             update={
                 "weights": LossWeights(
