@@ -284,6 +284,8 @@ TINY = Preset(
             final_learning_rate=1e-5,
             warmup_steps=200,
             precision="bf16",
+            validate_every=250,
+            preview_every=500,
         ),
     },
     steps=4,
