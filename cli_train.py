@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +39,7 @@ def train() -> None:
 @click.option("--warm", is_flag=True, help="With --start: train its networks further.")
 @click.option("--base", metavar="DIR|ID", help="Stable Diffusion 1.5, for the preset sd15.")
 @click.option("--image-encoder", metavar="DIR|ID", help="CLIP ViT-L/14, for the preset sd15.")
+@click.option("--size", type=int, help="Side of the pictures in px, for sd15; divisible by 8.")
 @click.option("--labelled", type=float, help="Share of rows whose pattern is used.")
 @click.option("--steps", type=int, help="Optimiser steps of the stages; default: the preset's.")
 @click.option("--batch-size", type=int, help="Rows a process computes at once.")
@@ -86,6 +89,7 @@ def slddm(
         split=split,
         held_out=held_out,
         workers=workers,
+        command=shlex.join(["tpgbench", *sys.argv[1:]]),
     )
     summaries = train_slddm(spec)
     for name, summary in summaries.items():
@@ -112,4 +116,16 @@ def slddm_release(checkpoint: Path, out: Path) -> int:
 
     report = convert_slddm_release(checkpoint, out)
     click.echo(report)
+    return 0
+
+
+@convert.command("slddm-training")
+@click.argument("training", metavar="TRAINING", type=_FOLDER)
+@click.option("--out", type=_FOLDER, required=True, help="The checkpoint's folder.")
+@click.option("--shared", type=_FOLDER, help="Checkpoint whose equal parts are not written again.")
+def slddm_training(training: Path, out: Path, shared: Path | None) -> int:
+    """Make a checkpoint of a training: half precision, checksums and a model card."""
+    from .reference_models.slddm.export import export_training
+
+    click.echo(export_training(training, out, shared=shared))
     return 0

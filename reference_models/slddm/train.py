@@ -16,6 +16,7 @@ from ...files import explain_os_errors, user_cache
 from ..training.blocks import BlockStore
 from ..training.config import TrainingConfig
 from ..training.objective import Objective
+from ..training.sessions import record_session
 from ..training.trainer import TrainingSummary
 from ..training.trainer import train as optimise
 from .autoencoder_objective import AutoencoderObjective
@@ -50,6 +51,7 @@ class TrainingSpec:
         held_out: Of the dataset, to judge by; None for no figures.
         data_seed: Of a procedural dataset.
         workers: Processes that render rows.
+        command: What was typed, for the model card.
     """
 
     preset: Preset
@@ -62,6 +64,7 @@ class TrainingSpec:
     held_out: str | None = "validation"
     data_seed: int = 0
     workers: int = 1
+    command: str = ""
 
     @property
     def pipeline_folder(self) -> Path:
@@ -79,7 +82,10 @@ def train_slddm(spec: TrainingSpec) -> dict[Stage, TrainingSummary]:
         TpgbenchError: A stage is missing what an earlier one makes, the data or the base model
             cannot be had, or the training failed: the message says what to change.
     """
-    _take_over(spec)
+    with _one_process() as first:
+        if first:
+            _take_over(spec)
+            record_session(spec.folder, spec.command)
     summaries: dict[Stage, TrainingSummary] = {}
     for stage in spec.stages:
         if stage not in spec.preset.training:
@@ -126,7 +132,8 @@ def _train_ldn(spec: TrainingSpec) -> TrainingSummary:
     preset, folder = spec.preset, spec.pipeline_folder
     _check_parts(spec, "ldn", ("vae",) if preset.networks.autoencoder is not None else ())
     torch.manual_seed(preset.training["ldn"].seed)
-    vae, ldn = make_autoencoder(preset, folder), make_ldn(preset, folder)
+    vae = make_autoencoder(preset, folder)
+    ldn = make_ldn(preset, folder, vae)
     objective = LdnObjective(vae, ldn, preset.ldn, preset.networks.background)
     summary = _optimise(spec, "ldn", objective)
     if summary.finished:

@@ -1,0 +1,43 @@
+"""From a training's folder to a checkpoint that can be shipped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .card import write_card
+from .checkpoint import load_checkpoint, save_checkpoint
+from .model import SLDDM, SLDDMFill
+
+_ABOUT = """\
+{model} of tpgbench at {size} px: every part of SLDDM-TPG (arXiv 2603.16747) in its tiny preset.
+Where the paper has Stable Diffusion's autoencoder, CLIP and VGG, it has a patch autoencoder and one
+small image encoder, both trained here on the same stream of procedural garments. The U-Net predicts
+the clean latent as a change of the garment latent. All rows are labelled. `tpgbench run --model
+{name}` samples it in {steps} DDIM steps."""
+
+
+def export_training(training: Path, folder: Path, *, shared: Path | None = None) -> Path:
+    """Write the checkpoint of a training, whole or not at all.
+
+    Args:
+        training: The folder that ``tpgbench train slddm --out`` made.
+        folder: Where to; what is there is replaced.
+        shared: A checkpoint whose equal parts are left out.
+
+    Returns:
+        The folder.
+
+    Raises:
+        TpgbenchError: The training has no whole pipeline yet, or a file cannot be written.
+    """
+    pipeline, _ = load_checkpoint(training / "pipeline")
+    save_checkpoint(pipeline, folder, shared=shared)
+    model = SLDDMFill if pipeline.config.fill else SLDDM
+    about = _ABOUT.format(
+        model=model.card.title,
+        name=model.name,
+        size=pipeline.config.size,
+        steps=pipeline.config.steps,
+    )
+    write_card(folder, training, pipeline, title=model.name, about=about, limits=model.card.limits)
+    return folder
