@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ...errors import TpgbenchError
 from .config import TrainingConfig
-from .devices import make_accelerator, start_tracker
+from .devices import is_out_of_memory, make_accelerator, start_tracker
 from .folder import CurvePoint, TrainingFolder
 from .interrupts import noted_interrupts
 from .losses import LossWindow
@@ -91,7 +91,7 @@ def train(
             with closing(session):
                 return session.run()
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             raise TpgbenchError(
                 "out of memory: lower batch_size (and raise accumulation by as much, for the same "
@@ -375,9 +375,3 @@ class _Session:
             self.ema.restore(self.parameters)
             for buffer, value in zip(self.objective.buffers(), buffers, strict=True):
                 buffer.copy_(value)
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device or the machine has no memory left; PyTorch has a type for CUDA alone."""
-    text = str(error)
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate" in text
