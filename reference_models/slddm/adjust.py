@@ -17,6 +17,7 @@ def adjust_preset(
     options: Sequence[str] = (),
     base: str | None = None,
     image_encoder: str | None = None,
+    size: int | None = None,
     labelled: float | None = None,
     steps: int | None = None,
     batch_size: int | None = None,
@@ -35,6 +36,7 @@ def adjust_preset(
         options: Settings of the diffusion stage, ``"weights.cls=0"``, ``"structured=false"``.
         base: Hub id or folder of Stable Diffusion 1.5.
         image_encoder: Hub id or folder of CLIP.
+        size: Side of the pictures in pixels, where the networks come from a base model.
         labelled: The share of rows whose pattern is used.
         steps: Of each stage.
         batch_size: Of each stage.
@@ -62,12 +64,17 @@ def adjust_preset(
         "tracker": tracker,
         "seed": seed,
     }
+    if size is not None and size != preset.size and preset.networks.unet is not None:
+        raise TpgbenchError(
+            f"--size {size}: the networks of the preset '{preset.name}' are made for "
+            f"{preset.size} px; leave it out, or take sd15"
+        )
     wanted = {name: value for name, value in training.items() if value is not None}
     values = preset.model_dump()
     values["training"] = {
         stage: config.model_dump() | wanted for stage, config in preset.training.items()
     }
-    own = {"base": base, "image_encoder": image_encoder, "labelled": labelled}
+    own = {"base": base, "image_encoder": image_encoder, "size": size, "labelled": labelled}
     values |= {name: value for name, value in own.items() if value is not None}
     for option in options:
         name, equals, value = option.partition("=")

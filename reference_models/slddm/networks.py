@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
 from ...errors import TpgbenchError
@@ -40,36 +41,56 @@ def make_image_encoder(preset: Preset, folder: Path) -> Any:
     return _load(CLIPVisionModel, preset.image_encoder)
 
 
-def make_ldn(preset: Preset, folder: Path) -> LDN:
-    """Return the LDN: the folder's, or a fresh one."""
+def make_ldn(preset: Preset, folder: Path, vae: Any) -> LDN:
+    """Return the LDN: the folder's, or a fresh one for the latents of ``vae``.
+
+    Raises:
+        TpgbenchError: The preset's size is not divisible by the patch that a latent stands for.
+    """
     if (folder / "ldn").is_dir():
         ldn: LDN = _load(LDN, folder / "ldn")
         return ldn
-    fresh: LDN = LDN(**preset.networks.ldn)
+    side, rest = divmod(preset.size, _patch_size(vae))
+    if rest:
+        raise TpgbenchError(
+            f"--size {preset.size}: give a size divisible by {_patch_size(vae)}, the pixels to a "
+            "latent along a side"
+        )
+    latents = {"latent_channels": vae.config.latent_channels, "latent_size": side}
+    fresh: LDN = LDN(**latents | preset.networks.ldn)
     return fresh
 
 
 def make_pipeline(preset: Preset, folder: Path) -> SLDDMPipeline:
     """Return all networks as a pipeline; what the folder holds is taken from it.
 
+    Lengths that the preset does not name follow from the base model and the image encoder.
+
     Raises:
         TpgbenchError: A part of the base model is missing or cannot be read.
     """
+    vae, image_encoder = make_autoencoder(preset, folder), make_image_encoder(preset, folder)
+    ldn = make_ldn(preset, folder, vae)
     if (folder / "unet").is_dir():
         unet = _load(SLDDMUNet, folder / "unet")
         conditioner = _load(Conditioner, folder / "conditioner")
     else:
-        conditioner = Conditioner(**preset.networks.conditioner)
         if preset.networks.unet is not None:
             unet = SLDDMUNet(**preset.networks.unet)
         else:
             unet = SLDDMUNet.from_unet(_load(UNet2DConditionModel, preset.base, "unet"))
+        lengths = {
+            "image_dim": _embedding_length(image_encoder),
+            "ldn_dim": ldn.config.features,
+            "context_dim": unet.config.cross_attention_dim,
+        }
+        conditioner = Conditioner(**lengths | preset.networks.conditioner)
     return SLDDMPipeline(
-        vae=make_autoencoder(preset, folder),
+        vae=vae,
         unet=unet,
-        ldn=make_ldn(preset, folder),
+        ldn=ldn,
         conditioner=conditioner,
-        image_encoder=make_image_encoder(preset, folder),
+        image_encoder=image_encoder,
         scheduler=DDIMScheduler(**preset.networks.scheduler),
         size=preset.size,
         background=preset.networks.background,
@@ -78,9 +99,22 @@ def make_pipeline(preset: Preset, folder: Path) -> SLDDMPipeline:
     )
 
 
+def _patch_size(vae: Any) -> int:
+    if isinstance(vae, PatchAutoencoder):
+        return int(vae.config.patch_size)
+    return 2 ** (len(vae.config.block_out_channels) - 1)
+
+
+def _embedding_length(image_encoder: Any) -> int:
+    own = isinstance(image_encoder, GarmentEncoder)
+    config = image_encoder.config
+    return int(config.embedding_dim if own else config.hidden_size)
+
+
 def _load(kind: Any, place: Path | str | None, part: str | None = None) -> Any:
+    where = {} if part is None else {"subfolder": part}
     try:
-        return kind.from_pretrained(place, subfolder=part) if part else kind.from_pretrained(place)
+        return kind.from_pretrained(place, **where, torch_dtype=torch.float32)
     except (OSError, ValueError, KeyError) as error:
         what = f"the part '{part}' of {place}" if part else str(place)
         raise TpgbenchError(

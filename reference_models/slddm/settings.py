@@ -143,7 +143,7 @@ class Preset(_Settings):
     """
 
     name: str
-    size: int
+    size: int = Field(ge=16)
     dataset: str | None
     networks: Networks
     base: str | None = None
