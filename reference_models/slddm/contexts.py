@@ -87,6 +87,18 @@ def known_channels(source: Tensor, mask: Tensor, extra: Tensor | None = None) ->
     return torch.cat([source, small] if extra is None else [source, small, extra], dim=1)
 
 
+def noisy_channels(noisy: Tensor, kept: Tensor | None) -> Tensor:
+    """Return noisy latents as the U-Net takes them.
+
+    Args:
+        noisy: (B, C, h, w), of variance about 1.
+        kept: The share of the clean latent's variance in each, alpha-bar, that broadcasts to
+            ``noisy``; None for networks that take the latents as they are. Where next to nothing
+            is kept, the noise tells nothing, and a small network is spared learning to ignore it.
+    """
+    return noisy if kept is None else noisy * kept.sqrt()
+
+
 def predict(
     unet: SLDDMUNet, noisy: Tensor, known: Tensor, timesteps: Tensor, context: Context
 ) -> Tensor:

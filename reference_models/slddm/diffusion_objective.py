@@ -12,7 +12,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..training.objective import Objective, ParameterGroup
-from .contexts import Context, known_channels, negative_context, positive_context, predict
+from .contexts import (
+    Context,
+    known_channels,
+    negative_context,
+    noisy_channels,
+    positive_context,
+    predict,
+)
 from .held_out import HeldOut
 from .image_encoder import GarmentEncoder
 from .latents import cover_background, decode, embed, encode, read_features
@@ -74,6 +81,7 @@ class DiffusionObjective(Objective):
         else:
             self.unet.freeze_backbone()
         self._pipeline = pipeline
+        self._signal_scaled = pipeline.config.signal_scaled
         self._settings = settings
         self._held_out = held_out
         schedule = DDIMScheduler.from_config(pipeline.scheduler.config)
@@ -98,8 +106,9 @@ class DiffusionObjective(Objective):
         noise = torch.randn(starts.shape, generator=generator, device=starts.device)
         keep, spread = self._levels(timesteps)
         noisy = keep * starts + spread * noise
+        seen = noisy_channels(noisy, keep.square() if self._signal_scaled else None)
         predicted = predict(
-            self.unet, noisy, inputs.known[rows], timesteps, inputs.context[rows]
+            self.unet, seen, inputs.known[rows], timesteps, inputs.context[rows]
         ).float()
         noise_count = len(noise_rows)
         losses: dict[str, Tensor] = {}
@@ -120,7 +129,9 @@ class DiffusionObjective(Objective):
 
     def identity(self) -> dict[str, Any]:
         """Return the settings and what the pipeline was told."""
-        return {"settings": self._settings.model_dump(), "fill": self._pipeline.config.fill}
+        config = self._pipeline.config
+        told = {name: config[name] for name in ("fill", "background", "signal_scaled")}
+        return {"settings": self._settings.model_dump(), **told}
 
     def preview(self, batch: Mapping[str, Tensor]) -> Tensor | None:
         """Return a grid of held-out garments and their patterns."""

@@ -94,6 +94,7 @@ def make_pipeline(preset: Preset, folder: Path) -> SLDDMPipeline:
         scheduler=DDIMScheduler(**preset.networks.scheduler),
         size=preset.size,
         background=preset.networks.background,
+        signal_scaled=preset.networks.signal_scaled,
         fill=preset.fill,
         steps=preset.steps,
     )

@@ -14,7 +14,13 @@ from torch import Tensor
 
 from ...errors import TpgbenchError
 from .conditioner import Conditioner
-from .contexts import known_channels, negative_context, positive_context, predict
+from .contexts import (
+    known_channels,
+    negative_context,
+    noisy_channels,
+    positive_context,
+    predict,
+)
 from .latents import Background, cover_background, decode, embed, encode, read_features
 from .ldn import LDN
 from .unet import SLDDMUNet
@@ -37,6 +43,8 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
         negative: Guidance steers away from this feature: ``"defect"`` or ``"structured"``.
         fill: Whether the garment latent is of a picture that fills the frame, made from the
             garment beforehand: the extension ``slddm-fill``, not the paper.
+        signal_scaled: Whether the U-Net takes noisy latents times the share of the clean one in
+            them: `noisy_channels`.
         steps: Denoising steps where the caller does not say.
     """
 
@@ -56,6 +64,7 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
         ldn_factor: float = 1.0,
         negative: str = "defect",
         fill: bool = False,
+        signal_scaled: bool = False,
         steps: int = 50,
     ) -> None:
         super().__init__()
@@ -73,6 +82,7 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
             ldn_factor=ldn_factor,
             negative=negative,
             fill=fill,
+            signal_scaled=signal_scaled,
             steps=steps,
         )
         self.image_processor = VaeImageProcessor()
@@ -129,8 +139,10 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
         noise = randn_tensor(source.shape, generators, self.device, source.dtype)
         latents = self.scheduler.add_noise(source, noise, timesteps[:1])
         extra = self._step_arguments(generators)
+        scales = self.config.signal_scaled
         for timestep in self.progress_bar(timesteps):
             scaled = self.scheduler.scale_model_input(latents, timestep)
+            scaled = noisy_channels(scaled, self._kept(timestep) if scales else None)
             predicted = predict(self.unet, scaled, frame, timestep, context)
             if guided:
                 away = predict(self.unet, scaled, frame, timestep, negative)
@@ -170,6 +182,10 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
         if hasattr(self.scheduler, "set_begin_index"):
             self.scheduler.set_begin_index(len(self.scheduler.timesteps) - steps)
         return timesteps
+
+    def _kept(self, timestep: Tensor) -> Tensor:
+        kept: Tensor = self.scheduler.alphas_cumprod[timestep.long().cpu()]
+        return kept.to(self.device, self.unet.dtype)
 
     def _step_arguments(self, generator: Any) -> dict[str, Any]:
         # DDIM draws nothing at eta 0; ancestral schedulers draw from the samples' own generators.

@@ -107,6 +107,7 @@ class Networks(_Settings):
         unet: Of `SLDDMUNet`; None: the base model's is extended.
         scheduler: Of ``DDIMScheduler``.
         background: What surrounds the garment.
+        signal_scaled: Whether noisy latents are taken times the share of the clean one in them.
     """
 
     autoencoder: dict[str, Any] | None = None
@@ -116,6 +117,7 @@ class Networks(_Settings):
     unet: dict[str, Any] | None = None
     scheduler: dict[str, Any]
     background: Background = "keep"
+    signal_scaled: bool = False
 
 
 class Preset(_Settings):
@@ -247,6 +249,7 @@ _TINY_NETWORKS = Networks(
     },
     scheduler=_SCHEDULE | {"prediction_type": "sample", "timestep_spacing": "trailing"},
     background="mean",
+    signal_scaled=True,
 )
 TINY = Preset(
     name="tiny",
@@ -280,7 +283,7 @@ TINY = Preset(
         "sldm": TrainingConfig(
             steps=5000,
             batch_size=48,
-            learning_rate=6e-4,
+            learning_rate=1e-3,
             final_learning_rate=1e-5,
             warmup_steps=200,
             precision="bf16",
