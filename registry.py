@@ -44,6 +44,7 @@ BUILTIN_METRICS = {
     "retrieval_colour": "tpgbench.metrics.retrieval_colour:RetrievalColour",
     "ssim": "tpgbench.metrics.ssim:SSIM",
     "ssim_shift": "tpgbench.metrics.shift:SSIMShift",
+    "texture_band": "tpgbench.metrics.texture_band:TextureBand",
     "tileability": "tpgbench.metrics.tileability:Tileability",
 }
 BUILTIN_DATASETS = {

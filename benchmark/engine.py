@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from ..datasets_builders.base import Dataset
 from ..errors import TpgbenchError
 from ..images import Image
-from .fit import fit_sample
+from .fit import fit_inputs
 from .identity import Identity, sample_seed
 from .model import Model
-from .sample import Sample
+from .sample import AnySample
 from .store import RunStore
 
 _READERS = 2
@@ -32,13 +33,13 @@ class Batch:
     """
 
     indices: dict[str, int]
-    samples: list[Sample] = field(default_factory=list)
+    samples: list[AnySample] = field(default_factory=list)
     images: dict[str, Image] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 
 
 def run_locally(
-    model: Model,
+    model: Model[Any],
     dataset: Dataset,
     batches: Sequence[dict[str, int]],
     identity: Identity,
@@ -75,7 +76,7 @@ def _read_ahead(
 ) -> Iterator[Batch]:
     """Read and fit the rows of the coming batches while the model works on this one."""
     pool = ThreadPoolExecutor(_READERS)
-    ahead: list[tuple[dict[str, int], list[Future[Sample | str]]]] = []
+    ahead: list[tuple[dict[str, int], list[Future[AnySample | str]]]] = []
     waiting = iter(batches)
 
     def submit_next() -> None:
@@ -97,7 +98,7 @@ def _read_ahead(
             batch = Batch(indices)
             for sample_id, row in zip(indices, rows, strict=True):
                 found = row.result()
-                if isinstance(found, Sample):
+                if isinstance(found, AnySample):
                     batch.samples.append(found)
                 else:
                     batch.errors[sample_id] = found
@@ -107,14 +108,14 @@ def _read_ahead(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _read(dataset: Dataset, index: int, identity: Identity) -> Sample | str:
+def _read(dataset: Dataset, index: int, identity: Identity) -> AnySample | str:
     try:
-        return fit_sample(dataset[index], size=identity.size, fit=identity.fit)
+        return fit_inputs(dataset[index], size=identity.size, fit=identity.fit)
     except (Exception, SystemExit) as error:  # a bad row must not end the run
         return _explain(error)
 
 
-def _run_model(model: Model, batch: Batch, run_seed: int) -> None:
+def _run_model(model: Model[Any], batch: Batch, run_seed: int) -> None:
     """Fill in a batch's images and errors. If it fails as a whole, try its samples one by one."""
     try:
         images = _call(model, batch.samples, run_seed)
@@ -136,7 +137,7 @@ def _run_model(model: Model, batch: Batch, run_seed: int) -> None:
             batch.errors[sample.sample_id] = str(error)
 
 
-def _call(model: Model, samples: Sequence[Sample], run_seed: int) -> Sequence[Image]:
+def _call(model: Model[Any], samples: Sequence[AnySample], run_seed: int) -> Sequence[Image]:
     if not samples:
         return []
     images = model.generate(samples, [sample_seed(run_seed, one.sample_id) for one in samples])

@@ -7,31 +7,48 @@ from typing import Literal
 import numpy as np
 import PIL.Image
 
-from ..datasets_builders.base import FITS, Row, TpgRow
+from ..datasets_builders.base import FITS, MannequinRow, Row, TpgRow
 from ..errors import TpgbenchError, UnknownNameError
-from ..images import MASK_THRESHOLD, Box, Image, check_size, square_box
+from ..images import MASK_THRESHOLD, Box, Image, Mask, check_size, square_box
 from ..metrics.base import Comparison
-from .sample import Sample
+from .sample import AnySample, MannequinSample, Sample
+from .tasks import Task
 
 MIN_SIZE = 16
 MAX_SIZE = 2048
 RESIZE = "pil-bicubic-antialias"  # for recipes
 
 
-def check_fit(fit: str, size: int) -> None:
+def check_fit(fit: str, size: int, task: Task) -> None:
     """Raise unless ``fit`` and ``size`` are possible.
 
     Raises:
-        TpgbenchError: Unknown fit, or a size outside 16 to 2048.
+        TpgbenchError: A fit that is unknown or not for this task, or a size outside 16 to 2048.
     """
     if fit not in FITS:
         raise UnknownNameError("fit", fit, FITS)
+    if fit not in task.fits:
+        raise TpgbenchError(
+            f"--fit {fit}: the task '{task.name}' compares whole photos: give "
+            f"{' or '.join(task.fits)}"
+        )
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise TpgbenchError(f"--size {size}: give a size from {MIN_SIZE} to {MAX_SIZE} px")
 
 
+def fit_inputs(row: Row, *, size: int, fit: str) -> AnySample:
+    """Return what a model of the row's task sees of it.
+
+    Raises:
+        TpgbenchError: As `fit_sample` and `fit_mannequin`.
+    """
+    if isinstance(row, MannequinRow):
+        return fit_mannequin(row, size=size, fit=fit)
+    return fit_sample(row, size=size, fit=fit)
+
+
 def fit_sample(row: Row, *, size: int, fit: str = "box") -> Sample:
-    """Return what a model sees of a row.
+    """Return what a model of the task ``tpg`` sees of a row.
 
     Args:
         row: The row as the dataset holds it.
@@ -46,15 +63,10 @@ def fit_sample(row: Row, *, size: int, fit: str = "box") -> Sample:
     row = _tpg_row(row)
     height, width = row.garment.shape[:2]
     check_size((width, height), f"{row.sample_id}: garment photo")
-    if row.mask.shape != (height, width):
-        raise TpgbenchError(
-            f"{row.sample_id}: the mask is {row.mask.shape[1]}x{row.mask.shape[0]} px and the "
-            f"photo {width}x{height}: make them equal"
-        )
+    _check_mask(row.mask, row.garment, row.sample_id)
     box = square_box(row.mask)  # refuses an empty mask, whatever the fit
     if fit != "box":
-        side = max(width, height)
-        box = Box(left=-((side - width) // 2), top=-((side - height) // 2), side=side)
+        box = _frame(row.garment)
     garment, mask = row.garment, row.mask.astype(np.uint8) * np.uint8(255)
     if fit != "stretch":
         garment, mask = _window(garment, box, mode="edge"), _window(mask, box, mode="constant")
@@ -64,15 +76,36 @@ def fit_sample(row: Row, *, size: int, fit: str = "box") -> Sample:
     return Sample(row.sample_id, size, resize(garment, size), visible, row.caption)
 
 
-def fit_truth(row: Row, *, size: int, fit: str = "box") -> Image | None:
-    """Return the pattern in the frame of comparison, or None for an unlabelled row.
+def fit_mannequin(row: MannequinRow, *, size: int, fit: str = "pad") -> MannequinSample:
+    """Return what a model of the task ``mannequin`` sees of a row.
 
-    It is the pattern's central square, or all of it for ``stretch``, resized to ``size``.
+    Args:
+        row: The row as the dataset holds it.
+        size: Side of the square frame, in pixels.
+        fit: ``"pad"``: the whole photo, its shorter side padded. ``"stretch"``: the whole photo,
+            its aspect given up. Condition and mask are brought into the photo's frame.
 
     Raises:
-        TpgbenchError: A pattern out of bounds, or a row of another task.
+        TpgbenchError: Mask and photo of different size, or a condition out of bounds.
     """
-    row = _tpg_row(row)
+    condition, mask = None, None
+    if row.condition is not None:
+        condition = _whole(row.condition, size, fit, f"{row.sample_id}: condition")
+        mask = _visible(row, size, fit)
+    return MannequinSample(row.sample_id, size, row.caption, condition, mask)
+
+
+def fit_truth(row: Row, *, size: int, fit: str = "box") -> Image | None:
+    """Return the truth in the frame of comparison, or None for an unlabelled row.
+
+    For ``tpg`` it is the pattern's central square, or all of it for ``stretch``, resized to
+    ``size``; for ``mannequin`` it is the photo, framed as `fit_mannequin` says.
+
+    Raises:
+        TpgbenchError: A pattern or photo out of bounds.
+    """
+    if isinstance(row, MannequinRow):
+        return _whole(row.image, size, fit, f"{row.sample_id}: photo")
     if row.pattern is None:
         return None
     height, width = row.pattern.shape[:2]
@@ -85,8 +118,18 @@ def fit_truth(row: Row, *, size: int, fit: str = "box") -> Image | None:
     return resize(pattern, size)
 
 
-def fit_comparison(row: Row, output: Image, *, size: int, fit: str = "box") -> Comparison:
+def fit_comparison(row: Row, output: Image, *, size: int, fit: str) -> Comparison:
     """Put a generated image beside the row's truth and garment, all in one frame."""
+    if isinstance(row, MannequinRow):
+        return Comparison(
+            sample_id=row.sample_id,
+            output=output,
+            truth=fit_truth(row, size=size, fit=fit),
+            mask=_visible(row, size, fit),
+            meta=row.meta,
+            caption=row.caption,
+            determined=row.condition is not None,
+        )
     sample = fit_sample(row, size=size, fit=fit)
     return Comparison(
         sample_id=row.sample_id,
@@ -114,6 +157,40 @@ def _tpg_row(row: Row) -> TpgRow:
         f"{row.sample_id}: is a row of the task 'mannequin', which has no garment photo to fit: "
         "give a dataset of the task 'tpg'"
     )
+
+
+def _check_mask(mask: Mask, photo: Image, sample_id: str) -> None:
+    if mask.shape != photo.shape[:2]:
+        raise TpgbenchError(
+            f"{sample_id}: the mask is {mask.shape[1]}x{mask.shape[0]} px and the photo "
+            f"{photo.shape[1]}x{photo.shape[0]}: make them equal"
+        )
+
+
+def _visible(row: MannequinRow, size: int, fit: str) -> Mask | None:
+    """Return the garment's mask in the frame, or None where there is none."""
+    if row.mask is None:
+        return None
+    _check_mask(row.mask, row.image, row.sample_id)
+    grey = row.mask.astype(np.uint8) * np.uint8(255)
+    if fit != "stretch":
+        grey = _window(grey, _frame(grey), mode="constant")
+    visible: Mask = resize(grey, size) >= MASK_THRESHOLD
+    return visible
+
+
+def _whole(photo: Image, size: int, fit: str, what: str) -> Image:
+    height, width = photo.shape[:2]
+    check_size((width, height), what)
+    framed = photo if fit == "stretch" else _window(photo, _frame(photo), mode="edge")
+    return resize(framed, size)
+
+
+def _frame(image: Image) -> Box:
+    """Return the smallest square around the whole image."""
+    height, width = image.shape[:2]
+    side = max(width, height)
+    return Box(left=-((side - width) // 2), top=-((side - height) // 2), side=side)
 
 
 def _window(image: Image, box: Box, *, mode: Literal["edge", "constant"]) -> Image:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, Generic
 
 from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypeVar
 
 from ..errors import TpgbenchError
 from ..images import Image
 from ..registry import BUILTIN_MODELS, Registry
 from ..weights import WeightFile
-from .sample import Sample
+from .sample import AnySample, Sample
+
+GivenSample = TypeVar("GivenSample", bound=AnySample, default=Sample)
 
 
 class ModelCard(BaseModel):
@@ -45,8 +48,11 @@ class ModelConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Model(ABC):
+class Model(ABC, Generic[GivenSample]):
     """A generator: subclass it, one file a model.
+
+    A model of the task ``tpg`` subclasses ``Model``, one of the task ``mannequin``
+    ``Model[MannequinSample]``.
 
     `generate` must be a function of its arguments and the options alone: no state may carry
     over from one call to the next, so that order, sharding and a restart change nothing.
@@ -81,7 +87,7 @@ class Model(ABC):
         return {}
 
     @abstractmethod
-    def generate(self, samples: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Image]:
+    def generate(self, samples: Sequence[GivenSample], seeds: Sequence[int]) -> Sequence[Image]:
         """Return one uint8 image (size, size, 3) a sample, in order.
 
         Args:
@@ -90,7 +96,7 @@ class Model(ABC):
         """
 
 
-MODELS: Registry[Model] = Registry(
+MODELS: Registry[Model[Any]] = Registry(
     "model",
     "tpgbench.models",
     Model,  # type: ignore[type-abstract]

@@ -68,7 +68,7 @@ class RunSpec:
 class Plan:
     """A generation ready to start: model loaded, dataset open, folder chosen and found fit."""
 
-    model: Model
+    model: Model[Any]
     dataset: Dataset
     sample_ids: Sequence[str]
     batch_size: int
@@ -99,7 +99,7 @@ def make_plan(spec: RunSpec) -> Plan:
         location, spec.split, model_class.task, config=spec.config, size=spec.size
     )
     size, fit = spec.size or dataset.size, spec.fit or dataset.fit
-    check_fit(fit, size)
+    check_fit(fit, size, get_task(model_class.task))
     sample_ids = list_samples(dataset, spec.limit)
 
     model = model_class(config)

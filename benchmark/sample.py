@@ -1,4 +1,4 @@
-"""What a model is given."""
+"""What a model is given, a class a task."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..images import Image, Mask
 
 @dataclass(frozen=True)
 class Sample:
-    """The inputs of one generation. The truth is not among them.
+    """The inputs of one generation of the task ``tpg``. The truth is not among them.
 
     Attributes:
         sample_id: The row's id.
@@ -24,3 +24,27 @@ class Sample:
     garment: Image
     mask: Mask
     caption: str | None = None
+
+
+@dataclass(frozen=True)
+class MannequinSample:
+    """The inputs of one generation of the task ``mannequin``. The photo is not among them.
+
+    Attributes:
+        sample_id: The row's id.
+        size: The side of the photo to generate, in pixels.
+        caption: What the photo is to show, in any language.
+        condition: What else there is to go by (a silhouette, a pose) in the frame of `fit`, uint8
+            (size, size, 3), or None.
+        mask: True where the garment is to be, bool (size, size), or None. Only rows with a
+            condition have one: for a caption alone it would give the photo's layout away.
+    """
+
+    sample_id: str
+    size: int
+    caption: str
+    condition: Image | None = None
+    mask: Mask | None = None
+
+
+AnySample = Sample | MannequinSample

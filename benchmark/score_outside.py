@@ -20,6 +20,7 @@ from .plan import (
 )
 from .score import Scored, check_metrics, score
 from .store import RunStore
+from .tasks import get_task
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def score_outside(spec: OutsideSpec, *, show_progress: bool = True) -> tuple[Pat
     dataset = open_dataset(spec.dataset, spec.split, config=spec.config, size=spec.size)
     check_metrics(spec.metrics, dataset.task)
     size, fit = spec.size or dataset.size, spec.fit or dataset.fit
-    check_fit(fit, size)
+    check_fit(fit, size, get_task(dataset.task))
     images = OutsideImages(
         folder=str(spec.images.resolve()),
         manifest=None if spec.manifest is None else str(spec.manifest.resolve()),

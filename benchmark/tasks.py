@@ -12,16 +12,18 @@ class Task:
     """A generation task.
 
     Attributes:
-        name: ``"tpg"``.
+        name: ``"tpg"`` or ``"mannequin"``.
         title: One line.
         dataset: The embedded default dataset.
         metrics: The default metrics, in the order of the report; the first is the headline.
+        fits: How its photos may be brought into the frame of comparison.
     """
 
     name: str
     title: str
     dataset: str
     metrics: tuple[str, ...]
+    fits: tuple[str, ...]
 
 
 _TASKS = {
@@ -46,6 +48,25 @@ _TASKS = {
             "retrieval",
             "retrieval_colour",
         ),
+        fits=("box", "pad", "stretch"),
+    ),
+    "mannequin": Task(
+        name="mannequin",
+        title="fashion mannequin generation: caption and, on some splits, a condition in, photo out",
+        dataset="mannequin-synth",
+        metrics=(
+            "fid",
+            "kid",
+            "is",
+            "clip_score",
+            "psnr",  # this and what follows: where a condition determines the photo
+            "ssim",
+            "lpips",
+            "texture_band",
+            "texture_band@lack",
+            "texture_band@excess",
+        ),
+        fits=("pad", "stretch"),
     ),
 }
 

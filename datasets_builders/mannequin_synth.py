@@ -18,6 +18,7 @@ class MannequinSynthDataset(RenderedSplit):
     """One split: a row is a scene. ``train`` has no end; ``paired`` has conditions."""
 
     task = "mannequin"
+    fit = "pad"
 
     def __init__(self, name: str, split: str, *, size: int, seed: int) -> None:
         """Open a split.

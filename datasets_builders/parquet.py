@@ -65,6 +65,7 @@ class ParquetDataset(Dataset):
         self._rows = ShardReader(shards[split])
         schema = _schema_of(self._rows.schema, folder, info)
         self.task = schema.task
+        self.fit = "pad" if self.task == MANNEQUIN_SCHEMA.task else "box"
         self._columns = [column.name for column in schema.columns]
         self._ids = _checked_ids(self._rows.column("sample_id"), folder)
         if info is None:

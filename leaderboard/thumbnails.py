@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from ..benchmark.fit import fit_sample, fit_truth
+from ..benchmark.fit import fit_inputs, fit_truth
 from ..benchmark.identity import RunRecord
+from ..benchmark.sample import AnySample, Sample
 from ..datasets_builders.base import Dataset
 from ..errors import TpgbenchError
 from ..images import Image, Mask, read_image
@@ -21,7 +22,7 @@ class Picture:
     """One picture of a sample, or why there is none.
 
     Attributes:
-        label: ``"garment"``, ``"mask"``, ``"truth"`` or ``"output"``.
+        label: ``"garment"``, ``"mask"``, ``"condition"``, ``"truth"`` or ``"output"``.
         uri: A ``data:`` URI, or None.
         absence: What to say in its place.
     """
@@ -37,7 +38,7 @@ class Photo:
 
     Attributes:
         caption: Its description, or None.
-        pictures: Garment, mask and truth; empty if they cannot be had.
+        pictures: Garment and mask, or condition, and truth; empty if they cannot be had.
         problem: Why they cannot be had, or None.
     """
 
@@ -47,7 +48,7 @@ class Photo:
 
 
 class PhotoAlbum:
-    """The garment, mask and truth of a run's samples, in the frame in which they were compared.
+    """The inputs and truth of a run's samples, in the frame in which they were compared.
 
     Args:
         dataset: Where the photos are, or None if they are not at hand.
@@ -75,16 +76,23 @@ class PhotoAlbum:
             return Photo(problem="It is not in the dataset at hand, so its photos are not shown.")
         try:
             row = self._dataset[self._index[sample_id]]
-            sample = fit_sample(row, size=self._size, fit=self._fit)
+            sample = fit_inputs(row, size=self._size, fit=self._fit)
             truth = fit_truth(row, size=self._size, fit=self._fit)
         except TpgbenchError as error:
             return Photo(problem=f"Its photos cannot be shown: {error}")
-        pictures = (
+        shown = Picture("truth", None if truth is None else photo_uri(truth), "no truth")
+        return Photo(row.caption, (*_input_pictures(sample), shown))
+
+
+def _input_pictures(sample: AnySample) -> tuple[Picture, ...]:
+    if isinstance(sample, Sample):
+        return (
             Picture("garment", photo_uri(sample.garment)),
             Picture("mask", mask_uri(sample.mask)),
-            Picture("truth", None if truth is None else photo_uri(truth), "no truth"),
         )
-        return Photo(row.caption, pictures)
+    if sample.condition is None:
+        return ()
+    return (Picture("condition", photo_uri(sample.condition)),)
 
 
 def output_picture(path: Path | None) -> Picture:

@@ -36,6 +36,8 @@ class Comparison:
         meta: The row's own facts; a procedural row knows its ``lattice`` (two vectors (x, y) in
             parts of the truth's side).
         caption: What the dataset says of the row, or None.
+        determined: Whether the model was given what determines the truth. A caption alone does
+            not: the truth is then one of many right images, good for metrics of whole sets only.
     """
 
     sample_id: str
@@ -45,6 +47,7 @@ class Comparison:
     mask: Mask | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     caption: str | None = None
+    determined: bool = True
 
     @cached_property
     def cloth(self) -> Image | None:
@@ -176,6 +179,12 @@ class Metric(ABC):
 
 class SampleMetric(Metric):
     """A number a sample, and their mean: a subclass writes `score`."""
+
+    def unavailable(self, comparison: Comparison) -> str | None:
+        """Return why this sample cannot be scored, or None."""
+        if "truth" in self.needs and not comparison.determined:
+            return "the caption alone does not determine the photo (no condition)"
+        return super().unavailable(comparison)
 
     @abstractmethod
     def score(self, comparison: Comparison) -> float:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tpgbench.benchmark.fit import check_fit, fit_sample, fit_truth
+from tpgbench.benchmark.tasks import get_task
 from tpgbench.datasets_builders.base import TpgRow
 from tpgbench.errors import TpgbenchError, UnknownNameError
 from tpgbench.images import Box, square_box
@@ -77,6 +78,6 @@ def test_impossible_rows_are_refused_in_one_line(change, message):
 
 def test_unknown_fit_and_size():
     with pytest.raises(UnknownNameError, match="did you mean 'box'"):
-        check_fit("bos", 64)
+        check_fit("bos", 64, get_task("tpg"))
     with pytest.raises(TpgbenchError, match="--size 4"):
-        check_fit("box", 4)
+        check_fit("box", 4, get_task("tpg"))
