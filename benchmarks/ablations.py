@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tpgbench
-from compare_baselines import table
+from compare_models import table
 from tpgbench.benchmark.compare import RunComparison
 from tpgbench.benchmark.environment import processor_name
 from tpgbench.reference_models.slddm.adjust import adjust_preset

@@ -1,6 +1,6 @@
-"""The README's table: every weight-free baseline on both embedded tracks, with intervals.
+"""The README's table: every model that needs no download on both embedded tracks, with intervals.
 
-    python benchmarks/compare_baselines.py [--limit N] [--out runs/baselines]
+    python benchmarks/compare_models.py [--limit N] [--out runs/models]
 
 Prints Markdown. In each column the best and all that no paired test tells from it are bold. A
 second call resumes; what is done is not done again.
@@ -17,7 +17,7 @@ import tpgbench
 from tpgbench.benchmark.compare import RunComparison
 from tpgbench.benchmark.environment import processor_name
 
-MODELS = ("crop", "tile-crop", "quilting", "lattice", "autofill")
+MODELS = ("crop", "tile-crop", "quilting", "lattice", "autofill", "slddm", "slddm-fill")
 # On the unaligned track the truth is a canonical tile: only what ignores position is fair there.
 TRACKS = {
     "ctp-synth": ("ssim", "psnr", "ssim_shift", "psnr_shift", "repeat", "palette"),
@@ -65,7 +65,7 @@ def main() -> None:
     """Run everything and print the tables."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--limit", type=int)
-    parser.add_argument("--out", type=Path, default=Path("runs/baselines"))
+    parser.add_argument("--out", type=Path, default=Path("runs/models"))
     given = parser.parse_args()
     today = datetime.datetime.now(datetime.UTC).date()
     print(f"{platform.system()} {platform.machine()}, {processor_name()}, {today}\n")
