@@ -21,7 +21,7 @@ from .contexts import (
     positive_context,
     predict,
 )
-from .latents import Background, cover_background, decode, embed, encode, read_features
+from .latents import cover_background, decode, embed, encode, read_features
 from .ldn import LDN
 from .unet import SLDDMUNet
 
@@ -37,7 +37,7 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
         image_encoder: CLIP's vision model, or `GarmentEncoder`.
         scheduler: Any that has ``add_noise``; the paper samples with DDIM.
         size: The side in pixels that the networks were trained at.
-        background: What surrounds the garment: `cover_background`.
+        background: What surrounds the garment, ``"keep"`` or ``"mean"``: `cover_background`.
         ldn_factor: What scaled latents are multiplied with for the LDN: 1, or 0.5 for networks of
             the public release.
         negative: Guidance steers away from this feature: ``"defect"`` or ``"structured"``.
@@ -60,7 +60,7 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
         image_encoder: Any,
         scheduler: Any,
         size: int = 512,
-        background: Background = "keep",
+        background: str = "keep",
         ldn_factor: float = 1.0,
         negative: str = "defect",
         fill: bool = False,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import ModelMixin, UNet2DConditionModel
 from diffusers.configuration_utils import register_to_config
 from diffusers.models.attention_processor import AttnProcessor
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
@@ -15,6 +15,9 @@ from torch import Tensor, nn
 
 from ...errors import TpgbenchError
 from .ldn_attention import LDNTransformerBlock
+
+# Where diffusers loads a pipeline's part, it looks for this name in the part's own module.
+__all__ = ["ModelMixin", "SLDDMUNet"]
 
 _DOWN = ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D")
 _UP = ("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D")
