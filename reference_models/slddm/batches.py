@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...errors import TpgbenchError
 from ..training.blocks import Array, BlockStore
 from ..training.objective import Batches
 
@@ -54,6 +55,9 @@ class TpgBatches(Batches):
         transpose: Whether x and y may change places. Not where the truth is drawn in a canonical
             orientation.
         seed: Of the draws and the augmentation.
+
+    Raises:
+        TpgbenchError: Only labelled rows are wanted, and there are none.
     """
 
     def __init__(
@@ -76,6 +80,11 @@ class TpgBatches(Batches):
         self._only_labelled = only_labelled
         self._transpose = transpose
         self._seed = seed
+        if only_labelled and not any(map(self._keeps_label, range(pool.rows))):
+            raise TpgbenchError(
+                f"--labelled {labelled}: leaves none of {pool.rows} rows its pattern; give a "
+                "larger share"
+            )
 
     def take(self, step: int, rank: int, ranks: int) -> dict[str, Tensor]:
         """Return the rows of one process at one step.

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...errors import TpgbenchError
 from ...metrics.psnr import psnr
 from ...metrics.ssim import ssim
 from .batches import to_tensors
@@ -25,11 +26,19 @@ class HeldOut:
         rows: Where they come from.
         count: How many.
         steps: The numbers of sampling steps to judge.
+
+    Raises:
+        TpgbenchError: None of them has a pattern.
     """
 
     def __init__(self, rows: TpgRows, count: int, steps: Sequence[int]) -> None:
         read = [rows.read(index) for index in range(count)]
         read = [row for row in read if row["labelled"]]
+        if not read:
+            raise TpgbenchError(
+                f"--held-out {rows.split}: none of its first {count} rows has a pattern to judge "
+                "by; give another split"
+            )
         self._patterns = [row["pattern"].transpose(1, 2, 0) for row in read]
         stacked = {name: np.stack([row[name] for row in read]) for name in read[0]}
         self._tensors = to_tensors(stacked)
