@@ -1,0 +1,142 @@
+"""Checkpoints: what is written comes back, and what is damaged is refused in one line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tpgbench.errors import TpgbenchError
+from tpgbench.reference_models.slddm.checkpoint import CHECKSUMS, load_checkpoint, save_checkpoint
+from tpgbench.reference_models.slddm.networks import PARTS
+from tpgbench.reference_models.slddm.settings import TINY
+
+sys.path.insert(0, str(Path(__file__).parent))
+from slddm_samples import SMALL, SMOKE, untrained
+
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    return save_checkpoint(untrained(), tmp_path_factory.mktemp("stored") / "slddm")
+
+
+@pytest.fixture
+def copy(stored, tmp_path):
+    return Path(shutil.copytree(stored, tmp_path / "slddm"))
+
+
+def test_half_precision_is_all_that_is_lost(stored):
+    pipeline, sums = load_checkpoint(stored)
+
+    before = untrained()
+    for part in PARTS:
+        loaded = getattr(pipeline, part).state_dict()
+        for name, value in getattr(before, part).state_dict().items():
+            assert loaded[name].dtype == value.dtype
+            assert torch.equal(loaded[name], value.to(torch.float16).to(value.dtype)), name
+    assert pipeline.config.size == SMALL.size
+    assert pipeline.config.background == "mean"
+    assert pipeline.config.steps == SMALL.steps
+    assert sums == json.loads((stored / CHECKSUMS).read_text())
+    assert {name.split("/")[0] for name in sums} == set(PARTS)
+
+
+def test_equal_parts_are_stored_once(stored, tmp_path):
+    # Both share the random start of all parts but the U-Net.
+    extended = untrained(SMOKE)
+    for part in ("vae", "ldn", "image_encoder", "conditioner"):
+        getattr(extended, part).load_state_dict(getattr(untrained(), part).state_dict())
+    folder = save_checkpoint(extended, tmp_path / "slddm-fill", shared=stored)
+
+    assert {path.name for path in folder.iterdir() if path.is_dir()} == {"unet", "scheduler"}
+    pipeline, sums = load_checkpoint(folder, shared=stored)
+    assert pipeline.config.fill
+    assert len(sums) == len(PARTS)
+    with pytest.raises(TpgbenchError, match="has no 'vae': the pipeline is not complete"):
+        load_checkpoint(folder)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_changed_byte_is_noticed(copy, part):
+    path = copy / part / WEIGHTS
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+
+    with pytest.raises(TpgbenchError, match=rf"{part}/{WEIGHTS}: its sha256 begins .* damaged"):
+        load_checkpoint(copy)
+
+
+@pytest.mark.parametrize("part", ["ldn", "vae"])
+def test_a_torn_file_without_checksums_is_refused(copy, part):
+    (copy / CHECKSUMS).unlink()
+    path = copy / part / WEIGHTS
+    path.write_bytes(path.read_bytes()[:-100])
+
+    with pytest.raises(TpgbenchError, match="cannot be loaded as an SLDDM pipeline"):
+        load_checkpoint(copy)
+
+
+def test_a_part_of_another_preset_is_refused(copy, stored, tmp_path):
+    (copy / CHECKSUMS).unlink()
+    shutil.rmtree(copy / "unet")
+    untrained(SMOKE).unet.save_pretrained(copy / "unet")
+
+    with pytest.raises(TpgbenchError, match=r"unet\.in_channels is 73 .* different presets"):
+        load_checkpoint(copy)
+
+
+def test_an_ldn_of_another_preset_is_refused_when_it_is_read(copy):
+    (copy / CHECKSUMS).unlink()
+    shutil.rmtree(copy / "ldn")
+    other = {**TINY.networks.ldn, "latent_channels": 4}
+    changed = TINY.networks.model_copy(update={"ldn": other})
+    untrained(SMALL.model_copy(update={"networks": changed})).ldn.save_pretrained(copy / "ldn")
+
+    with pytest.raises(TpgbenchError, match=r"ldn\.latent_channels is 4 .* different presets"):
+        load_checkpoint(copy)
+
+
+def test_code_is_never_read(copy):
+    (copy / CHECKSUMS).unlink()
+    path = copy / "ldn" / WEIGHTS
+    torch.save({}, path.with_suffix(".bin"))
+    path.unlink()
+
+    with pytest.raises(TpgbenchError, match="cannot be loaded as an SLDDM pipeline"):
+        load_checkpoint(copy)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("model_index.json", None, r"has no model_index\.json: give the folder of a pipeline"),
+        ("model_index.json", "{", "cannot be loaded|is not JSON|damaged"),
+        ("model_index.json", "{}", "cannot be loaded|damaged"),
+        (CHECKSUMS, "{", "is not JSON"),
+        ("unet/config.json", None, "cannot be loaded as an SLDDM pipeline"),
+        ("scheduler/scheduler_config.json", None, "cannot be loaded as an SLDDM pipeline"),
+    ],
+)
+def test_a_damaged_folder_is_refused(copy, file, text, message):
+    (copy / file).unlink()
+    if text is not None:
+        (copy / file).write_text(text)
+
+    with pytest.raises(TpgbenchError, match=message) as caught:
+        load_checkpoint(copy)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_part_that_is_not_ours_is_refused(copy):
+    index = json.loads((copy / "model_index.json").read_text())
+    index["unet"] = ["os", "system"]
+    (copy / "model_index.json").write_text(json.dumps(index))
+
+    with pytest.raises(TpgbenchError, match="the part 'unet' is a system, not a SLDDMUNet"):
+        load_checkpoint(copy)
