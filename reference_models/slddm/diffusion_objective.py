@@ -22,7 +22,7 @@ from .contexts import (
 )
 from .held_out import HeldOut
 from .image_encoder import GarmentEncoder
-from .latents import cover_background, decode, embed, encode, read_features
+from .latents import carried_over, cover_background, decode, embed, encode, read_features
 from .ldn import LDN
 from .losses.cls import convolutional_local_similarity_loss
 from .losses.image import gradient_loss, l1_loss, masked_mse, ssim_loss
@@ -35,7 +35,11 @@ from .vgg import VggFeatures
 
 @dataclass(frozen=True)
 class _Inputs:
-    """One batch as latents: cloth is what the networks see of the garment, source what starts."""
+    """One batch as latents.
+
+    ``cloth`` is what the networks see of the garment, ``source`` what the diffusion starts from,
+    ``beyond`` what of the source's picture is added to a decoded estimate.
+    """
 
     cloth: Tensor
     mask: Tensor
@@ -46,6 +50,7 @@ class _Inputs:
     known: Tensor
     context: Context
     hidden: Tensor
+    beyond: Tensor | None
 
 
 class DiffusionObjective(Objective):
@@ -149,9 +154,10 @@ class DiffusionObjective(Objective):
             garment_latents = encode(self.vae, cloth).float()
             features = read_features(self.ldn, garment_latents, config.ldn_factor)
             embedding = embed(self.image_encoder, cloth)
-            source = garment_latents
+            source, beyond = garment_latents, None
             if config.fill:
                 source = encode(self.vae, batch["fill"]).float()
+                beyond = carried_over(self.vae, batch["fill"], source)
             target = encode(self.vae, batch["pattern"]).float()
         if not settings.content:
             features["content"] = torch.zeros_like(features["content"])
@@ -174,6 +180,7 @@ class DiffusionObjective(Objective):
             known=known_channels(seen, mask, extra),
             context=context,
             hidden=features["hidden"],
+            beyond=beyond,
         )
 
     def _roles(self, labelled: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -224,6 +231,8 @@ class DiffusionObjective(Objective):
         wanted = torch.where(shown, inputs.pattern[rows], inputs.cloth[rows])
         judged = torch.where(shown, 1.0, inputs.mask[rows])
         images = decode(self.vae, estimate).float()
+        if inputs.beyond is not None:
+            images = images + inputs.beyond[rows]
         losses = {"mse": masked_mse(images, wanted, judged)}
         if weights.perceptual:
             both = images * judged, wanted * judged

@@ -48,6 +48,17 @@ def decode(vae: Any, latents: Tensor) -> Tensor:
     return images
 
 
+def carried_over(vae: Any, images: Tensor, latents: Tensor) -> Tensor:
+    """Return what of images their latents do not hold: the images less the decoded latents.
+
+    Args:
+        vae: The autoencoder.
+        images: (B, 3, H, W) in [-1, 1].
+        latents: From `encode`.
+    """
+    return images - decode(vae, latents).to(images.dtype)
+
+
 def embed(image_encoder: Any, garment: Tensor) -> Tensor:
     """Return one embedding a garment, (B, D), by CLIP's vision model or a `GarmentEncoder`.
 

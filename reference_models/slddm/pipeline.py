@@ -21,7 +21,7 @@ from .contexts import (
     positive_context,
     predict,
 )
-from .latents import cover_background, decode, embed, encode, read_features
+from .latents import carried_over, cover_background, decode, embed, encode, read_features
 from .ldn import LDN
 from .unet import SLDDMUNet
 
@@ -42,7 +42,9 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
             the public release.
         negative: Guidance steers away from this feature: ``"defect"`` or ``"structured"``.
         fill: Whether the garment latent is of a picture that fills the frame, made from the
-            garment beforehand: the extension ``slddm-fill``, not the paper.
+            garment beforehand: the extension ``slddm-fill``, not the paper. What of that picture
+            the autoencoder cannot hold is added to the pattern, so that the networks' part is to
+            mend it.
         signal_scaled: Whether the U-Net takes noisy latents times the share of the clean one in
             them: `noisy_channels`.
         steps: Denoising steps where the caller does not say.
@@ -131,7 +133,11 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
         context = positive_context(self.conditioner, embedding, features)
         guided = guidance_scale != 1
         negative = negative_context(self.conditioner, features, self.config.negative)
-        source = garment_latents if fill is None else encode(self.vae, fill.to(self.device))
+        source, beyond = garment_latents, None
+        if fill is not None:
+            fill = fill.to(self.device)
+            source = encode(self.vae, fill)
+            beyond = carried_over(self.vae, fill, source)
         frame = known_channels(source, mask, garment_latents if self.config.fill else None)
 
         generators = list(generator) if isinstance(generator, Sequence) else generator
@@ -152,6 +158,8 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
             images: Any = latents
         else:
             pixels = decode(self.vae, latents).float()
+            if beyond is not None:
+                pixels = pixels + beyond.float()
             images = self.image_processor.postprocess(pixels, output_type=output_type)
         self.maybe_free_model_hooks()
         return ImagePipelineOutput(images=images) if return_dict else (images,)

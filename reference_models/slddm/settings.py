@@ -301,9 +301,10 @@ TINY_FILL = TINY.model_copy(
         "fill": True,
         "diffusion": TINY.diffusion.model_copy(
             update={
+                "estimate_share": 0.6,
                 "weights": LossWeights(
-                    mse=0.0, perceptual=0.05, cls=0.1, l1=1.0, gradient=0.5, ssim=0.5
-                )
+                    noise=0.3, mse=0.0, perceptual=0.05, cls=0.1, l1=1.0, gradient=0.5, ssim=0.5
+                ),
             }
         ),
     }
