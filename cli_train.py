@@ -102,6 +102,83 @@ def slddm(
     return 0 if all(summary.finished for summary in summaries.values()) else EXIT_INCOMPLETE
 
 
+@train.command("lora-dae")
+@click.option("--preset", default="tiny", show_default=True, help="tiny, smoke or sd15.")
+@click.option("--base", metavar="DIR|ID", help="Base of Stable Diffusion 1.5's kind.")
+@click.option("--dataset", metavar="NAME|DIR", help="Of the task mannequin; default: the preset's.")
+@click.option("--split", default="train", show_default=True, help="Split to train on.")
+@click.option("--held-out", default="validation", show_default=True, help="Split of the figures.")
+@click.option("--no-held-out", is_flag=True, help="Train without figures of held-out photos.")
+@click.option(
+    "--stage",
+    type=click.Choice(["autoencoder", "base", "lora", "statistics", "gains", "all"]),
+    default="all",
+    show_default=True,
+    help="Which stage; each goes on from what the one before left in --out.",
+)
+@click.option("--out", type=_FOLDER, required=True, help="Folder of the training.")
+@click.option("--autoencoder", type=_FOLDER, help="Trained autoencoder for the preset tiny.")
+@click.option("--rank-attn", type=int, help="LoRA rank of cross-attention; 0 for none there.")
+@click.option("--rank-conv", type=int, help="LoRA rank of convolutions; 0 for none there.")
+@click.option("--size", type=int, help="Side of the photos in px; default: the preset's.")
+@click.option("--steps", type=int, help="Optimiser steps of the stages; default: the preset's.")
+@click.option("--batch-size", type=int, help="Rows a process computes at once.")
+@click.option("--accumulation", type=int, help="Batches whose gradients are averaged for a step.")
+@click.option("--learning-rate", type=float, help="Default: the preset's.")
+@click.option("--precision", help="fp32 or bf16.")
+@click.option("--minutes", type=float, help="Stop after so many, with a state to go on from.")
+@click.option("--validate-every", type=int, help="Steps between held-out figures.")
+@click.option("--tracker", help="tensorboard, wandb, ...: any that accelerate knows.")
+@click.option("--seed", type=int, help="Of weights, draws and noise.")
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes that render.")
+def lora_dae(
+    *,
+    preset: str,
+    base: str | None,
+    dataset: str | None,
+    split: str,
+    held_out: str,
+    no_held_out: bool,
+    stage: str,
+    out: Path,
+    autoencoder: Path | None,
+    workers: int,
+    **given: Any,
+) -> int:
+    """Train LoRA-DAE: the base (tiny only), the LoRA, band statistics, learned gains."""
+    from .errors import TpgbenchError
+    from .reference_models.lora_dae.adjust import adjust_preset
+    from .reference_models.lora_dae.settings import get_preset
+    from .reference_models.lora_dae.train import TrainingSpec, stages_of, train_lora_dae
+
+    chosen = adjust_preset(get_preset(preset), **given)
+    source = dataset or chosen.dataset
+    if source is None:
+        raise TpgbenchError(f"--preset {preset}: give --dataset, a folder of the task mannequin")
+    spec = TrainingSpec(
+        preset=chosen,
+        folder=out,
+        dataset=source,
+        stages=stages_of(chosen, base) if stage == "all" else (stage,),  # type: ignore[arg-type]
+        base=base,
+        autoencoder=autoencoder,
+        split=split,
+        held_out=None if no_held_out else held_out,
+        workers=workers,
+    )
+    summaries = train_lora_dae(spec)
+    for name, summary in summaries.items():
+        if summary is not None:
+            figures = ", ".join(f"{key} {value:.4f}" for key, value in summary.validation.items())
+            click.echo(
+                f"{name}: {summary.samples:,} samples in {summary.seconds / 60:.1f} minutes"
+                + (f"; {figures}" if figures else "")
+            )
+    click.echo(spec.folder)
+    finished = all(summary is None or summary.finished for summary in summaries.values())
+    return 0 if finished else EXIT_INCOMPLETE
+
+
 @click.group()
 def convert() -> None:
     """Bring other people's weights into the formats that are read here."""

@@ -22,6 +22,7 @@ BUILTIN_MODELS = {
     "autofill": "tpgbench.baselines.autofill:Autofill",
     "crop": "tpgbench.baselines.crop:Crop",
     "lattice": "tpgbench.baselines.lattice:Lattice",
+    "lora-dae": "tpgbench.reference_models.lora_dae.model:LoraDae",
     "quilting": "tpgbench.baselines.quilting:Quilting",
     "slddm": "tpgbench.reference_models.slddm.model:SLDDM",
     "slddm-fill": "tpgbench.reference_models.slddm.model:SLDDMFill",

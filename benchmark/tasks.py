@@ -52,7 +52,7 @@ _TASKS = {
     ),
     "mannequin": Task(
         name="mannequin",
-        title="fashion mannequin generation: caption and, on some splits, a condition in, photo out",
+        title="fashion mannequin generation: caption (and condition) in, photo out",
         dataset="mannequin-synth",
         metrics=(
             "fid",

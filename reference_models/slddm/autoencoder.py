@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -39,6 +41,8 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffus
         latent_noise: Standard deviation of the posterior; training the decoder on samples of it
             keeps neighbouring latents alike.
         scaling_factor: What a latent is multiplied with before diffusion, as in diffusers.
+        block_out_channels: Not used here; diffusers' pipelines take the patch size from its
+            length, 2 to the power of that less one.
     """
 
     @register_to_config  # type: ignore[untyped-decorator]
@@ -52,6 +56,7 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffus
         patch_size: int = 8,
         latent_noise: float = 0.05,
         scaling_factor: float = 1.0,
+        block_out_channels: Sequence[int] = (128, 128, 128, 128),
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._patch_size = patch_size
@@ -90,16 +95,21 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffus
         moments = torch.cat([latent, log_variance], dim=1)
         return AutoencoderKLOutput(latent_dist=DiagonalGaussianDistribution(moments))
 
-    def decode(self, z: Tensor) -> DecoderOutput:
+    def decode(
+        self, z: Tensor, return_dict: bool = True, generator: torch.Generator | None = None
+    ) -> Any:  # DecoderOutput, or a tuple
         """Return the images of latents.
 
         Args:
             z: (B, latent_channels, h, w), not scaled.
+            return_dict: Whether to return an object with ``sample`` or a tuple.
+            generator: Not used: nothing is drawn.
 
         Returns:
             ``sample``, (B, 3, h * patch_size, w * patch_size), about in [-1, 1], not clipped.
         """
-        return DecoderOutput(sample=self.synthesis(self.decoder(self.from_latent(z))))
+        images: Tensor = self.synthesis(self.decoder(self.from_latent(z)))
+        return DecoderOutput(sample=images) if return_dict else (images,)
 
     def _start_as_cosine_transform(self, kept: int) -> None:
         basis, deviations = _cosine_basis(self._patch_size)

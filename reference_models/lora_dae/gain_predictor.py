@@ -1,0 +1,96 @@
+"""The trainable enhancement: a small network says the gains."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from ...errors import TpgbenchError
+from .statistics import BandStatistics
+
+FOLDER = "gain_predictor"
+
+
+class GainPredictor(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untyped
+    """From a timestep and the logarithms of the band deviations to the gains.
+
+    The last layer starts at zero, and so all gains at 1. They stay between ``1 / max_gain`` and
+    ``max_gain``: what is trained may also soften a band that is too strong.
+
+    Args:
+        levels: Bands of the pyramid.
+        channels: Of the latents.
+        width: Of the hidden layer.
+        max_gain: The cap.
+    """
+
+    @register_to_config  # type: ignore[untyped-decorator]
+    def __init__(
+        self, *, levels: int = 2, channels: int = 4, width: int = 64, max_gain: float = 1.2
+    ) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(2 + levels * channels, width)
+        self.out = nn.Linear(width, levels * channels)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+        self._log_cap = math.log(max_gain)
+
+    def forward(self, deviations: Tensor, time: Tensor) -> Tensor:
+        """Return the logarithms of the gains, (B, levels, C).
+
+        Args:
+            deviations: (B, levels, C), positive.
+            time: Share of the timesteps, (B,), from 0 (clean) to 1 (noise).
+        """
+        turns = time[:, None] * (math.pi / 2)
+        given = torch.cat([deviations.log().flatten(1), turns.sin(), turns.cos()], dim=1)
+        said: Tensor = self.out(nn.functional.silu(self.hidden(given)))
+        return self._log_cap * said.tanh().reshape(deviations.shape)
+
+
+class LearnedGain:
+    """The rule of a trained `GainPredictor`.
+
+    Args:
+        predictor: The network.
+        statistics: Of the same training: they tell the schedule and the latents that it is for.
+    """
+
+    def __init__(self, predictor: GainPredictor, statistics: BandStatistics) -> None:
+        self.predictor = predictor
+        self.statistics = statistics
+
+    def check(self, latents: Tensor, alphas: Tensor) -> None:
+        """Raise if it is for other latents or another schedule."""
+        self.statistics.check_schedule(alphas)
+        self.statistics.check_latents(latents)
+
+    @torch.no_grad()
+    def gains(self, deviations: Tensor, timestep: int, timesteps: int, *, masked: bool) -> Tensor:
+        """Return the gains, from ``1 / max_gain`` to ``max_gain``."""
+        time = torch.full((1,), timestep / timesteps, device=deviations.device)
+        # Row by row: how a matrix product rounds may depend on how many rows it has.
+        rows = [self.predictor(row[None], time) for row in deviations]
+        return torch.cat(rows).exp()
+
+
+def load_gain_predictor(folder: Path) -> GainPredictor:
+    """Read a trained predictor from a LoRA-DAE folder.
+
+    Raises:
+        TpgbenchError: There is none, or it is damaged.
+    """
+    try:
+        loaded: GainPredictor = GainPredictor.from_pretrained(folder / FOLDER, use_safetensors=True)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise TpgbenchError(
+            f"{folder / FOLDER}: no trained enhancement can be read there: train it with "
+            "'tpgbench train lora-dae --stage gains'"
+        ) from error
+    return loaded

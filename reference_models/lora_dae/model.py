@@ -1,0 +1,178 @@
+"""LoRA-DAE under the harness."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import nn
+
+from ...benchmark.fit import resize
+from ...benchmark.model import Model, ModelCard, ModelConfig
+from ...benchmark.sample import MannequinSample
+from ...errors import TpgbenchError
+from ...files import known_sha256
+from ...hub import get_pipeline_folder
+from ...images import Image
+from .lora import FILE
+from .pipeline import Enhancement, load_base, load_lora, read_adapter, set_enhancement
+from .tokens import check_caption, describe_unread
+
+_CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "lora-dae"
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+_FOLDERS = {"full": "lora", "attention": "lora-attention"}
+# What FreeU's authors recommend for Stable Diffusion 1.5.
+_FREEU = {"s1": 0.9, "s2": 0.2, "b1": 1.5, "b2": 1.6}
+
+
+class LoraDaeConfig(ModelConfig):
+    """Options of `LoraDae`."""
+
+    lora: Literal["full", "attention", "none"] = Field(
+        "full", description="Which LoRA: attention and convolutions, attention alone, or none."
+    )
+    enhancement: Enhancement = Field(
+        "statistics", description="none, statistics (training-free) or learned."
+    )
+    gamma: float = Field(0.5, ge=0, le=4, description="Strength of the training-free enhancement.")
+    max_gain: float = Field(1.2, ge=1, le=4, description="Cap of its gains in a step.")
+    masked: bool = Field(
+        False, description="Enhance only in the garment mask; for bases that draw it there."
+    )
+    steps: int = Field(25, ge=1, le=1000, description="DDIM steps.")
+    guidance: float = Field(5.0, ge=0, le=30, description="Guidance scale; 1 is none.")
+    freeu: bool = Field(False, description="FreeU, for comparison.")
+    pag: float = Field(0.0, ge=0, le=20, description="Perturbed-attention guidance; 0 is none.")
+    base: str | None = Field(None, description="Another base model: a folder or hub id.")
+
+
+class LoraDae(Model[MannequinSample]):
+    """The paper's method as far as its abstract tells it; the base model is the user's choice."""
+
+    name = "lora-dae"
+    task = "mannequin"
+    card = ModelCard(
+        title="LoRA-DAE, re-implemented from its abstract",
+        source="Liu et al., Application Research of Computers 42(8), 2025, 2267-2273",
+        licence="Apache-2.0",
+        trained_on="mannequin-synth, train",
+        limits="Only the paper's abstract is public: ranks, bands and equations are ours. The base "
+        "takes captions alone; a condition is not used.",
+    )
+    config_type: ClassVar[type[LoraDaeConfig]] = LoraDaeConfig
+    devices = ("cpu", "cuda", "mps")
+    precisions = ("fp32", "bf16")
+    batch_size = 8
+    config: LoraDaeConfig
+
+    def load(self, device: str, precision: str, weights: str | None) -> dict[str, str]:
+        """Load base, LoRA and enhancement.
+
+        Args:
+            device: Where to.
+            precision: ``"fp32"`` or ``"bf16"``.
+            weights: The folder of a training, or a hub id; None for the embedded checkpoint.
+
+        Raises:
+            TpgbenchError: A part cannot be had, or belongs to another one.
+        """
+        config = self.config
+        if weights is None and not _CHECKPOINT.is_dir():
+            raise TpgbenchError(
+                "lora-dae: this version ships no checkpoint: train one with 'tpgbench train "
+                "lora-dae --out DIR' and give --weights DIR"
+            )
+        folder = _CHECKPOINT if weights is None else get_pipeline_folder(weights)
+        adapter = _adapter_folder(folder, config.lora)
+        card = read_adapter(adapter)
+        location = config.base or card.base_location(adapter)
+        pipeline = load_base(location)
+        files = [*sorted(get_pipeline_folder(location).glob("*/*.safetensors"))]
+        if config.lora != "none":
+            load_lora(pipeline, adapter)
+            files.append(adapter / FILE)
+        set_enhancement(
+            pipeline, adapter, config.enhancement, gamma=config.gamma, max_gain=config.max_gain
+        )
+        if config.enhancement != "none":
+            files += sorted(adapter.glob("band_statistics.safetensors"))
+        if config.enhancement == "learned":
+            files += sorted(adapter.glob("gain_predictor/*.safetensors"))
+        if config.freeu:
+            pipeline.enable_freeu(**_FREEU)
+        if config.pag:
+            pipeline = _with_pag(pipeline)
+        for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
+            nn.Module.to(part, _DTYPES[precision])
+        self.pipeline = pipeline.to(device)
+        self.size = card.size
+        return {f"{path.parent.name}/{path.name}": known_sha256(path) for path in files}
+
+    def generate(self, samples: Sequence[MannequinSample], seeds: Sequence[int]) -> Sequence[Image]:
+        """Return one uint8 image (size, size, 3) a sample, in order.
+
+        Photos are made at the size of the training and brought to the wanted one.
+
+        Args:
+            samples: The batch.
+            seeds: One a sample.
+
+        Raises:
+            TpgbenchError: A caption is empty.
+        """
+        captions = [check_caption(sample.caption) for sample in samples]
+        unread = describe_unread(captions, self.pipeline.tokenizer)
+        if unread is not None:
+            warnings.warn(f"{samples[0].sample_id}: {unread}", stacklevel=2)
+        masks = [sample.mask for sample in samples]
+        self.pipeline.scheduler.set_mask(self._mask(masks) if self.config.masked else None)
+        extra = {"pag_scale": self.config.pag} if self.config.pag else {}
+        photos = self.pipeline(
+            captions,
+            height=self.size,
+            width=self.size,
+            num_inference_steps=self.config.steps,
+            guidance_scale=self.config.guidance,
+            generator=[torch.Generator().manual_seed(seed) for seed in seeds],
+            output_type="np",
+            **extra,
+        ).images
+        images = np.rint(photos * 255).astype(np.uint8)
+        return [resize(one, sample.size) for one, sample in zip(images, samples, strict=True)]
+
+    def _mask(self, masks: Sequence[Any]) -> torch.Tensor:
+        if any(mask is None for mask in masks):
+            raise TpgbenchError(
+                "masked=true: a sample has no garment mask: give a split with conditions, such as "
+                "--split paired"
+            )
+        return torch.from_numpy(np.stack(masks))[:, None].float()
+
+
+def _adapter_folder(folder: Path, lora: str) -> Path:
+    """Return the folder of the wanted LoRA within that of a training."""
+    if (folder / FILE).is_file():
+        return folder
+    names = [_FOLDERS[lora]] if lora in _FOLDERS else list(_FOLDERS.values())
+    for name in names:
+        if (folder / name).is_dir():
+            return folder / name
+    raise TpgbenchError(
+        f"{folder}: has no {' and no '.join(names)}: give the --out of 'tpgbench train lora-dae"
+        + (" --rank-conv 0'" if lora == "attention" else "'")
+    )
+
+
+def _with_pag(pipeline: Any) -> Any:
+    from diffusers import StableDiffusionPAGPipeline
+
+    made = StableDiffusionPAGPipeline(
+        **pipeline.components, requires_safety_checker=False, pag_applied_layers=["mid"]
+    )
+    made.set_progress_bar_config(disable=True)
+    return made

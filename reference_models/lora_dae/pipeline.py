@@ -1,0 +1,184 @@
+"""From folders or hub ids to a pipeline: a base, a LoRA on it, and the enhancement."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from diffusers import StableDiffusionPipeline
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from torch import nn
+
+from ...errors import TpgbenchError
+from ...files import write_atomic
+from ...hub import get_pipeline_folder
+from ..slddm.autoencoder import PatchAutoencoder
+from .enhancement import AdaptiveEnhancementScheduler, GainRule, StatisticalGain
+from .gain_predictor import LearnedGain, load_gain_predictor
+from .lora import FILE, check_lora
+from .quiet import quiet_libraries
+from .statistics import BandStatistics
+
+ADAPTER = "adapter.json"
+OWN_CLASSES = (PatchAutoencoder,)  # diffusers loads a class only where its module is imported
+Enhancement = Literal["none", "statistics", "learned"]
+_PARTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
+
+
+class AdapterCard(BaseModel):
+    """``adapter.json``: what a LoRA-DAE belongs to.
+
+    Attributes:
+        format: Of the folder.
+        base: Hub id or folder of the base model; a relative one starts at this file's folder.
+        size: Side of the photos in pixels.
+        rank_attention: Of the LoRA on cross-attention.
+        rank_convolution: Of the LoRA on convolutions.
+        trained_on: Dataset and split.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: Literal[1] = 1
+    base: str
+    size: int
+    rank_attention: int
+    rank_convolution: int
+    trained_on: str
+
+    def save(self, folder: Path) -> None:
+        """Write it into a folder."""
+        write_atomic(folder / ADAPTER, (self.model_dump_json(indent=2) + "\n").encode())
+
+    def base_location(self, folder: Path) -> str:
+        """Return where the base is, given the folder of this card."""
+        near = folder / self.base
+        return str(near.resolve()) if near.is_dir() else self.base
+
+
+def read_adapter(folder: Path) -> AdapterCard:
+    """Read ``adapter.json``.
+
+    Raises:
+        TpgbenchError: It is missing or wrong.
+    """
+    path = folder / ADAPTER
+    try:
+        return AdapterCard.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise TpgbenchError(
+            f"{path}: cannot be read ({type(error).__name__}): give a folder that "
+            "'tpgbench train lora-dae' made"
+        ) from error
+
+
+def load_base(location: str) -> StableDiffusionPipeline:
+    """Load a text-to-image model of Stable Diffusion's kind, without its safety checker.
+
+    Args:
+        location: Hub id or folder.
+
+    Raises:
+        TpgbenchError: It cannot be had, is of another kind, or is damaged.
+    """
+    folder = get_pipeline_folder(location)
+    _check_kind(folder, location)
+    try:
+        with quiet_libraries():
+            pipeline = StableDiffusionPipeline.from_pretrained(
+                folder,
+                safety_checker=None,
+                feature_extractor=None,
+                requires_safety_checker=False,
+                use_safetensors=True,  # the other format may run code
+            )
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise TpgbenchError(
+            f"{location}: cannot be loaded as Stable Diffusion: {str(error).splitlines()[0]}; it "
+            "is damaged or of another kind: get it again, or give another base"
+        ) from error
+    for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
+        nn.Module.to(part, torch.float32)  # diffusers' own warns where there is nothing to say
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def load_pipeline(
+    folder: Path,
+    *,
+    base: str | None = None,
+    enhancement: Enhancement = "statistics",
+    gamma: float = 0.5,
+    max_gain: float = 1.2,
+) -> StableDiffusionPipeline:
+    """Load a LoRA-DAE on its base: a plain pipeline of diffusers with our scheduler.
+
+    Args:
+        folder: With ``adapter.json``, ``pytorch_lora_weights.safetensors`` and, for the
+            enhancement, ``band_statistics.safetensors``.
+        base: Hub id or folder of another base than ``adapter.json`` names.
+        enhancement: ``"none"`` keeps plain DDIM; ``"statistics"`` is training-free; ``"learned"``
+            takes the trained predictor.
+        gamma: Of `StatisticalGain`.
+        max_gain: Of `StatisticalGain`.
+
+    Raises:
+        TpgbenchError: A part cannot be had or is of another base, schedule or resolution.
+    """
+    card = read_adapter(folder)
+    pipeline = load_base(base or card.base_location(folder))
+    load_lora(pipeline, folder)
+    set_enhancement(pipeline, folder, enhancement, gamma=gamma, max_gain=max_gain)
+    return pipeline
+
+
+def load_lora(pipeline: Any, folder: Path) -> None:
+    """Put the LoRA of a LoRA-DAE folder on a base.
+
+    Raises:
+        TpgbenchError: It cannot be read, or is of another base.
+    """
+    check_lora(folder / FILE, pipeline.unet)
+    with quiet_libraries():
+        pipeline.load_lora_weights(str(folder), weight_name=FILE)
+
+
+def set_enhancement(
+    pipeline: Any, folder: Path, enhancement: Enhancement, *, gamma: float, max_gain: float
+) -> None:
+    """Give a pipeline the scheduler with the enhancement that a LoRA-DAE folder holds.
+
+    Raises:
+        TpgbenchError: The statistics or the predictor are missing, or for another schedule.
+    """
+    rule: GainRule | None = None
+    if enhancement != "none":
+        statistics = BandStatistics.load(folder)
+        statistics.check_schedule(pipeline.scheduler.alphas_cumprod)
+        if enhancement == "learned":
+            rule = LearnedGain(load_gain_predictor(folder), statistics)
+        else:
+            rule = StatisticalGain(statistics, gamma=gamma, max_gain=max_gain)
+    pipeline.scheduler = AdaptiveEnhancementScheduler.from_scheduler(pipeline.scheduler, rule)
+
+
+def _check_kind(folder: Path, location: str) -> None:
+    try:
+        index = json.loads((folder / "model_index.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise TpgbenchError(
+            f"{location}: has no readable model_index.json: give the folder or hub id of a "
+            "diffusers pipeline such as Stable Diffusion 1.5"
+        ) from error
+    name = str(index.get("_class_name"))
+    missing = [part for part in _PARTS if not (index.get(part) or [None])[0]]
+    unet = (index.get("unet") or [None, None])[1]
+    if missing or unet != "UNet2DConditionModel" or "XL" in name:
+        lacks = f"has no {' and no '.join(missing)}" if missing else f"its U-Net is {unet}"
+        raise TpgbenchError(
+            f"{location}: a {name} is not of Stable Diffusion 1.5's kind ({lacks}), which LoRA-DAE "
+            "is built on: give a base of that kind"
+        )

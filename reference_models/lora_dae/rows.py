@@ -1,0 +1,194 @@
+"""The rows that LoRA-DAE trains on: photo, garment mask and caption."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from ...benchmark.fit import fit_comparison
+from ...datasets_builders.base import Dataset
+from ...datasets_builders.load import open_dataset
+from ...errors import TpgbenchError
+from ..slddm.batches import Pool
+from ..training.blocks import Array, BlockStore, RowSource
+from ..training.objective import Batches
+from .tokens import tokenize
+
+_CAPTION_BYTES = 1024  # CLIP reads some 77 tokens
+
+
+@dataclass(frozen=True)
+class MannequinRows(RowSource):
+    """Rows of a dataset of the task ``mannequin``, fitted as the harness fits them.
+
+    Each row holds ``image``, uint8 (3, size, size); ``mask``, uint8 (1, size, size), 0 or 1;
+    ``masked``, bool (): without a mask it is zero everywhere; and ``caption``, uint8 (1024,),
+    UTF-8 with zeros behind it, what is longer is cut.
+
+    Attributes:
+        dataset: A registered name or a folder.
+        split: Which of its splits.
+        size: Side in pixels.
+        seed: Of a procedural dataset.
+        smooth: The garments are blurred by so many pixels (a standard deviation) within their
+            masks, so that no fine texture is left; 0 leaves them.
+    """
+
+    dataset: str
+    split: str
+    size: int
+    seed: int = 0
+    smooth: float = 0.0
+
+    @property
+    def identity(self) -> str:
+        """What determines the rows."""
+        facts = asdict(self) | {"dataset": _open(self).fingerprint}
+        return json.dumps(facts, sort_keys=True)
+
+    def count(self) -> int | None:
+        """Return how many rows there are, or None if there is no end."""
+        try:
+            return len(_open(self))
+        except TpgbenchError:
+            return None
+
+    def read(self, index: int) -> Mapping[str, Array]:
+        """Return one row; a split that has an end begins again after it.
+
+        Raises:
+            TpgbenchError: It cannot be read or fitted.
+        """
+        count = _count(self)
+        dataset = _open(self)
+        row = dataset[index if count is None else index % count]
+        blank = np.zeros((self.size, self.size, 3), np.uint8)
+        framed = fit_comparison(row, blank, size=self.size, fit=dataset.fit)
+        if framed.truth is None or row.caption is None:
+            raise TpgbenchError(f"{row.sample_id}: has no photo or no caption to learn from")
+        mask = np.zeros_like(blank[..., 0], bool) if framed.mask is None else framed.mask
+        image = smooth_inside(framed.truth, mask, self.smooth) if self.smooth else framed.truth
+        text = row.caption.encode("utf-8", "replace")[:_CAPTION_BYTES]
+        return {
+            "image": np.ascontiguousarray(image.transpose(2, 0, 1)),
+            "mask": mask[None].astype(np.uint8),
+            "masked": np.array(framed.mask is not None),
+            "caption": np.frombuffer(text.ljust(_CAPTION_BYTES, b"\0"), np.uint8),
+        }
+
+
+class TextBatches(Batches):
+    """Rows of `MannequinRows` as tensors.
+
+    A batch holds ``image`` (B, 3, S, S) in [-1, 1], ``mask`` (B, 1, S, S) of 0 and 1, ``masked``
+    (B,) bool and ``tokens`` (B, L).
+
+    Args:
+        store: The rows.
+        pool: Which of them a step draws from.
+        tokenizer: Of the base model.
+        batch_size: Rows a process and step.
+        mirror: Whether half of the photos are mirrored.
+        seed: Of the draws.
+    """
+
+    def __init__(
+        self,
+        store: BlockStore,
+        pool: Pool,
+        tokenizer: Any,
+        *,
+        batch_size: int,
+        mirror: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self._store = store
+        self._pool = pool
+        self._tokenizer = tokenizer
+        self._batch_size = batch_size
+        self._mirror = mirror
+        self._seed = seed
+
+    def take(self, step: int, rank: int, ranks: int) -> dict[str, Tensor]:
+        """Return the rows of one process at one step.
+
+        Raises:
+            TpgbenchError: A row cannot be had.
+        """
+        rng = np.random.default_rng((self._seed, step, rank))
+        pool = self._pool.size(step * self._batch_size * ranks)
+        rows = self._store.gather(
+            [int(index) for index in rng.integers(pool, size=self._batch_size)]
+        )
+        if self._mirror:
+            turned = rng.random(self._batch_size) < 0.5
+            for name in ("image", "mask"):
+                rows[name][turned] = rows[name][turned, :, :, ::-1]
+        return to_tensors(rows, self._tokenizer)
+
+    def prepare(self, step: int, ranks: int) -> None:
+        """Have the newest rows of a later step made, without waiting."""
+        self._store.prepare([self._pool.size(step * self._batch_size * ranks) - 1])
+
+    def identity(self) -> dict[str, Any]:
+        """Return what determines the batches."""
+        return {
+            "rows": self._store.identity,
+            "pool": asdict(self._pool),
+            "mirror": self._mirror,
+            "seed": self._seed,
+        }
+
+
+def to_tensors(rows: Mapping[str, Array], tokenizer: Any) -> dict[str, Tensor]:
+    """Return stacked rows as a batch of `TextBatches`."""
+    return {
+        "image": torch.from_numpy(rows["image"]).float() / 127.5 - 1,
+        "mask": torch.from_numpy(rows["mask"]).float(),
+        "masked": torch.from_numpy(rows["masked"]),
+        "tokens": tokenize(captions_of(rows), tokenizer),
+    }
+
+
+def captions_of(rows: Mapping[str, Array]) -> Sequence[str]:
+    """Return the captions of stacked rows."""
+    return [bytes(one).rstrip(b"\0").decode("utf-8", "ignore") for one in rows["caption"]]
+
+
+def smooth_inside(image: Array, mask: Array, deviation: float) -> Array:
+    """Blur what is inside a mask, with nothing from outside.
+
+    Args:
+        image: uint8 (height, width, 3).
+        mask: bool (height, width).
+        deviation: Of the Gaussian, in pixels.
+    """
+    weight = mask.astype(np.float64)
+    share = np.maximum(gaussian_filter(weight, deviation), 1e-9)[..., None]
+    blurred = gaussian_filter(image * weight[..., None], (deviation, deviation, 0)) / share
+    smooth = np.where(mask[..., None], np.rint(blurred).clip(0, 255), image)
+    return np.asarray(smooth, np.uint8)
+
+
+@lru_cache(maxsize=8)
+def _open(rows: MannequinRows) -> Dataset:
+    dataset = open_dataset(rows.dataset, rows.split, size=rows.size, seed=rows.seed)
+    if dataset.task != "mannequin":
+        raise TpgbenchError(
+            f"{rows.dataset}: is for the task '{dataset.task}': LoRA-DAE trains on datasets of the "
+            "task 'mannequin'"
+        )
+    return dataset
+
+
+@lru_cache(maxsize=8)
+def _count(rows: MannequinRows) -> int | None:
+    return rows.count()

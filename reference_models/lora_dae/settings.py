@@ -1,0 +1,192 @@
+"""The presets of LoRA-DAE: the tiny base with its LoRA, and Stable Diffusion 1.5."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ...errors import UnknownNameError
+from ..training.config import TrainingConfig
+
+Stage = Literal["autoencoder", "base", "lora", "statistics", "gains"]
+STAGES: tuple[Stage, ...] = ("autoencoder", "base", "lora", "statistics", "gains")
+BASE_STAGES: tuple[Stage, ...] = ("autoencoder", "base")
+
+
+class BaseNetworks(BaseModel):
+    """Arguments of the networks of a base model that is trained from nothing.
+
+    Attributes:
+        autoencoder: Of `PatchAutoencoder`.
+        text_encoder: Of transformers' ``CLIPTextConfig``.
+        unet: Of ``UNet2DConditionModel``.
+        scheduler: Of ``DDIMScheduler``.
+        max_length: Tokens of a caption.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    autoencoder: dict[str, Any]
+    text_encoder: dict[str, Any]
+    unet: dict[str, Any]
+    scheduler: dict[str, Any]
+    max_length: int
+
+
+class Preset(BaseModel):
+    """A size of the model with everything that its training needs.
+
+    Attributes:
+        name: ``"tiny"``, ...
+        size: Side of the photos in pixels.
+        dataset: What it trains on unless the user says otherwise.
+        networks: Of the base, if it is trained from nothing.
+        base: Hub id or folder of the base, if it is not.
+        smooth: The base sees garments blurred by so many pixels: it learns no fine texture.
+        rank_attention: Of the LoRA on cross-attention.
+        rank_convolution: Of the LoRA on convolutions.
+        caption_dropout: How often a photo goes without its caption.
+        mirror: Whether half of the photos are mirrored.
+        first_rows: Of an endless dataset: how many rows the training starts with.
+        reuse: Of an endless dataset: how often a row is drawn before another one comes.
+        held_out_rows: How many rows a stage is validated by.
+        statistics_rows: How many rows the band statistics are gathered from.
+        bins: Into which they divide the timesteps.
+        sampling_steps: That the trained enhancement is for.
+        training: How each stage trains.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    size: int
+    dataset: str | None
+    networks: BaseNetworks | None = None
+    base: str | None = None
+    smooth: float = 0.0
+    rank_attention: int = 8
+    rank_convolution: int = 8
+    caption_dropout: float = Field(default=0.1, ge=0, le=1)
+    mirror: bool = False
+    first_rows: int = 2048
+    reuse: float = 12.0
+    held_out_rows: int = 32
+    statistics_rows: int = 512
+    bins: int = 20
+    sampling_steps: int = 25
+    training: dict[Stage, TrainingConfig]
+
+
+_SCHEDULE = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.0120,
+    "beta_schedule": "scaled_linear",
+    "clip_sample": False,
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+}
+_LATENT_CHANNELS = 24
+
+SD15 = Preset(
+    name="sd15",
+    size=512,
+    dataset=None,
+    base="stable-diffusion-v1-5/stable-diffusion-v1-5",
+    training={
+        "lora": TrainingConfig(
+            steps=15_000,
+            batch_size=4,
+            learning_rate=1e-4,
+            warmup_steps=200,
+            precision="bf16",
+        ),
+        "gains": TrainingConfig(steps=1000, batch_size=4, learning_rate=1e-3, precision="bf16"),
+    },
+)
+
+_TINY_NETWORKS = BaseNetworks(
+    autoencoder={"latent_channels": _LATENT_CHANNELS},
+    text_encoder={
+        "hidden_size": 128,
+        "intermediate_size": 256,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "projection_dim": 128,
+    },
+    unet={
+        "sample_size": 16,
+        "in_channels": _LATENT_CHANNELS,
+        "out_channels": _LATENT_CHANNELS,
+        "down_block_types": ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"),
+        "block_out_channels": (64, 96, 96),
+        "layers_per_block": 1,
+        "cross_attention_dim": 128,
+        "attention_head_dim": 4,
+        "norm_num_groups": 16,
+    },
+    scheduler=_SCHEDULE | {"prediction_type": "v_prediction", "timestep_spacing": "trailing"},
+    max_length=40,
+)
+_TINY_TRAINING = TrainingConfig(
+    steps=20_000, batch_size=32, learning_rate=6e-4, warmup_steps=200, precision="bf16"
+)
+TINY = Preset(
+    name="tiny",
+    size=128,
+    dataset="mannequin-synth",
+    networks=_TINY_NETWORKS,
+    smooth=4.0,
+    mirror=True,
+    training={
+        "autoencoder": TrainingConfig(
+            steps=900, batch_size=24, learning_rate=2e-3, warmup_steps=50, precision="bf16"
+        ),
+        "base": _TINY_TRAINING,
+        "lora": _TINY_TRAINING.model_copy(update={"steps": 6000, "learning_rate": 1e-3}),
+        "gains": TrainingConfig(steps=500, batch_size=32, learning_rate=2e-3, precision="bf16"),
+    },
+)
+
+_SMOKE_TRAINING = TrainingConfig(
+    steps=2, batch_size=4, learning_rate=1e-3, log_every=1, validate_every=2, tracker=None
+)
+SMOKE = TINY.model_copy(
+    update={
+        "name": "smoke",
+        "size": 64,
+        "first_rows": 8,
+        "held_out_rows": 2,
+        "statistics_rows": 4,
+        "bins": 3,
+        "rank_attention": 2,
+        "rank_convolution": 3,
+        "sampling_steps": 2,
+        "networks": _TINY_NETWORKS.model_copy(
+            update={
+                "autoencoder": {"latent_channels": _LATENT_CHANNELS, "width": 32},
+                "unet": {
+                    **_TINY_NETWORKS.unet,
+                    "sample_size": 8,
+                    "block_out_channels": (32, 32, 32),
+                },
+            }
+        ),
+        "training": dict.fromkeys(("autoencoder", "base", "lora", "gains"), _SMOKE_TRAINING),
+    }
+)
+
+_PRESETS = {preset.name: preset for preset in (TINY, SMOKE, SD15)}
+
+
+def get_preset(name: str) -> Preset:
+    """Return a preset.
+
+    Raises:
+        UnknownNameError: No such preset.
+    """
+    if name not in _PRESETS:
+        raise UnknownNameError("preset of lora-dae", name, _PRESETS)
+    return _PRESETS[name]

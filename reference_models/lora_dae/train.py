@@ -1,0 +1,324 @@
+"""The stages of a training of LoRA-DAE, one after another."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from torch import Tensor
+
+from ...errors import TpgbenchError
+from ...files import explain_os_errors, user_cache
+from ..slddm.autoencoder import PatchAutoencoder
+from ..slddm.batches import Pool
+from ..training.blocks import BlockStore
+from ..training.objective import Objective
+from ..training.trainer import TrainingSummary
+from ..training.trainer import train as optimise
+from .gain_predictor import FOLDER as PREDICTOR_FOLDER
+from .gain_predictor import GainPredictor
+from .gather import gather_statistics
+from .lora import FILE, LoraRanks, add_lora, save_lora
+from .objectives import GainObjective, ReconstructionObjective, TextToImageObjective
+from .pipeline import AdapterCard, load_base, load_pipeline
+from .quiet import quiet_libraries
+from .rows import MannequinRows, TextBatches, to_tensors
+from .settings import BASE_STAGES, STAGES, BaseNetworks, Preset, Stage
+from .tokens import make_word_tokenizer
+
+_LEARNED_CAP = 1.2
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """A training of LoRA-DAE.
+
+    Attributes:
+        preset: Networks, ranks and how each stage trains.
+        folder: Where everything goes: ``base`` (if it is trained), ``lora`` (``lora-attention``
+            where only attention has ranks), and a folder a stage.
+        dataset: A registered name or a folder, of the task ``mannequin``.
+        stages: Which to do; those before must have been done in the same folder.
+        base: Hub id or folder of the base; None for the preset's own.
+        autoencoder: Folder of a trained `PatchAutoencoder` to take over, or None.
+        split: Of the dataset, to train on.
+        held_out: Of the dataset, to judge by; None for no figures.
+        workers: Processes that render rows.
+    """
+
+    preset: Preset
+    folder: Path
+    dataset: str
+    stages: tuple[Stage, ...]
+    base: str | None = None
+    autoencoder: Path | None = None
+    split: str = "train"
+    held_out: str | None = "validation"
+    workers: int = 1
+
+    @property
+    def trains_base(self) -> bool:
+        """Whether the base is made here."""
+        return self.base is None and self.preset.networks is not None
+
+    @property
+    def base_location(self) -> str:
+        """Where the base is, or will be."""
+        if self.trains_base:
+            return str(self.folder / "base")
+        return self.base or str(self.preset.base)
+
+    @property
+    def lora_folder(self) -> Path:
+        """Where the LoRA and all that belongs to it goes."""
+        return self.folder / ("lora" if self.preset.rank_convolution else "lora-attention")
+
+
+def stages_of(preset: Preset, base: str | None) -> tuple[Stage, ...]:
+    """Return all stages of a training; a given base is not trained."""
+    trained = base is None and preset.networks is not None
+    return STAGES if trained else tuple(stage for stage in STAGES if stage not in BASE_STAGES)
+
+
+def train_lora_dae(spec: TrainingSpec) -> dict[Stage, TrainingSummary | None]:
+    """Train stage after stage; a stage that is done is not done again.
+
+    Returns:
+        A summary a stage, up to the first that was stopped before its end; None for the
+        statistics, which are gathered and not trained.
+
+    Raises:
+        TpgbenchError: The base or the data cannot be had or are of another kind, an earlier stage
+            is missing, or the training failed: the message says what to change.
+    """
+    summaries: dict[Stage, TrainingSummary | None] = {}
+    for stage in spec.stages:
+        if stage in BASE_STAGES and not spec.trains_base:
+            raise TpgbenchError(f"--stage {stage}: the base {spec.base_location} is trained")
+        summary = _STAGES[stage](spec)
+        summaries[stage] = summary
+        if summary is not None and not summary.finished:
+            break
+    return summaries
+
+
+def _train_autoencoder(spec: TrainingSpec) -> TrainingSummary:
+    torch.manual_seed(spec.preset.training["autoencoder"].seed)
+    pipeline = _make_base(spec)
+    summary = _optimise(spec, "autoencoder", ReconstructionObjective(pipeline.vae), pipeline)
+    if summary.finished:
+        _replace(spec.folder / "base", pipeline.save_pretrained)
+    return summary
+
+
+def _train_base(spec: TrainingSpec) -> TrainingSummary:
+    torch.manual_seed(spec.preset.training["base"].seed)
+    _need(spec.folder / "base", "base", "autoencoder")
+    vae = load_base(str(spec.folder / "base")).vae
+    pipeline = _make_base(spec)
+    pipeline.register_modules(vae=vae)
+    held_out = _held_out(spec, pipeline, smooth=spec.preset.smooth)
+    summary = _optimise(spec, "base", _text_to_image(spec, pipeline, held_out), pipeline)
+    _replace(spec.folder / "base", pipeline.save_pretrained)
+    return summary
+
+
+def _train_lora(spec: TrainingSpec) -> TrainingSummary:
+    preset = spec.preset
+    if spec.trains_base:
+        _need(spec.folder / "base", "lora", "base")
+    pipeline = load_base(spec.base_location)
+    torch.manual_seed(preset.training["lora"].seed)
+    add_lora(pipeline.unet, LoraRanks(preset.rank_attention, preset.rank_convolution))
+    pipeline.text_encoder.requires_grad_(False)
+    held_out = _held_out(spec, pipeline)
+    stage = spec.lora_folder.name
+    summary = _optimise(
+        spec, "lora", _text_to_image(spec, pipeline, held_out), pipeline, folder=f"train-{stage}"
+    )
+    save_lora(pipeline.unet, spec.lora_folder)
+    _card(spec).save(spec.lora_folder)
+    return summary
+
+
+def _gather(spec: TrainingSpec) -> None:
+    _need(spec.lora_folder / FILE, "statistics", "lora")
+    pipeline = load_pipeline(spec.lora_folder, base=spec.base, enhancement="none")
+    size = spec.preset.training["lora"].batch_size
+    rows = _rows(spec, spec.split)
+    total = min(spec.preset.statistics_rows, rows.count() or spec.preset.statistics_rows)
+
+    def batches(store: BlockStore) -> Iterator[Mapping[str, Tensor]]:
+        for start in range(0, total, size):
+            indices = range(start, min(start + size, total))
+            yield to_tensors(store.gather(list(indices)), pipeline.tokenizer)
+
+    with _store(spec, rows) as store:
+        gathered = gather_statistics(pipeline, batches(store), bins=spec.preset.bins)
+    gathered.save(spec.lora_folder)
+
+
+def _train_gains(spec: TrainingSpec) -> TrainingSummary:
+    _need(spec.lora_folder / FILE, "gains", "lora")
+    pipeline = load_pipeline(spec.lora_folder, base=spec.base, enhancement="none")
+    torch.manual_seed(spec.preset.training["gains"].seed)
+    predictor = GainPredictor(channels=pipeline.unet.config.in_channels, max_gain=_LEARNED_CAP)
+    objective = GainObjective(pipeline, predictor, steps=spec.preset.sampling_steps)
+    summary = _optimise(
+        spec, "gains", objective, pipeline, folder=f"train-gains-{spec.lora_folder.name}"
+    )
+    _replace(spec.lora_folder / PREDICTOR_FOLDER, predictor.save_pretrained)
+    return summary
+
+
+_STAGES = {
+    "autoencoder": _train_autoencoder,
+    "base": _train_base,
+    "lora": _train_lora,
+    "statistics": _gather,
+    "gains": _train_gains,
+}
+
+
+def _make_base(spec: TrainingSpec) -> StableDiffusionPipeline:
+    """Return a base with fresh networks, but for an autoencoder that is taken over."""
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    networks = spec.preset.networks
+    if networks is None:
+        raise TpgbenchError(f"--preset {spec.preset.name}: has no base of its own: give --base")
+    tokenizer = make_word_tokenizer(networks.max_length)
+    text = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        max_position_embeddings=networks.max_length,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.pad_token_id,
+        **networks.text_encoder,
+    )
+    return StableDiffusionPipeline(
+        vae=_make_autoencoder(spec, networks),
+        text_encoder=CLIPTextModel(text),
+        tokenizer=tokenizer,
+        unet=UNet2DConditionModel(**networks.unet),
+        scheduler=DDIMScheduler(**networks.scheduler),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def _make_autoencoder(spec: TrainingSpec, networks: BaseNetworks) -> PatchAutoencoder:
+    if spec.autoencoder is None:
+        return PatchAutoencoder(**networks.autoencoder)
+    try:
+        taken: PatchAutoencoder = PatchAutoencoder.from_pretrained(spec.autoencoder)
+    except (OSError, ValueError) as error:
+        raise TpgbenchError(
+            f"{spec.autoencoder}: cannot be loaded as a PatchAutoencoder "
+            f"({type(error).__name__}): give the folder 'vae' of a trained pipeline"
+        ) from error
+    if taken.config.latent_channels != networks.unet["in_channels"]:
+        raise TpgbenchError(
+            f"{spec.autoencoder}: has {taken.config.latent_channels} latent channels, and the "
+            f"preset's U-Net {networks.unet['in_channels']}: give another one"
+        )
+    return taken
+
+
+def _text_to_image(
+    spec: TrainingSpec, pipeline: Any, held_out: Mapping[str, Tensor] | None
+) -> TextToImageObjective:
+    return TextToImageObjective(
+        pipeline, caption_dropout=spec.preset.caption_dropout, held_out=held_out
+    )
+
+
+def _optimise(
+    spec: TrainingSpec,
+    stage: Stage,
+    objective: Objective,
+    pipeline: Any,
+    *,
+    folder: str | None = None,
+) -> TrainingSummary:
+    preset, config = spec.preset, spec.preset.training[stage]
+    rows = _rows(spec, spec.split, preset.smooth if stage == "base" else 0.0)
+    count = rows.count()
+    pool = Pool(preset.first_rows, preset.reuse) if count is None else Pool(count, None)
+    with _store(spec, rows) as store:
+        batches = TextBatches(
+            store,
+            pool,
+            pipeline.tokenizer,
+            batch_size=config.batch_size,
+            mirror=preset.mirror,
+            seed=config.seed,
+        )
+        return optimise(objective, batches, config, spec.folder / (folder or f"train-{stage}"))
+
+
+def _held_out(
+    spec: TrainingSpec, pipeline: Any, *, smooth: float = 0.0
+) -> Mapping[str, Tensor] | None:
+    if spec.held_out is None:
+        return None
+    rows = _rows(spec, spec.held_out, smooth)
+    wanted = spec.preset.held_out_rows
+    read = [rows.read(index) for index in range(min(wanted, rows.count() or wanted))]
+    stacked = {name: np.stack([row[name] for row in read]) for name in read[0]}
+    return to_tensors(stacked, pipeline.tokenizer)
+
+
+def _rows(spec: TrainingSpec, split: str, smooth: float = 0.0) -> MannequinRows:
+    return MannequinRows(spec.dataset, split, spec.preset.size, smooth=smooth)
+
+
+def _store(spec: TrainingSpec, rows: MannequinRows) -> BlockStore:
+    # No larger than what is drawn from: rendering a row is what takes time.
+    size = min(128, rows.count() or spec.preset.first_rows)
+    return BlockStore(rows, user_cache("training"), rows=size, workers=spec.workers)
+
+
+def _card(spec: TrainingSpec) -> AdapterCard:
+    base = spec.base_location
+    if Path(base).is_dir():
+        # Within a training's folder the two stay together wherever they are moved.
+        base = (
+            os.path.relpath(base, spec.lora_folder)
+            if spec.trains_base
+            else str(Path(base).resolve())
+        )
+    return AdapterCard(
+        base=base,
+        size=spec.preset.size,
+        rank_attention=spec.preset.rank_attention,
+        rank_convolution=spec.preset.rank_convolution,
+        trained_on=f"{spec.dataset}, {spec.split}",
+    )
+
+
+def _need(path: Path, stage: str, before: str) -> None:
+    if not path.exists():
+        raise TpgbenchError(
+            f"{path}: is not there, and --stage {stage} needs it: do the stage {before} before it "
+            "(--stage all)"
+        )
+
+
+def _replace(folder: Path, save: Any) -> None:
+    """Save into a folder whole or not at all."""
+    staging = folder.with_name(f".{folder.name}")
+    with explain_os_errors(folder):
+        shutil.rmtree(staging, ignore_errors=True)
+        with quiet_libraries():
+            save(staging)
+        shutil.rmtree(folder, ignore_errors=True)
+        staging.rename(folder)
