@@ -24,7 +24,7 @@ class GarmentEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffuser
 
     @register_to_config  # type: ignore[untyped-decorator]
     def __init__(self, *, embedding_dim: int = 128, widths: Sequence[int] = (32, 64, 96)) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         stems = [nn.Conv2d(3, widths[0], 7, stride=4, padding=3)]
         stems += [
             nn.Conv2d(before, after, 3, stride=2, padding=1) for before, after in pairwise(widths)

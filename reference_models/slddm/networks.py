@@ -103,7 +103,8 @@ def make_pipeline(preset: Preset, folder: Path) -> SLDDMPipeline:
 def _patch_size(vae: Any) -> int:
     if isinstance(vae, PatchAutoencoder):
         return int(vae.config.patch_size)
-    return 2 ** (len(vae.config.block_out_channels) - 1)
+    levels: int = len(vae.config.block_out_channels)
+    return 1 << (levels - 1)
 
 
 def _embedding_length(image_encoder: Any) -> int:

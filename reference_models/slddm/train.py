@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from ...errors import TpgbenchError
 from ...files import explain_os_errors, user_cache
 from ..training.blocks import BlockStore
 from ..training.config import TrainingConfig
+from ..training.devices import one_process
 from ..training.objective import Objective
 from ..training.sessions import record_session
 from ..training.trainer import TrainingSummary
@@ -82,7 +82,7 @@ def train_slddm(spec: TrainingSpec) -> dict[Stage, TrainingSummary]:
         TpgbenchError: A stage is missing what an earlier one makes, the data or the base model
             cannot be had, or the training failed: the message says what to change.
     """
-    with _one_process() as first:
+    with one_process() as first:
         if first:
             _take_over(spec)
             record_session(spec.folder, spec.command)
@@ -122,7 +122,7 @@ def _train_autoencoder(spec: TrainingSpec) -> TrainingSummary:
     objective = AutoencoderObjective(vae, encoder, preset.networks.background)
     summary = _optimise(spec, "autoencoder", objective)
     if summary.finished:
-        with _one_process() as first:
+        with one_process() as first:
             if first:
                 _save({"vae": vae, "image_encoder": encoder}, folder)
     return summary
@@ -137,7 +137,7 @@ def _train_ldn(spec: TrainingSpec) -> TrainingSummary:
     objective = LdnObjective(vae, ldn, preset.ldn, preset.networks.background)
     summary = _optimise(spec, "ldn", objective)
     if summary.finished:
-        with _one_process() as first:
+        with one_process() as first:
             if first:
                 _save({"ldn": ldn}, folder)
     return summary
@@ -157,7 +157,7 @@ def _train_sldm(spec: TrainingSpec) -> TrainingSummary:
     objective = DiffusionObjective(pipeline, preset.diffusion, held_out)
     summary = _optimise(spec, "sldm", objective)
     # Also when it was stopped: half a training is a model that can be looked at.
-    with _one_process() as first, explain_os_errors(folder):
+    with one_process() as first, explain_os_errors(folder):
         if first:
             pipeline.save_pretrained(folder)
     return summary
@@ -199,18 +199,6 @@ def _check_parts(spec: TrainingSpec, stage: Stage, needed: tuple[str, ...]) -> N
                 f"{spec.pipeline_folder}: has no '{part}', which --stage {stage} needs: do the "
                 "stages before it (--stage all), or give --start PIPELINE"
             )
-
-
-@contextmanager
-def _one_process() -> Iterator[bool]:
-    """Tell the process that should write from the others, which wait until it has."""
-    from accelerate import PartialState
-
-    state = PartialState()
-    try:
-        yield bool(state.is_main_process)
-    finally:
-        state.wait_for_everyone()
 
 
 def _save(parts: Mapping[str, Any], folder: Path) -> None:

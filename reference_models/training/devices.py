@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +57,24 @@ def start_tracker(accelerator: Accelerator, config: TrainingConfig, step: int) -
     accelerator.init_trackers(
         _PROJECT, config=settings, init_kwargs={"tensorboard": {"purge_step": step + 1}}
     )
+
+
+@contextmanager
+def one_process() -> Iterator[bool]:
+    """Tell the process that should write from the others, which wait until it has.
+
+    Raises:
+        TpgbenchError: accelerate is not installed.
+    """
+    try:
+        from accelerate import PartialState
+    except ImportError as error:
+        raise TpgbenchError(f"training needs accelerate: {_INSTALL}") from error
+    state = PartialState()
+    try:
+        yield bool(state.is_main_process)
+    finally:
+        state.wait_for_everyone()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,0 +1,232 @@
+"""Training SLDDM, all stages: it resumes, it does without patterns, it takes a base model."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tpgbench.errors import TpgbenchError
+from tpgbench.reference_models.slddm.adjust import adjust_preset
+from tpgbench.reference_models.slddm.checkpoint import load_checkpoint
+from tpgbench.reference_models.slddm.networks import PARTS
+from tpgbench.reference_models.slddm.settings import SD15, SMOKE
+from tpgbench.reference_models.slddm.train import TrainingSpec, train_slddm
+from tpgbench.reference_models.training.folder import read_curve
+
+sys.path.insert(0, str(Path(__file__).parent))
+from slddm_samples import narrow_clip, narrow_stable_diffusion, photo_folder
+
+# As SD15's, a hundredth of its size.
+NARROW_LDN = {"encoder_widths": (8, 8), "hidden": 16, "features": 24, "predictor": 8}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return photo_folder(tmp_path_factory.mktemp("data") / "photos", 12, unlabelled=3)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _cache(tmp_path_factory):
+    """Keep the rows out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def spec(folder, photos, preset=SMOKE, **changes):
+    given = {
+        "preset": adjust_preset(preset, tracker="tensorboard"),
+        "folder": folder,
+        "dataset": str(photos),
+        "stages": preset.stages,
+        "split": "test",
+        "held_out": "test",
+    }
+    return TrainingSpec(**{**given, **changes})
+
+
+@pytest.fixture(scope="module")
+def trained(photos, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    return folder, train_slddm(spec(folder, photos))
+
+
+def weights(folder):
+    files = sorted((folder / "pipeline").glob("*/*.safetensors"))
+    return {f"{f.parent.name}/{name}": value for f in files for name, value in load_file(f).items()}
+
+
+def test_every_stage_trains_and_leaves_its_part(trained):
+    folder, summaries = trained
+
+    assert list(summaries) == ["autoencoder", "ldn", "sldm"]
+    assert all(summary.finished and summary.samples == 24 for summary in summaries.values())
+    assert {"ssim_1", "psnr_1", "ssim_2", "psnr_2"} == set(summaries["sldm"].validation)
+    pipeline, sums = load_checkpoint(folder / "pipeline")
+    assert pipeline.config.fill
+    assert len(sums) == len(PARTS)
+    for stage in summaries:
+        assert [point.step for point in read_curve(folder / stage / "curve.jsonl")] == [1, 2, 3]
+        assert any((folder / stage / "logs").rglob("events.*"))
+    assert list((folder / "sldm" / "previews").glob("*.png"))
+
+
+def test_a_finished_training_is_not_done_again(trained, photos):
+    folder, _ = trained
+    before = weights(folder)
+
+    again = train_slddm(spec(folder, photos))
+
+    assert again["sldm"].finished
+    assert all(torch.equal(value, before[name]) for name, value in weights(folder).items())
+
+
+def test_killed_and_resumed_gives_the_same_weights(trained, photos, tmp_path):
+    words = ["train", "slddm", "--preset", "smoke", "--dataset", str(photos), "--split", "test"]
+    words += ["--held-out", "test", "--out", str(tmp_path / "killed")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tpgbench", *words],
+        env={**os.environ},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    moment = tmp_path / "killed" / "ldn" / "curve.jsonl"
+    while not moment.exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    _, said = process.communicate()
+    assert process.returncode == -signal.SIGKILL, said
+    assert not (tmp_path / "killed" / "pipeline" / "unet").exists()
+
+    train_slddm(spec(tmp_path / "killed", photos))
+
+    expected = weights(trained[0])
+    found = weights(tmp_path / "killed")
+    assert found.keys() == expected.keys()
+    assert [name for name in found if not torch.equal(found[name], expected[name])] == []
+
+
+def test_a_share_of_labels_changes_what_is_learned(trained, photos, tmp_path):
+    folder, _ = trained
+    changed = spec(
+        tmp_path / "out",
+        photos,
+        adjust_preset(SMOKE, labelled=1.0),
+        stages=("sldm",),
+        start=folder / "pipeline",
+        held_out=None,
+    )
+    train_slddm(changed)
+
+    before, after = weights(folder), weights(tmp_path / "out")
+    assert torch.equal(before["ldn/scm.projector.0.weight"], after["ldn/scm.projector.0.weight"])
+    assert any(
+        not torch.equal(value, after[name])
+        for name, value in before.items()
+        if name.startswith("unet/")
+    )
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("narrow")
+    preset = adjust_preset(
+        SD15,
+        base=str(narrow_stable_diffusion(folder / "base")),
+        image_encoder=str(narrow_clip(folder / "clip")),
+        size=64,
+        steps=2,
+        batch_size=4,
+        accumulation=1,
+        precision="fp32",
+        tracker="tensorboard",
+        options=["weights.perceptual=0", "cls_kernel_size=8"],  # VGG's weights are not here
+    )
+    networks = preset.networks.model_copy(update={"ldn": NARROW_LDN})
+    return preset.model_copy(update={"networks": networks, "steps": 2})
+
+
+def test_the_paper_s_preset_trains_from_a_base_model(narrow, photos, tmp_path):
+    summaries = train_slddm(spec(tmp_path, photos, narrow))
+
+    assert list(summaries) == ["ldn", "sldm"]
+    assert {"noise", "mse", "cls", "std", "std_cross"} == set(summaries["sldm"].losses)
+    pipeline, _ = load_checkpoint(tmp_path / "pipeline")
+    assert pipeline.config.size == 64
+    assert pipeline.ldn.config.latent_size == 8
+    assert pipeline.unet.config.in_channels == 9
+    # Only the paper's part of the backbone was trained.
+    base = load_file(Path(narrow.base) / "unet" / "diffusion_pytorch_model.safetensors")
+    now = pipeline.unet.state_dict()
+    name = "mid_block.resnets.0.conv1.weight"
+    assert torch.equal(now[name], base[name])
+    assert any(value.abs().sum() > 0 for key, value in now.items() if ".attn_ldn.to_out.0.w" in key)
+
+
+def test_std_with_a_batch_of_one_names_the_setting(narrow, photos, tmp_path):
+    train_slddm(spec(tmp_path, photos, narrow, stages=("ldn",)))
+
+    alone = adjust_preset(narrow, batch_size=1)
+    with pytest.raises(TpgbenchError, match=r"batch of 1: set batch_size to 2"):
+        train_slddm(spec(tmp_path, photos, alone, stages=("sldm",), held_out=None))
+
+
+@pytest.mark.parametrize("part", ["vae", "unet"])
+def test_a_base_model_without_a_part_is_refused(narrow, photos, tmp_path, part):
+    base = narrow_stable_diffusion(tmp_path / "base")
+    (base / part).rename(base / "elsewhere")
+    lacking = narrow.model_copy(update={"base": str(base)})
+    start = None
+    stages = ("ldn",)
+    if part == "unet":
+        train_slddm(spec(tmp_path / "out", photos, narrow, stages=("ldn",)))
+        stages = ("sldm",)
+
+    with pytest.raises(TpgbenchError, match=rf"the part '{part}' of .*base cannot be loaded") as e:
+        train_slddm(spec(tmp_path / "out", photos, lacking, stages=stages, start=start))
+    assert "\n" not in str(e.value)
+
+
+def test_sizes_that_a_latent_cannot_have_are_refused(narrow, photos, tmp_path):
+    odd = adjust_preset(narrow, size=60)
+
+    with pytest.raises(TpgbenchError, match="--size 60: give a size divisible by 8"):
+        train_slddm(spec(tmp_path, photos, odd))
+
+
+def test_out_of_memory_names_the_setting_to_lower(photos, tmp_path, monkeypatch):
+    from tpgbench.reference_models.slddm.autoencoder_objective import AutoencoderObjective
+
+    def fail(*_):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(AutoencoderObjective, "forward", fail)
+
+    with pytest.raises(TpgbenchError, match="out of memory: lower batch_size"):
+        train_slddm(spec(tmp_path, photos))
+
+
+def test_stages_need_the_ones_before_them(photos, tmp_path):
+    with pytest.raises(TpgbenchError, match="has no 'vae', which --stage ldn needs"):
+        train_slddm(spec(tmp_path, photos, stages=("ldn",)))
+    with pytest.raises(TpgbenchError, match="has only ldn, sldm"):
+        train_slddm(spec(tmp_path, photos, SD15, stages=("autoencoder",)))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(TpgbenchError, match="empty: holds none of"):
+        train_slddm(spec(tmp_path, photos, stages=("ldn",), start=tmp_path / "empty"))
+
+
+def test_data_without_patterns_are_refused(tmp_path):
+    bare = photo_folder(tmp_path / "bare", 3, unlabelled=3)
+    given = spec(tmp_path / "out", bare)
+
+    with pytest.raises(TpgbenchError, match="0 labelled rows in a batch of 8"):
+        train_slddm(given)
