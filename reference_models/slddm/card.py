@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,12 +11,15 @@ import jinja2
 
 from ...files import explain_os_errors, write_atomic
 from ..training.folder import CurvePoint, TrainingFolder, read_curve
-from ..training.sessions import read_sessions
+from ..training.sessions import TrainingSession, read_sessions
 from .networks import PARTS
 from .pipeline import SLDDMPipeline
 from .settings import STAGES
 
 CURVE = "curve.png"
+EARLIER = "earlier"  # in a training's folder: the records of the one that it goes on from
+_SESSIONS = "sessions.jsonl"
+_CURVE_POINTS = "curve.jsonl"
 
 _TEMPLATE = jinja2.Environment(
     autoescape=False,  # noqa: S701  # Markdown of our own figures
@@ -95,11 +100,7 @@ def write_card(
     Raises:
         TpgbenchError: A file cannot be read or written.
     """
-    curves = {
-        stage: read_curve(TrainingFolder(training / stage).curve_path)
-        for stage in STAGES
-        if (training / stage).is_dir()
-    }
+    curves = {stage: _whole_curve(training, stage) for stage in STAGES}
     figures = [point for point in curves.get("sldm", []) if point.validation]
     names = sorted(figures[-1].validation) if figures else []
     text = _TEMPLATE.render(
@@ -108,7 +109,7 @@ def write_card(
         limits=limits,
         parameters={part: _count(pipeline, part) for part in PARTS},
         stages={stage: curve[-1] for stage, curve in curves.items() if curve},
-        sessions=read_sessions(training),
+        sessions=_all_sessions(training),
         figures=_thinned(figures),
         names=names,
         held_out="64 rows of the validation split",
@@ -118,6 +119,51 @@ def write_card(
         if figures:
             _plot(figures, names, folder / CURVE)
         write_atomic(folder / "README.md", text.encode())
+
+
+def keep_records(training: Path, folder: Path) -> None:
+    """Copy what a card needs of a training: its curves, its sessions, and those before it."""
+    for path in sorted(training.rglob("*.jsonl")):
+        if path.name in (_SESSIONS, _CURVE_POINTS):
+            target = folder / path.relative_to(training)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+
+def _whole_curve(training: Path, stage: str) -> list[CurvePoint]:
+    """Return a stage's curve, counted on from the trainings before."""
+    before = _whole_curve(training / EARLIER, stage) if (training / EARLIER).is_dir() else []
+    path = TrainingFolder(training / stage).curve_path
+    points = read_curve(path) if path.is_file() else []
+    if not before:
+        return points
+    last = before[-1]
+    later = [
+        point.model_copy(
+            update={
+                "step": last.step + point.step,
+                "samples": last.samples + point.samples,
+                "seconds": last.seconds + point.seconds,
+            }
+        )
+        for point in points
+    ]
+    return before + later
+
+
+def _all_sessions(training: Path) -> list[TrainingSession]:
+    earlier = training / EARLIER
+    before = _all_sessions(earlier) if earlier.is_dir() else []
+    return before + [
+        one.model_copy(update={"command": _without_places(one.command)})
+        for one in read_sessions(training)
+    ]
+
+
+def _without_places(command: str) -> str:
+    """Return a command without the folders of the machine that it was typed on."""
+    words = shlex.split(command)
+    return shlex.join(Path(word).name if Path(word).is_absolute() else word for word in words)
 
 
 def _count(pipeline: SLDDMPipeline, part: str) -> int:

@@ -21,6 +21,7 @@ from ..training.trainer import TrainingSummary
 from ..training.trainer import train as optimise
 from .autoencoder_objective import AutoencoderObjective
 from .batches import Pool, TpgBatches
+from .card import EARLIER, keep_records
 from .diffusion_objective import DiffusionObjective
 from .held_out import HeldOut
 from .ldn_objective import LdnObjective
@@ -113,6 +114,9 @@ def _take_over(spec: TrainingSpec) -> None:
         if not (spec.pipeline_folder / part).exists():
             with explain_os_errors(spec.pipeline_folder):
                 shutil.copytree(spec.start / part, spec.pipeline_folder / part)
+    if spec.warm and not (spec.folder / EARLIER).exists():
+        with explain_os_errors(spec.folder):
+            keep_records(spec.start.parent, spec.folder / EARLIER)
 
 
 def _train_autoencoder(spec: TrainingSpec) -> TrainingSummary:
