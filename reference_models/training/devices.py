@@ -68,9 +68,11 @@ def one_process() -> Iterator[bool]:
     """
     try:
         from accelerate import PartialState
+        from accelerate.utils import parse_flag_from_env
     except ImportError as error:
         raise TpgbenchError(f"training needs accelerate: {_INSTALL}") from error
-    state = PartialState()
+    # As `Accelerator` asks: without it, processes on CPUs would each think they are alone.
+    state = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))
     try:
         yield bool(state.is_main_process)
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import subprocess
 import sys
 
@@ -59,14 +58,7 @@ def test_an_unknown_stage_is_a_usage_error(tmp_path):
 
 def test_without_the_extra_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    find = builtins.__import__
-
-    def without_accelerate(name, *given):
-        if name.partition(".")[0] == "accelerate":
-            raise ImportError(name)
-        return find(name, *given)
-
-    monkeypatch.setattr(builtins, "__import__", without_accelerate)
+    monkeypatch.setitem(sys.modules, "accelerate", None)  # as if it were not installed
 
     said = refused("train", "slddm", "--preset", "smoke", "--out", tmp_path / "out")
     assert "pip install 'tpgbench[train]'" in said
@@ -86,7 +78,7 @@ def test_a_checkpoint_that_is_none_is_refused(tmp_path):
 @pytest.mark.parametrize(
     "statement",
     [
-        "from tpgbench.cli import cli\ncli.main(['train', 'slddm', '--help'], standalone_mode=False)",
+        "from tpgbench.cli import cli\ncli.main(['train', 'slddm', '-h'], standalone_mode=False)",
         "import tpgbench.reference_models.slddm.model",  # as 'tpgbench list models' does
     ],
 )
