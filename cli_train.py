@@ -159,7 +159,9 @@ def lora_dae(
         preset=chosen,
         folder=out,
         dataset=source,
-        stages=stages_of(chosen, base) if stage == "all" else (stage,),  # type: ignore[arg-type]
+        stages=stages_of(chosen, base=base, autoencoder=autoencoder)
+        if stage == "all"
+        else (stage,),  # type: ignore[arg-type]
         base=base,
         autoencoder=autoencoder,
         split=split,

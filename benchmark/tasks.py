@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..datasets_builders.base import FITS
 from ..errors import UnknownNameError
 
 
@@ -23,7 +24,7 @@ class Task:
     title: str
     dataset: str
     metrics: tuple[str, ...]
-    fits: tuple[str, ...]
+    fits: tuple[str, ...] = FITS
 
 
 _TASKS = {
@@ -48,7 +49,6 @@ _TASKS = {
             "retrieval",
             "retrieval_colour",
         ),
-        fits=("box", "pad", "stretch"),
     ),
     "mannequin": Task(
         name="mannequin",

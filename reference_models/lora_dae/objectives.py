@@ -141,7 +141,10 @@ class GainObjective(Objective):
             noise = torch.randn(latents.shape, generator=generator, device=latents.device)
             start = self._schedule.add_noise(latents, noise, later)
             first = estimate(self.unet, self._schedule, start, later, context)
-            alpha, before = self._alpha(later, latents), self._alpha(earlier, latents)
+            alpha, before = (
+                levels(self._schedule, later, latents),
+                levels(self._schedule, earlier, latents),
+            )
             direction = (start - alpha.sqrt() * first) / (1 - alpha).sqrt()
             arrived = before.sqrt() * first + (1 - before).sqrt() * direction
             forced = self._schedule.add_noise(latents, noise, earlier)
@@ -156,9 +159,6 @@ class GainObjective(Objective):
         """Return how far a step goes."""
         return {"steps": self._steps}
 
-    def _alpha(self, timesteps: Tensor, like: Tensor) -> Tensor:
-        return self._schedule.alphas_cumprod.to(like)[timesteps][:, None, None, None]
-
 
 def encode(vae: Any, images: Tensor) -> Tensor:
     """Return the scaled latents of images in [-1, 1]: the posterior's mode."""
@@ -170,8 +170,14 @@ def encode(vae: Any, images: Tensor) -> Tensor:
 def estimate(unet: Any, schedule: Any, noisy: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
     """Return a U-Net's estimate of the clean latents, (B, C, h, w)."""
     said = unet(noisy, timesteps, context).sample.float()
-    alpha = schedule.alphas_cumprod.to(noisy)[timesteps][:, None, None, None]
+    alpha = levels(schedule, timesteps, noisy)
     return estimate_clean(said, noisy, alpha, schedule.config.prediction_type)
+
+
+def levels(schedule: Any, timesteps: Tensor, like: Tensor) -> Tensor:
+    """Return the cumulative alphas at timesteps, (B, 1, 1, 1), typed and placed as ``like``."""
+    alphas: Tensor = schedule.alphas_cumprod.to(like)
+    return alphas[timesteps][:, None, None, None]
 
 
 def empty_tokens(tokenizer: Any) -> Any:

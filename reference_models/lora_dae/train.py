@@ -81,10 +81,14 @@ class TrainingSpec:
         return self.folder / ("lora" if self.preset.rank_convolution else "lora-attention")
 
 
-def stages_of(preset: Preset, base: str | None) -> tuple[Stage, ...]:
-    """Return all stages of a training; a given base is not trained."""
-    trained = base is None and preset.networks is not None
-    return STAGES if trained else tuple(stage for stage in STAGES if stage not in BASE_STAGES)
+def stages_of(
+    preset: Preset, *, base: str | None = None, autoencoder: Path | None = None
+) -> tuple[Stage, ...]:
+    """Return all stages of a training; a given base or autoencoder is not trained."""
+    done: tuple[Stage, ...] = () if autoencoder is None else ("autoencoder",)
+    if base is not None or preset.networks is None:
+        done = BASE_STAGES
+    return tuple(stage for stage in STAGES if stage not in done)
 
 
 def train_lora_dae(spec: TrainingSpec) -> dict[Stage, TrainingSummary | None]:
@@ -120,10 +124,10 @@ def _train_autoencoder(spec: TrainingSpec) -> TrainingSummary:
 
 def _train_base(spec: TrainingSpec) -> TrainingSummary:
     torch.manual_seed(spec.preset.training["base"].seed)
-    _need(spec.folder / "base", "base", "autoencoder")
-    vae = load_base(str(spec.folder / "base")).vae
     pipeline = _make_base(spec)
-    pipeline.register_modules(vae=vae)
+    if spec.autoencoder is None:
+        _need(spec.folder / "base", "base", "autoencoder")
+        pipeline.register_modules(vae=load_base(str(spec.folder / "base")).vae)
     held_out = _held_out(spec, pipeline, smooth=spec.preset.smooth)
     summary = _optimise(spec, "base", _text_to_image(spec, pipeline, held_out), pipeline)
     _replace(spec.folder / "base", pipeline.save_pretrained)
@@ -217,7 +221,8 @@ def _make_base(spec: TrainingSpec) -> StableDiffusionPipeline:
 
 def _make_autoencoder(spec: TrainingSpec, networks: BaseNetworks) -> PatchAutoencoder:
     if spec.autoencoder is None:
-        return PatchAutoencoder(**networks.autoencoder)
+        fresh: PatchAutoencoder = PatchAutoencoder(**networks.autoencoder)
+        return fresh
     try:
         taken: PatchAutoencoder = PatchAutoencoder.from_pretrained(spec.autoencoder)
     except (OSError, ValueError) as error:

@@ -1,0 +1,361 @@
+"""LoRA-DAE from end to end: trained, saved, loaded by diffusers, run under the harness."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from diffusers import (
+    AutoencoderKL,
+    PNDMScheduler,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
+from PIL import Image as Pillow
+from safetensors.torch import load_file
+from tpgbench import api, api_datasets
+from tpgbench.benchmark.sample import MannequinSample
+from tpgbench.cli_train import train
+from tpgbench.errors import TpgbenchError
+from tpgbench.reference_models.lora_dae.lora import ATTENTION, CONVOLUTION, LoraRanks, add_lora
+from tpgbench.reference_models.lora_dae.model import LoraDae, LoraDaeConfig
+from tpgbench.reference_models.lora_dae.pipeline import load_base, load_pipeline
+from tpgbench.reference_models.lora_dae.rows import smooth_inside
+from tpgbench.reference_models.lora_dae.statistics import BandStatistics
+from tpgbench.reference_models.lora_dae.tokens import (
+    describe_unread,
+    make_word_tokenizer,
+    unknown_words,
+)
+
+CAPTION = "a model wears a red polka dot dress"
+
+
+def make_clip_tokenizer(folder: Path) -> object:
+    """Write a CLIP tokenizer that spells every word letter by letter, and return it."""
+    from transformers import CLIPTokenizer
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+    letters = list(bytes_to_unicode().values())
+    tokens = [*letters, *(f"{one}</w>" for one in letters), "<|startoftext|>", "<|endoftext|>"]
+    folder.mkdir(parents=True)
+    vocabulary = {token: index for index, token in enumerate(tokens)}
+    (folder / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
+    return CLIPTokenizer(
+        str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=77
+    )
+
+
+def make_narrow_sd15(folder: Path, *, width: int = 32) -> Path:
+    """Save a randomly initialised pipeline of Stable Diffusion 1.5's shape with narrow widths."""
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    torch.manual_seed(0)
+    tokenizer = make_clip_tokenizer(folder.with_name(f"{folder.name}-tokenizer"))
+    text = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=width,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    pipeline = StableDiffusionPipeline(
+        vae=AutoencoderKL(
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            block_out_channels=(16, 16, 16, 16),
+            layers_per_block=1,
+            norm_num_groups=8,
+            latent_channels=4,
+        ),
+        text_encoder=CLIPTextModel(text),
+        tokenizer=tokenizer,
+        unet=UNet2DConditionModel(
+            sample_size=8,
+            block_out_channels=(width, 2 * width, 3 * width, 3 * width),
+            norm_num_groups=8,
+            cross_attention_dim=width,
+            attention_head_dim=4,
+        ),
+        scheduler=PNDMScheduler(
+            beta_schedule="scaled_linear",
+            beta_start=0.00085,
+            beta_end=0.012,
+            skip_prk_steps=True,
+            steps_offset=1,
+        ),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory) -> Path:
+    return make_narrow_sd15(tmp_path_factory.mktemp("base") / "sd15")
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> Path:
+    """A packaged set of six drawn photos with captions in several scripts."""
+    source = tmp_path_factory.mktemp("photos")
+    (source / "images").mkdir()
+    captions = ["a red dress", "一个穿红裙子的女人", "dress 👗", "a " * 900, "blue coat", "tee"]
+    rows = []
+    for index, caption in enumerate(captions):
+        pixels = np.random.default_rng(index).integers(0, 256, (72, 48, 3), dtype=np.uint8)
+        Pillow.fromarray(pixels).save(source / "images" / f"{index}.png")
+        split = "train" if index < 4 else "test"
+        rows.append({"file_name": f"images/{index}.png", "caption": caption, "split": split})
+    (source / "metadata.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
+    )
+    out = tmp_path_factory.mktemp("set") / "set"
+    api_datasets.build_dataset("fashion-mannequin", source=source, out=out)
+    return out
+
+
+def run_command(*arguments: object) -> None:
+    outcome = CliRunner().invoke(train, ["lora-dae", *map(str, arguments)])
+    if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
+        raise outcome.exception
+    assert outcome.exit_code == 0, outcome.output
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, base, photos) -> Path:
+    """The narrow Stable Diffusion after the very commands of the full one."""
+    out = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(out / "cache"))
+        run_command(
+            *("--preset", "smoke", "--base", base, "--dataset", photos, "--no-held-out"),
+            *("--rank-attn", 2, "--rank-conv", 3, "--out", out),
+        )
+    return out
+
+
+def paint(pipeline: StableDiffusionPipeline, seed: int = 0) -> np.ndarray:
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline(
+        CAPTION,
+        height=64,
+        width=64,
+        num_inference_steps=3,
+        generator=torch.Generator().manual_seed(seed),
+        output_type="np",
+    ).images[0]
+
+
+class TestFullSizePath:
+    def test_the_lora_file_is_the_standard_one(self, trained, base):
+        tensors = load_file(trained / "lora" / "pytorch_lora_weights.safetensors")
+        ranks = {
+            kind: {
+                value.shape[0]
+                for name, value in tensors.items()
+                if "lora_A" in name or ".down." in name
+                if ("attn2" in name) == (kind == "attention")
+            }
+            for kind in ("attention", "convolution")
+        }
+        assert ranks == {"attention": {2}, "convolution": {3}}
+        # 64 layers of each kind, as in Stable Diffusion 1.5, two matrices a layer.
+        assert len(tensors) == 2 * (64 + 64)
+
+        for tensor in tensors.values():
+            tensor.normal_(generator=torch.Generator().manual_seed(1), std=0.05)
+        folder = trained / "strong"
+        shutil.copytree(trained / "lora", folder, dirs_exist_ok=True)
+        from safetensors.torch import save_file
+
+        save_file(tensors, folder / "pytorch_lora_weights.safetensors")
+        ours = load_pipeline(folder, enhancement="none")
+        plain = StableDiffusionPipeline.from_pretrained(base, safety_checker=None)
+        plain.scheduler = ours.scheduler
+        without = paint(plain)
+        plain.load_lora_weights(str(folder))
+        assert np.array_equal(paint(plain), paint(ours))
+        assert not np.allclose(without, paint(ours), atol=1e-3)
+
+    def test_a_trained_adapter_paints_as_when_it_was_saved(self, base, tmp_path):
+        from tpgbench.reference_models.lora_dae.lora import save_lora
+
+        pipeline = load_base(str(base))
+        add_lora(pipeline.unet, LoraRanks(2, 5))
+        for name, parameter in pipeline.unet.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, std=0.05)
+        save_lora(pipeline.unet, tmp_path)
+        plain = load_base(str(base))
+        before = paint(plain)
+        plain.load_lora_weights(str(tmp_path))
+        assert np.allclose(paint(plain), paint(pipeline), atol=1e-5)
+        assert not np.allclose(before, paint(pipeline), atol=1e-2)
+
+    def test_it_runs_under_the_harness_with_every_part(self, trained, photos, tmp_path):
+        statistics = BandStatistics.load(trained / "lora")
+        assert statistics.latent_size == (8, 8)
+        assert statistics.garment is None
+        for index, options in enumerate(
+            (
+                {"enhancement": "learned", "freeu": True},
+                {"lora": "none", "enhancement": "none", "pag": 2.0},
+            )
+        ):
+            outcome = api.run(
+                "lora-dae",
+                dataset=photos,
+                weights=str(trained),
+                size=64,
+                options={"steps": 2, **options},
+                out=tmp_path / str(index),
+            )
+            assert outcome.result.samples.ok == 2
+
+    def test_another_base_and_another_resolution_are_refused(self, trained, tmp_path):
+        other = make_narrow_sd15(tmp_path / "other", width=64)
+        with pytest.raises(TpgbenchError, match="belongs to another base model"):
+            load_pipeline(trained / "lora", base=str(other))
+        pipeline = load_pipeline(trained / "lora", gamma=1.0)
+        with pytest.raises(TpgbenchError, match="is for latents of 4x8x8, not 4x16x16"):
+            pipeline(CAPTION, height=128, width=128, num_inference_steps=1)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory) -> Path:
+    """The preset smoke, all stages, on mannequin-synth."""
+    out = tmp_path_factory.mktemp("tiny")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(out / "cache"))
+        run_command("--preset", "smoke", "--out", out)
+    return out
+
+
+def make_model(folder: Path, **options: object) -> LoraDae:
+    model = LoraDae(LoraDaeConfig(steps=2, **options))
+    model.load("cpu", "fp32", str(folder))
+    return model
+
+
+class TestTinyBase:
+    def test_the_base_is_a_folder_that_diffusers_loads(self, tiny):
+        pipeline = StableDiffusionPipeline.from_pretrained(tiny / "base", safety_checker=None)
+        assert paint(pipeline).shape == (64, 64, 3)
+
+    def test_garments_have_statistics_of_their_own(self, tiny):
+        statistics = BandStatistics.load(tiny / "lora")
+        assert statistics.garment.shape == statistics.picture.shape == (3, 2, 24)
+        assert statistics.samples == 4 * 3
+        assert not torch.allclose(statistics.garment, statistics.picture)
+
+    def test_an_image_hangs_on_its_own_seed_and_caption(self, tiny):
+        model = make_model(tiny)
+        samples = [MannequinSample(str(i), 64, text) for i, text in enumerate([CAPTION, "a tee"])]
+        first, second = model.generate(samples, [1, 2])
+        (alone,) = model.generate(samples[1:], [2])
+        assert np.abs(alone.astype(int) - second).max() <= 1
+        assert not np.array_equal(first, second)
+
+    def test_it_says_what_it_does_not_read_and_refuses_what_says_nothing(self, tiny):
+        model = make_model(tiny, enhancement="none")
+        with pytest.warns(UserWarning, match="does not know '女人', '👗'"):
+            model.generate([MannequinSample("a", 64, "女人 👗 dress")], [0])
+        with pytest.warns(UserWarning, match="reads only the first 40 of 10000 tokens"):
+            model.generate([MannequinSample("a", 64, "dress " * 10_000)], [0])
+        with pytest.raises(TpgbenchError, match="the caption is empty"):
+            model.generate([MannequinSample("a", 64, " \n")], [0])
+        with pytest.raises(TpgbenchError, match="no garment mask"):
+            make_model(tiny, masked=True).generate([MannequinSample("a", 64, CAPTION)], [0])
+
+    def test_attention_alone_must_have_been_trained(self, tiny):
+        with pytest.raises(TpgbenchError, match="has no lora-attention: .* --rank-conv 0"):
+            make_model(tiny, lora="attention")
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("ranks", "message"),
+        [
+            ((0, 0), "give ranks of at least 1"),
+            ((-1, 4), "give ranks of at least 1"),
+            ((64, 4), "rank 64 is above the width 32"),
+            ((4, 33), "rank 33 is above the width"),
+        ],
+    )
+    def test_ranks(self, base, ranks, message):
+        with pytest.raises(TpgbenchError, match=message):
+            add_lora(load_base(str(base)).unet, LoraRanks(*ranks))
+
+    def test_bases_of_another_kind(self, tmp_path, base):
+        with pytest.raises(TpgbenchError, match="no folder, and cannot be had from the hub"):
+            load_base(str(tmp_path / "nowhere"))
+        with pytest.raises(TpgbenchError, match=r"no readable model_index\.json"):
+            load_base(str(tmp_path))
+        index = {"_class_name": "FluxPipeline", "transformer": ["diffusers", "FluxTransformer2D"]}
+        (tmp_path / "model_index.json").write_text(json.dumps(index))
+        with pytest.raises(TpgbenchError, match="a FluxPipeline is not of Stable Diffusion 1.5"):
+            load_base(str(tmp_path))
+        damaged = shutil.copytree(base, tmp_path / "damaged")
+        (damaged / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"torn")
+        with pytest.raises(TpgbenchError, match="cannot be loaded as Stable Diffusion"):
+            load_base(str(damaged))
+
+    def test_no_checkpoint_is_one_line_that_says_how_to_train(self, monkeypatch, tmp_path):
+        module = "tpgbench.reference_models.lora_dae.model._CHECKPOINT"
+        monkeypatch.setattr(module, tmp_path / "none")
+        with pytest.raises(TpgbenchError, match="tpgbench train lora-dae --out DIR"):
+            LoraDae(LoraDaeConfig()).load("cpu", "fp32", None)
+
+    def test_a_dataset_of_another_task(self, tmp_path, base):
+        with pytest.raises(TpgbenchError, match="is for the task 'tpg'"):
+            run_command("--base", base, "--dataset", "ctp-synth", "--out", tmp_path / "out")
+
+
+def test_the_word_tokenizer_knows_every_caption_and_nothing_else():
+    from tpgbench.datasets_builders.load import open_dataset
+
+    tokenizer = make_word_tokenizer(40)
+    rows = open_dataset("mannequin-synth", "test", size=64)
+    captions = [rows[index].caption for index in range(3)]
+    assert describe_unread(captions, tokenizer) is None
+    tokens = tokenizer(captions[0]).input_ids
+    assert tokenizer.unk_token_id not in tokens
+    assert unknown_words("A Dress, 裙子 of silk 👗!", tokenizer) == ["裙子", "silk", "👗", "!"]
+
+
+def test_smoothing_stays_inside_the_garment():
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    mask = np.zeros((32, 32), bool)
+    mask[8:24, 8:24] = True
+    smooth = smooth_inside(image, mask, 4.0)
+    assert np.array_equal(smooth[~mask], image[~mask])
+    assert smooth[mask].std() < 0.3 * image[mask].std()
+    lone = np.where(mask[..., None], np.uint8(100), image)
+    assert np.array_equal(smooth_inside(lone, mask, 4.0), lone)  # nothing comes in from outside
+
+
+def test_the_patterns_match_sd15s_layers(base):
+    import re
+
+    unet = load_base(str(base)).unet
+    for pattern in (ATTENTION, CONVOLUTION):
+        matched = [name for name, _ in unet.named_modules() if re.fullmatch(pattern, name)]
+        assert len(matched) == 64
+
+
+def test_importing_the_package_imports_no_torch():
+    code = "import sys, tpgbench.reference_models.lora_dae; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
