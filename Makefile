@@ -7,7 +7,7 @@ PACKAGES := pyproject.toml
 .PHONY: demo test test-slow lint clean
 
 demo: $(VENV)/.installed
-	$(BIN)/tpgbench run --model autofill
+	$(BIN)/tpgbench run --model slddm
 
 test: lint
 	$(BIN)/pytest -q -n 2
