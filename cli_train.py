@@ -202,9 +202,10 @@ def slddm_release(checkpoint: Path, out: Path) -> int:
 @click.argument("training", metavar="TRAINING", type=_FOLDER)
 @click.option("--out", type=_FOLDER, required=True, help="The checkpoint's folder.")
 @click.option("--shared", type=_FOLDER, help="Checkpoint whose equal parts are not written again.")
-def slddm_training(training: Path, out: Path, shared: Path | None) -> int:
+@click.option("--steps", type=int, help="Sampling steps unless the user says otherwise.")
+def slddm_training(training: Path, out: Path, shared: Path | None, steps: int | None) -> int:
     """Make a checkpoint of a training: half precision, checksums and a model card."""
     from .reference_models.slddm.export import export_training
 
-    click.echo(export_training(training, out, shared=shared))
+    click.echo(export_training(training, out, shared=shared, steps=steps))
     return 0

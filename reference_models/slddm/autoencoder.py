@@ -58,7 +58,7 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffus
         scaling_factor: float = 1.0,
         block_out_channels: Sequence[int] = (128, 128, 128, 128),
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._patch_size = patch_size
         self._latent_noise = latent_noise
         kernel, overlap = 2 * patch_size, patch_size // 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...errors import TpgbenchError
 from .card import write_card
 from .checkpoint import load_checkpoint, save_checkpoint
 from .model import SLDDM, SLDDMFill
@@ -16,13 +17,16 @@ the clean latent as a change of the garment latent. All rows are labelled. `tpgb
 {name}` samples it in {steps} DDIM steps."""
 
 
-def export_training(training: Path, folder: Path, *, shared: Path | None = None) -> Path:
+def export_training(
+    training: Path, folder: Path, *, shared: Path | None = None, steps: int | None = None
+) -> Path:
     """Write the checkpoint of a training, whole or not at all.
 
     Args:
         training: The folder that ``tpgbench train slddm --out`` made.
         folder: Where to; what is there is replaced.
         shared: A checkpoint whose equal parts are left out.
+        steps: How many steps it samples in unless the user says otherwise; None for the preset's.
 
     Returns:
         The folder.
@@ -31,6 +35,10 @@ def export_training(training: Path, folder: Path, *, shared: Path | None = None)
         TpgbenchError: The training has no whole pipeline yet, or a file cannot be written.
     """
     pipeline, _ = load_checkpoint(training / "pipeline")
+    if steps is not None:
+        if steps < 1:
+            raise TpgbenchError(f"--steps {steps}: give at least 1")
+        pipeline.register_to_config(steps=steps)
     save_checkpoint(pipeline, folder, shared=shared)
     model = SLDDMFill if pipeline.config.fill else SLDDM
     about = _ABOUT.format(
