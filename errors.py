@@ -28,3 +28,7 @@ class UnknownNameError(TpgbenchError):
         super().__init__(f"unknown {kind} '{name}': {hint}known: {listed}")
         self.kind = kind
         self.name = name
+
+    def __reduce__(self) -> tuple[type[TpgbenchError], tuple[str]]:
+        """Cross process boundaries as its message: by its arguments it could not be made again."""
+        return TpgbenchError, (str(self),)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -65,3 +66,8 @@ def test_variants_are_parsed_and_checked():
         make_metric("psnr@x")
     with pytest.raises(TpgbenchError, match="names no variant"):
         make_metric("psnr@")
+
+
+def test_an_unknown_name_crosses_processes_as_its_message():
+    error = UnknownNameError("model", "crpo", ["crop"])
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
