@@ -5,12 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import nn
 
 from ...benchmark.fit import resize
 from ...benchmark.model import Model, ModelCard, ModelConfig
@@ -19,12 +17,13 @@ from ...errors import TpgbenchError
 from ...files import known_sha256
 from ...hub import get_pipeline_folder
 from ...images import Image
-from .lora import FILE
-from .pipeline import Enhancement, load_base, load_lora, read_adapter, set_enhancement
 from .tokens import check_caption, describe_unread
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 _CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "lora-dae"
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+_DTYPES = {"fp32": "float32", "bf16": "bfloat16"}  # as torch names them
 _FOLDERS = {"full": "lora", "attention": "lora-attention"}
 # What FreeU's authors recommend for Stable Diffusion 1.5.
 _FREEU = {"s1": 0.9, "s2": 0.2, "b1": 1.5, "b2": 1.6}
@@ -36,7 +35,7 @@ class LoraDaeConfig(ModelConfig):
     lora: Literal["full", "attention", "none"] = Field(
         "full", description="Which LoRA: attention and convolutions, attention alone, or none."
     )
-    enhancement: Enhancement = Field(
+    enhancement: Literal["none", "statistics", "learned"] = Field(
         "statistics", description="none, statistics (training-free) or learned."
     )
     gamma: float = Field(0.5, ge=0, le=4, description="Strength of the training-free enhancement.")
@@ -81,6 +80,12 @@ class LoraDae(Model[MannequinSample]):
         Raises:
             TpgbenchError: A part cannot be had, or belongs to another one.
         """
+        import torch
+        from torch import nn
+
+        from .lora import FILE
+        from .pipeline import load_base, load_lora, read_adapter, set_enhancement
+
         config = self.config
         if weights is None and not _CHECKPOINT.is_dir():
             raise TpgbenchError(
@@ -108,7 +113,7 @@ class LoraDae(Model[MannequinSample]):
         if config.pag:
             pipeline = _with_pag(pipeline)
         for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
-            nn.Module.to(part, _DTYPES[precision])
+            nn.Module.to(part, getattr(torch, _DTYPES[precision]))
         self.pipeline = pipeline.to(device)
         self.size = card.size
         return {f"{path.parent.name}/{path.name}": known_sha256(path) for path in files}
@@ -125,6 +130,8 @@ class LoraDae(Model[MannequinSample]):
         Raises:
             TpgbenchError: A caption is empty.
         """
+        import torch
+
         captions = [check_caption(sample.caption) for sample in samples]
         unread = describe_unread(captions, self.pipeline.tokenizer)
         if unread is not None:
@@ -145,7 +152,9 @@ class LoraDae(Model[MannequinSample]):
         images = np.rint(photos * 255).astype(np.uint8)
         return [resize(one, sample.size) for one, sample in zip(images, samples, strict=True)]
 
-    def _mask(self, masks: Sequence[Any]) -> torch.Tensor:
+    def _mask(self, masks: Sequence[Any]) -> Tensor:
+        import torch
+
         if any(mask is None for mask in masks):
             raise TpgbenchError(
                 "masked=true: a sample has no garment mask: give a split with conditions, such as "
@@ -156,6 +165,8 @@ class LoraDae(Model[MannequinSample]):
 
 def _adapter_folder(folder: Path, lora: str) -> Path:
     """Return the folder of the wanted LoRA within that of a training."""
+    from .lora import FILE
+
     if (folder / FILE).is_file():
         return folder
     names = [_FOLDERS[lora]] if lora in _FOLDERS else list(_FOLDERS.values())
