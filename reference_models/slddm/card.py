@@ -53,8 +53,10 @@ tags: [textile-pattern-generation, fashion, diffusion]
 {{ "%.1f" | format(point.seconds / 60) }} |
 {% endfor %}
 
-Parts without a stage here were taken over from the checkpoint beside this one.
+{% if stages | length < 3 %}
+The other parts were taken over from the checkpoint beside this one.
 
+{% endif %}
 {% for session in sessions %}
 - {{ session.date }}, {{ session.environment.get("processor", "unknown processor") }}, \
 {{ session.device }}, {{ session.threads }} thread(s), torch \
@@ -63,8 +65,7 @@ Parts without a stage here were taken over from the checkpoint beside this one.
 {% endfor %}
 
 {% if figures %}
-Held-out figures ({{ held_out }}) by samples seen, the number after the name being the sampling
-steps:
+Held-out figures ({{ held_out }}); the number after a name is that of the sampling steps:
 
 ![learning curve]({{ curve }})
 

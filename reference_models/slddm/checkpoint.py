@@ -47,6 +47,7 @@ def save_checkpoint(pipeline: SLDDMPipeline, folder: Path, *, shared: Path | Non
             pipeline.save_pretrained(staging)
         finally:
             cast(pipeline, torch.float32)
+        _forget_places(staging)
         if shared is not None:
             known = _read_checksums(shared)
             for part in PARTS:
@@ -105,6 +106,14 @@ def load_checkpoint(
         ) from error
     _check_shapes(pipeline, folder)
     return pipeline, sums
+
+
+def _forget_places(folder: Path) -> None:
+    """Take out of the configurations where each part was loaded from: this machine's business."""
+    for path in folder.rglob("*.json"):
+        config = json.loads(path.read_text())
+        if config.pop("_name_or_path", None) is not None:
+            path.write_text(json.dumps(config, indent=2) + "\n")
 
 
 def cast(pipeline: SLDDMPipeline, dtype: torch.dtype) -> None:

@@ -10,11 +10,15 @@ from .checkpoint import load_checkpoint, save_checkpoint
 from .model import SLDDM, SLDDMFill
 
 _ABOUT = """\
-{model} of tpgbench at {size} px: every part of SLDDM-TPG (arXiv 2603.16747) in its tiny preset.
-Where the paper has Stable Diffusion's autoencoder, CLIP and VGG, it has a patch autoencoder and one
-small image encoder, both trained here on the same stream of procedural garments. The U-Net predicts
-the clean latent as a change of the garment latent. All rows are labelled. `tpgbench run --model
-{name}` samples it in {steps} DDIM steps."""
+{title}.
+
+It has every part of SLDDM-TPG (arXiv 2603.16747) at {size} px, in the preset `tiny`. Where the
+paper has Stable Diffusion's autoencoder, CLIP and VGG, it has a patch autoencoder and one small
+image encoder, both trained here on the same stream of procedural garments. The U-Net predicts the
+clean latent as a change of the garment latent. All rows are labelled.
+
+`tpgbench run --model {name}` samples it; number of DDIM steps unless `-o steps=` says otherwise:
+{steps}."""
 
 
 def export_training(
@@ -42,7 +46,7 @@ def export_training(
     save_checkpoint(pipeline, folder, shared=shared)
     model = SLDDMFill if pipeline.config.fill else SLDDM
     about = _ABOUT.format(
-        model=model.card.title,
+        title=model.card.title,
         name=model.name,
         size=pipeline.config.size,
         steps=pipeline.config.steps,

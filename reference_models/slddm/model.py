@@ -55,8 +55,9 @@ class SLDDM(Model):
         licence="Apache-2.0",
         parameters=3_601_479,
         trained_on="ctp-synth, train",
-        limits="The embedded checkpoint has seen drawn garments only; photos are the task of the "
-        "preset sd15, whose weights you train or convert.",
+        limits="Not trained to its end: an hour or so of one core. One step scores best so far; "
+        "more leave grain. It has seen drawn garments only; photos are the task of the preset "
+        "sd15, whose weights you train or convert.",
     )
     config_type: ClassVar[type[SLDDMConfig]] = SLDDMConfig
     devices = ("cpu", "cuda", "mps")

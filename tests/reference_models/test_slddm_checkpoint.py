@@ -140,3 +140,9 @@ def test_a_part_that_is_not_ours_is_refused(copy):
 
     with pytest.raises(TpgbenchError, match="the part 'unet' is a system, not a SLDDMUNet"):
         load_checkpoint(copy)
+
+
+def test_a_checkpoint_names_no_folder_of_the_machine_that_made_it(stored, tmp_path):
+    pipeline, _ = load_checkpoint(stored)
+    copied = save_checkpoint(pipeline, tmp_path / "second")
+    assert not [path for path in copied.rglob("*.json") if str(stored) in path.read_text()]
