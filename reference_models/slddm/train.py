@@ -86,7 +86,6 @@ def train_slddm(spec: TrainingSpec) -> dict[Stage, TrainingSummary]:
     with one_process() as first:
         if first:
             _take_over(spec)
-            record_session(spec.folder, spec.command)
     summaries: dict[Stage, TrainingSummary] = {}
     for stage in spec.stages:
         if stage not in spec.preset.training:
@@ -189,6 +188,10 @@ def _optimise(spec: TrainingSpec, stage: Stage, objective: Objective) -> Trainin
             transpose=spec.dataset != "ctp-synth-unaligned",
             seed=config.seed,
         )
+        if stage == spec.stages[0]:
+            with one_process() as first:
+                if first:
+                    record_session(spec.folder, spec.command)
         return optimise(objective, batches, config, spec.folder / stage)
 
 
