@@ -41,6 +41,7 @@ def train() -> None:
 @click.option("--image-encoder", metavar="DIR|ID", help="CLIP ViT-L/14, for the preset sd15.")
 @click.option("--size", type=int, help="Side of the pictures in px, for sd15; divisible by 8.")
 @click.option("--labelled", type=float, help="Share of rows whose pattern is used.")
+@click.option("--first-rows", type=int, help="Rows of an endless dataset to start with.")
 @click.option("--steps", type=int, help="Optimiser steps of the stages; default: the preset's.")
 @click.option("--batch-size", type=int, help="Rows a process computes at once.")
 @click.option("--accumulation", type=int, help="Batches whose gradients are averaged for a step.")

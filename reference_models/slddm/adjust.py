@@ -19,6 +19,7 @@ def adjust_preset(
     image_encoder: str | None = None,
     size: int | None = None,
     labelled: float | None = None,
+    first_rows: int | None = None,
     steps: int | None = None,
     batch_size: int | None = None,
     accumulation: int | None = None,
@@ -38,6 +39,7 @@ def adjust_preset(
         image_encoder: Hub id or folder of CLIP.
         size: Side of the pictures in pixels, where the networks come from a base model.
         labelled: The share of rows whose pattern is used.
+        first_rows: Of an endless dataset: how many the training starts with.
         steps: Of each stage.
         batch_size: Of each stage.
         accumulation: Of each stage.
@@ -74,7 +76,13 @@ def adjust_preset(
     values["training"] = {
         stage: config.model_dump() | wanted for stage, config in preset.training.items()
     }
-    own = {"base": base, "image_encoder": image_encoder, "size": size, "labelled": labelled}
+    own = {
+        "base": base,
+        "image_encoder": image_encoder,
+        "size": size,
+        "labelled": labelled,
+        "first_rows": first_rows,
+    }
     values |= {name: value for name, value in own.items() if value is not None}
     for option in options:
         name, equals, value = option.partition("=")

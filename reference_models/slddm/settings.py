@@ -152,7 +152,7 @@ class Preset(_Settings):
     image_encoder: str | None = None
     filler: str | None = None
     fill: bool = False
-    first_rows: int = 2048
+    first_rows: int = Field(default=2048, ge=1)
     reuse: float = 12.0
     labelled: float = Field(default=1.0, gt=0, le=1)
     only_labelled: bool = False
