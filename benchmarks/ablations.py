@@ -1,6 +1,6 @@
 """The paper's ablations on the unaligned track: each variant trained alike, then compared.
 
-    python benchmarks/ablations.py --start DIR [--steps 3000] [--out runs/ablations] [--only NAME]
+    python benchmarks/ablations.py --start DIR [--steps 1800] [--out runs/ablations] [--only NAME]
 
 DIR is a pipeline folder with the autoencoder and image encoder that all share. Each variant trains
 its own LDN and diffusion model for the same number of steps on the same rows in the same order,
@@ -28,6 +28,7 @@ DATASET = "ctp-synth-unaligned"
 METRICS = ("ssim_shift", "psnr_shift", "repeat", "palette")
 LABELLED = 0.5
 COMMON = ("garment_dropout=0.5",)
+TRAINING = {"batch_size": 16, "learning_rate": 8e-4}  # of the shipped checkpoints
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def preset_of(variant: Variant, steps: int, ldn_steps: int) -> Preset:
     training = {
         "ldn": preset.training["ldn"].model_copy(update={"steps": ldn_steps}),
         "sldm": preset.training["sldm"].model_copy(
-            update={"steps": steps, "validate_every": None, "preview_every": None}
+            update={"steps": steps, "validate_every": None, "preview_every": None} | TRAINING
         ),
     }
     networks = preset.networks.model_copy(
@@ -123,7 +124,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--start", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("runs/ablations"))
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=1800)
     parser.add_argument("--ldn-steps", type=int, default=300)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--only", choices=VARIANTS)
