@@ -9,7 +9,9 @@ Importing the package imports nothing heavy; each name below is loaded when it i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .lazy import lazy_names
 
 if TYPE_CHECKING:
     from .api import RunOutcome, compare, generate, report, run, score, score_images
@@ -33,24 +35,20 @@ __all__ = [
     "verify_dataset",
 ]
 
-_DATASET_NAMES = {name for name in __all__ if name.endswith("_dataset")}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'tpgbench' has no attribute '{name}'")
-    if name == "TpgbenchError":
-        from . import errors
-
-        return errors.TpgbenchError
-    if name in _DATASET_NAMES:
-        from . import api_datasets
-
-        return getattr(api_datasets, name)
-    from . import api
-
-    return getattr(api, name)
-
-
-def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "RunOutcome": "api",
+        "TpgbenchError": "errors",
+        "build_dataset": "api_datasets",
+        "compare": "api",
+        "generate": "api",
+        "load_dataset": "api_datasets",
+        "report": "api",
+        "run": "api",
+        "score": "api",
+        "score_images": "api",
+        "show_dataset": "api_datasets",
+        "verify_dataset": "api_datasets",
+    },
+)

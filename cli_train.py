@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +12,50 @@ import click
 
 if TYPE_CHECKING:
     from .reference_models.slddm.settings import Preset
+    from .reference_models.training.trainer import TrainingSummary
 
 _FOLDER = click.Path(path_type=Path)
 EXIT_INCOMPLETE = 1
+
+
+_TRAINER_OPTIONS = (
+    click.option("--split", default="train", show_default=True, help="Split to train on."),
+    click.option("--held-out", default="validation", show_default=True, help="Its figures' split."),
+    click.option("--out", type=_FOLDER, required=True, help="Folder of the training."),
+    click.option("--first-rows", type=int, help="Rows of an endless dataset to start with."),
+    click.option("--steps", type=int, help="Optimiser steps of the stages; default: the preset's."),
+    click.option("--batch-size", type=int, help="Rows a process computes at once."),
+    click.option("--accumulation", type=int, help="Batches averaged for a step."),
+    click.option("--learning-rate", type=float, help="Default: the preset's."),
+    click.option("--precision", help="fp32 or bf16."),
+    click.option("--minutes", type=float, help="Stop after so many, with a state to go on from."),
+    click.option("--validate-every", type=int, help="Steps between held-out figures and pictures."),
+    click.option("--tracker", help="tensorboard, wandb, ...: any that accelerate knows."),
+    click.option("--seed", type=int, help="Of weights, draws and noise."),
+    click.option(
+        "--workers", type=int, default=1, show_default=True, help="Render so many at once."
+    ),
+)
+
+
+def _trainer_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add what every model's training is told."""
+    for option in reversed(_TRAINER_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _report(summaries: Mapping[Any, TrainingSummary | None], folder: Path) -> int:
+    """Print what was trained and where it is; return the exit code."""
+    done = {name: summary for name, summary in summaries.items() if summary is not None}
+    for name, summary in done.items():
+        figures = ", ".join(f"{key} {value:.4f}" for key, value in summary.validation.items())
+        click.echo(
+            f"{name}: {summary.samples:,} samples in {summary.seconds / 60:.1f} minutes"
+            + (f"; {figures}" if figures else "")
+        )
+    click.echo(folder)
+    return 0 if all(summary.finished for summary in done.values()) else EXIT_INCOMPLETE
 
 
 @click.group()
@@ -25,8 +66,6 @@ def train() -> None:
 @train.command()
 @click.option("--preset", default="tiny", show_default=True, help="tiny, tiny-fill, smoke or sd15.")
 @click.option("--dataset", metavar="NAME|DIR", help="Of the task tpg; default: the preset's.")
-@click.option("--split", default="train", show_default=True, help="Split to train on.")
-@click.option("--held-out", default="validation", show_default=True, help="Split of the figures.")
 @click.option(
     "--stage",
     type=click.Choice(["autoencoder", "ldn", "sldm", "all"]),
@@ -34,24 +73,18 @@ def train() -> None:
     show_default=True,
     help="Which stage; each goes on from what the one before left in --out.",
 )
-@click.option("--out", type=_FOLDER, required=True, help="Folder of the training.")
-@click.option("--start", type=_FOLDER, help="Pipeline folder whose networks are taken over.")
+@click.option(
+    "--start",
+    type=_FOLDER,
+    multiple=True,
+    help="Pipeline folder whose networks are taken over; several: from the first that has it.",
+)
 @click.option("--warm", is_flag=True, help="With --start: train its networks further.")
 @click.option("--base", metavar="DIR|ID", help="Stable Diffusion 1.5, for the preset sd15.")
 @click.option("--image-encoder", metavar="DIR|ID", help="CLIP ViT-L/14, for the preset sd15.")
 @click.option("--size", type=int, help="Side of the pictures in px, for sd15; divisible by 8.")
 @click.option("--labelled", type=float, help="Share of rows whose pattern is used.")
-@click.option("--first-rows", type=int, help="Rows of an endless dataset to start with.")
-@click.option("--steps", type=int, help="Optimiser steps of the stages; default: the preset's.")
-@click.option("--batch-size", type=int, help="Rows a process computes at once.")
-@click.option("--accumulation", type=int, help="Batches whose gradients are averaged for a step.")
-@click.option("--learning-rate", type=float, help="Default: the preset's.")
-@click.option("--precision", help="fp32 or bf16.")
-@click.option("--minutes", type=float, help="Stop after so many, with a state to go on from.")
-@click.option("--validate-every", type=int, help="Steps between held-out figures and pictures.")
-@click.option("--tracker", help="tensorboard, wandb, ...: any that accelerate knows.")
-@click.option("--seed", type=int, help="Of weights, draws and noise.")
-@click.option("--workers", type=int, default=1, show_default=True, help="Processes that render.")
+@_trainer_options
 @click.option("-o", "--option", multiple=True, metavar="KEY=VALUE", help="Setting of the stage.")
 def slddm(
     *,
@@ -61,7 +94,7 @@ def slddm(
     held_out: str,
     stage: str,
     out: Path,
-    start: Path | None,
+    start: Sequence[Path],
     warm: bool,
     workers: int,
     option: Sequence[str],
@@ -85,30 +118,20 @@ def slddm(
         folder=out,
         dataset=source,
         stages=chosen.stages if stage == "all" else (stage,),  # type: ignore[arg-type]
-        start=start,
+        start=tuple(start),
         warm=warm,
         split=split,
         held_out=held_out,
         workers=workers,
         command=shlex.join(["tpgbench", *sys.argv[1:]]),
     )
-    summaries = train_slddm(spec)
-    for name, summary in summaries.items():
-        figures = ", ".join(f"{key} {value:.4f}" for key, value in summary.validation.items())
-        click.echo(
-            f"{name}: {summary.samples:,} samples in {summary.seconds / 60:.1f} minutes"
-            + (f"; {figures}" if figures else "")
-        )
-    click.echo(spec.pipeline_folder)
-    return 0 if all(summary.finished for summary in summaries.values()) else EXIT_INCOMPLETE
+    return _report(train_slddm(spec), spec.pipeline_folder)
 
 
 @train.command("lora-dae")
 @click.option("--preset", default="tiny", show_default=True, help="tiny, smoke or sd15.")
 @click.option("--base", metavar="DIR|ID", help="Base of Stable Diffusion 1.5's kind.")
 @click.option("--dataset", metavar="NAME|DIR", help="Of the task mannequin; default: the preset's.")
-@click.option("--split", default="train", show_default=True, help="Split to train on.")
-@click.option("--held-out", default="validation", show_default=True, help="Split of the figures.")
 @click.option("--no-held-out", is_flag=True, help="Train without figures of held-out photos.")
 @click.option(
     "--stage",
@@ -117,21 +140,11 @@ def slddm(
     show_default=True,
     help="Which stage; each goes on from what the one before left in --out.",
 )
-@click.option("--out", type=_FOLDER, required=True, help="Folder of the training.")
 @click.option("--autoencoder", type=_FOLDER, help="Trained autoencoder for the preset tiny.")
 @click.option("--rank-attn", type=int, help="LoRA rank of cross-attention; 0 for none there.")
 @click.option("--rank-conv", type=int, help="LoRA rank of convolutions; 0 for none there.")
 @click.option("--size", type=int, help="Side of the photos in px; default: the preset's.")
-@click.option("--steps", type=int, help="Optimiser steps of the stages; default: the preset's.")
-@click.option("--batch-size", type=int, help="Rows a process computes at once.")
-@click.option("--accumulation", type=int, help="Batches whose gradients are averaged for a step.")
-@click.option("--learning-rate", type=float, help="Default: the preset's.")
-@click.option("--precision", help="fp32 or bf16.")
-@click.option("--minutes", type=float, help="Stop after so many, with a state to go on from.")
-@click.option("--validate-every", type=int, help="Steps between held-out figures.")
-@click.option("--tracker", help="tensorboard, wandb, ...: any that accelerate knows.")
-@click.option("--seed", type=int, help="Of weights, draws and noise.")
-@click.option("--workers", type=int, default=1, show_default=True, help="Processes that render.")
+@_trainer_options
 def lora_dae(
     *,
     preset: str,
@@ -169,17 +182,7 @@ def lora_dae(
         held_out=None if no_held_out else held_out,
         workers=workers,
     )
-    summaries = train_lora_dae(spec)
-    for name, summary in summaries.items():
-        if summary is not None:
-            figures = ", ".join(f"{key} {value:.4f}" for key, value in summary.validation.items())
-            click.echo(
-                f"{name}: {summary.samples:,} samples in {summary.seconds / 60:.1f} minutes"
-                + (f"; {figures}" if figures else "")
-            )
-    click.echo(spec.folder)
-    finished = all(summary is None or summary.finished for summary in summaries.values())
-    return 0 if finished else EXIT_INCOMPLETE
+    return _report(train_lora_dae(spec), spec.folder)
 
 
 @click.group()

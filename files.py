@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
+
+from filelock import FileLock, Timeout
 
 from .errors import TpgbenchError
 
@@ -121,6 +123,35 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def locked_folder(folder: Path, busy: str, *, sweep: Sequence[Path] = ()) -> Iterator[None]:
+    """Keep other processes out of a folder while the block runs, and sweep up after dead ones.
+
+    Args:
+        folder: Made if need be.
+        busy: What to say if another process is in it.
+        sweep: Folders that `write_atomic` writes into.
+
+    Raises:
+        TpgbenchError: Another process is in it, or it cannot be written.
+    """
+    with explain_os_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise TpgbenchError(f"{folder}: {busy}") from None
+    try:
+        with explain_os_errors(folder):
+            for one in sweep:
+                for leftover in one.glob(f"{TEMPORARY_PREFIX}*"):
+                    leftover.unlink(missing_ok=True)
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -8,10 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from ..errors import TpgbenchError
-from ..files import TEMPORARY_PREFIX, explain_os_errors, write_atomic
+from ..files import explain_os_errors, locked_folder, write_atomic
 from ..images import DAMAGE, Image, open_picture, png_bytes
 from .filenames import safe_stem
 from .identity import RunRecord
@@ -42,24 +40,9 @@ class RunStore:
         Raises:
             TpgbenchError: Another process works in this folder, or it cannot be written.
         """
-        with explain_os_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".lock")
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                raise TpgbenchError(
-                    f"{self.path}: another process works in this run; wait for it, or give "
-                    "another --out"
-                ) from None
-        try:
-            with explain_os_errors(self.path):
-                for folder in (self.path, self.generations):
-                    for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
-                        leftover.unlink(missing_ok=True)
+        busy = "another process works in this run; wait for it, or give another --out"
+        with locked_folder(self.path, busy, sweep=(self.path, self.generations)):
             yield
-        finally:
-            lock.release()
 
     def clear(self) -> None:
         """Remove everything that a run wrote here, and nothing else."""

@@ -90,7 +90,7 @@ def run_variant(name: str, given: argparse.Namespace) -> Path:
         folder=given.out / "training" / name,
         dataset=DATASET,
         stages=("ldn", "sldm"),
-        start=given.start,
+        start=(given.start,),
         held_out=None,
     )
     train_slddm(spec)

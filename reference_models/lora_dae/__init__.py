@@ -5,8 +5,9 @@ Importing the package imports nothing heavy; each name is loaded when it is firs
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ...lazy import lazy_names
 
 if TYPE_CHECKING:
     from .enhancement import AdaptiveEnhancementScheduler, StatisticalGain
@@ -26,23 +27,16 @@ __all__ = [
     "load_pipeline",
 ]
 
-_MODULES = {
-    "AdaptiveEnhancementScheduler": "enhancement",
-    "BandStatistics": "statistics",
-    "GainPredictor": "gain_predictor",
-    "LearnedGain": "gain_predictor",
-    "LoraRanks": "lora",
-    "StatisticalGain": "enhancement",
-    "add_lora": "lora",
-    "load_pipeline": "pipeline",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "AdaptiveEnhancementScheduler": "enhancement",
+        "BandStatistics": "statistics",
+        "GainPredictor": "gain_predictor",
+        "LearnedGain": "gain_predictor",
+        "LoraRanks": "lora",
+        "StatisticalGain": "enhancement",
+        "add_lora": "lora",
+        "load_pipeline": "pipeline",
+    },
+)

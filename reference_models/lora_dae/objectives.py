@@ -10,7 +10,7 @@ from diffusers import DDIMScheduler
 from torch import Tensor
 from torch.nn import functional
 
-from ..slddm.losses.image import autoencoder_losses
+from ..shared.image_losses import autoencoder_losses
 from ..training.objective import Objective
 from .bands import LEVELS, band_deviations, split_bands
 from .enhancement import estimate_clean

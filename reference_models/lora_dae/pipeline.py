@@ -15,7 +15,7 @@ from torch import nn
 from ...errors import TpgbenchError
 from ...files import write_atomic
 from ...hub import get_pipeline_folder
-from ..slddm.autoencoder import PatchAutoencoder
+from ..shared.autoencoder import PatchAutoencoder
 from .enhancement import AdaptiveEnhancementScheduler, GainRule, StatisticalGain
 from .gain_predictor import LearnedGain, load_gain_predictor
 from .lora import FILE, check_lora

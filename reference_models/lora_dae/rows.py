@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,19 +12,17 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from ...benchmark.fit import fit_comparison
-from ...datasets_builders.base import Dataset
-from ...datasets_builders.load import open_dataset
 from ...errors import TpgbenchError
-from ..slddm.batches import Pool
-from ..training.blocks import Array, BlockStore, RowSource
-from ..training.objective import Batches
+from ..training.blocks import Array, BlockStore
+from ..training.dataset_rows import DatasetRows
+from ..training.pool import Pool, PooledBatches
 from .tokens import tokenize
 
 _CAPTION_BYTES = 1024  # CLIP reads some 77 tokens
 
 
 @dataclass(frozen=True)
-class MannequinRows(RowSource):
+class MannequinRows(DatasetRows):
     """Rows of a dataset of the task ``mannequin``, fitted as the harness fits them.
 
     Each row holds ``image``, uint8 (3, size, size); ``mask``, uint8 (1, size, size), 0 or 1;
@@ -34,44 +30,23 @@ class MannequinRows(RowSource):
     UTF-8 with zeros behind it, what is longer is cut.
 
     Attributes:
-        dataset: A registered name or a folder.
-        split: Which of its splits.
-        size: Side in pixels.
-        seed: Of a procedural dataset.
         smooth: The garments are blurred by so many pixels (a standard deviation) within their
             masks, so that no fine texture is left; 0 leaves them.
     """
 
-    dataset: str
-    split: str
-    size: int
-    seed: int = 0
+    task = "mannequin"
+
     smooth: float = 0.0
 
-    @property
-    def identity(self) -> str:
-        """What determines the rows."""
-        facts = asdict(self) | {"dataset": _open(self).fingerprint}
-        return json.dumps(facts, sort_keys=True)
-
-    def count(self) -> int | None:
-        """Return how many rows there are, or None if there is no end."""
-        try:
-            return len(_open(self))
-        except TpgbenchError:
-            return None
-
     def read(self, index: int) -> Mapping[str, Array]:
-        """Return one row; a split that has an end begins again after it.
+        """Return one row.
 
         Raises:
             TpgbenchError: It cannot be read or fitted.
         """
-        count = _count(self)
-        dataset = _open(self)
-        row = dataset[index if count is None else index % count]
+        row = self.row(index)
         blank = np.zeros((self.size, self.size, 3), np.uint8)
-        framed = fit_comparison(row, blank, size=self.size, fit=dataset.fit)
+        framed = fit_comparison(row, blank, size=self.size, fit=self.open().fit)
         if framed.truth is None or row.caption is None:
             raise TpgbenchError(f"{row.sample_id}: has no photo or no caption to learn from")
         mask = np.zeros_like(blank[..., 0], bool) if framed.mask is None else framed.mask
@@ -85,7 +60,7 @@ class MannequinRows(RowSource):
         }
 
 
-class TextBatches(Batches):
+class TextBatches(PooledBatches):
     """Rows of `MannequinRows` as tensors.
 
     A batch holds ``image`` (B, 3, S, S) in [-1, 1], ``mask`` (B, 1, S, S) of 0 and 1, ``masked``
@@ -110,42 +85,23 @@ class TextBatches(Batches):
         mirror: bool = False,
         seed: int = 0,
     ) -> None:
-        self._store = store
-        self._pool = pool
+        super().__init__(store, pool, batch_size=batch_size, seed=seed)
         self._tokenizer = tokenizer
-        self._batch_size = batch_size
         self._mirror = mirror
-        self._seed = seed
-
-    def take(self, step: int, rank: int, ranks: int) -> dict[str, Tensor]:
-        """Return the rows of one process at one step.
-
-        Raises:
-            TpgbenchError: A row cannot be had.
-        """
-        rng = np.random.default_rng((self._seed, step, rank))
-        pool = self._pool.size(step * self._batch_size * ranks)
-        rows = self._store.gather(
-            [int(index) for index in rng.integers(pool, size=self._batch_size)]
-        )
-        if self._mirror:
-            turned = rng.random(self._batch_size) < 0.5
-            for name in ("image", "mask"):
-                rows[name][turned] = rows[name][turned, :, :, ::-1]
-        return to_tensors(rows, self._tokenizer)
-
-    def prepare(self, step: int, ranks: int) -> None:
-        """Have the newest rows of a later step made, without waiting."""
-        self._store.prepare([self._pool.size(step * self._batch_size * ranks) - 1])
 
     def identity(self) -> dict[str, Any]:
         """Return what determines the batches."""
-        return {
-            "rows": self._store.identity,
-            "pool": asdict(self._pool),
-            "mirror": self._mirror,
-            "seed": self._seed,
-        }
+        return super().identity() | {"mirror": self._mirror}
+
+    def to_batch(
+        self, rows: dict[str, Array], indices: Sequence[int], step: int, rng: np.random.Generator
+    ) -> dict[str, Tensor]:
+        """Return stacked rows as tensors, half of them mirrored."""
+        if self._mirror:
+            turned = rng.random(len(indices)) < 0.5
+            for name in ("image", "mask"):
+                rows[name][turned] = rows[name][turned, :, :, ::-1]
+        return to_tensors(rows, self._tokenizer)
 
 
 def to_tensors(rows: Mapping[str, Array], tokenizer: Any) -> dict[str, Tensor]:
@@ -176,19 +132,3 @@ def smooth_inside(image: Array, mask: Array, deviation: float) -> Array:
     blurred = gaussian_filter(image * weight[..., None], (deviation, deviation, 0)) / share
     smooth = np.where(mask[..., None], np.rint(blurred).clip(0, 255), image)
     return np.asarray(smooth, np.uint8)
-
-
-@lru_cache(maxsize=8)
-def _open(rows: MannequinRows) -> Dataset:
-    dataset = open_dataset(rows.dataset, rows.split, size=rows.size, seed=rows.seed)
-    if dataset.task != "mannequin":
-        raise TpgbenchError(
-            f"{rows.dataset}: is for the task '{dataset.task}': LoRA-DAE trains on datasets of the "
-            "task 'mannequin'"
-        )
-    return dataset
-
-
-@lru_cache(maxsize=8)
-def _count(rows: MannequinRows) -> int | None:
-    return rows.count()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...errors import UnknownNameError
 from ..training.config import TrainingConfig
+from ..training.presets import TrainedPreset, find_preset
 
 Stage = Literal["autoencoder", "base", "lora", "statistics", "gains"]
 STAGES: tuple[Stage, ...] = ("autoencoder", "base", "lora", "statistics", "gains")
@@ -34,22 +35,16 @@ class BaseNetworks(BaseModel):
     max_length: int
 
 
-class Preset(BaseModel):
-    """A size of the model with everything that its training needs.
+class Preset(TrainedPreset):
+    """A size of LoRA-DAE.
 
     Attributes:
-        name: ``"tiny"``, ...
-        size: Side of the photos in pixels.
-        dataset: What it trains on unless the user says otherwise.
         networks: Of the base, if it is trained from nothing.
-        base: Hub id or folder of the base, if it is not.
         smooth: The base sees garments blurred by so many pixels: it learns no fine texture.
         rank_attention: Of the LoRA on cross-attention.
         rank_convolution: Of the LoRA on convolutions.
         caption_dropout: How often a photo goes without its caption.
         mirror: Whether half of the photos are mirrored.
-        first_rows: Of an endless dataset: how many rows the training starts with.
-        reuse: Of an endless dataset: how often a row is drawn before another one comes.
         held_out_rows: How many rows a stage is validated by.
         statistics_rows: How many rows the band statistics are gathered from.
         bins: Into which they divide the timesteps.
@@ -57,25 +52,17 @@ class Preset(BaseModel):
         training: How each stage trains.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    size: int
-    dataset: str | None
     networks: BaseNetworks | None = None
-    base: str | None = None
     smooth: float = 0.0
     rank_attention: int = 8
     rank_convolution: int = 8
     caption_dropout: float = Field(default=0.1, ge=0, le=1)
     mirror: bool = False
-    first_rows: int = 2048
-    reuse: float = 12.0
     held_out_rows: int = 32
     statistics_rows: int = 512
     bins: int = 20
     sampling_steps: int = 25
-    training: dict[Stage, TrainingConfig]
+    training: Mapping[Stage, TrainingConfig]
 
 
 _SCHEDULE = {
@@ -187,6 +174,4 @@ def get_preset(name: str) -> Preset:
     Raises:
         UnknownNameError: No such preset.
     """
-    if name not in _PRESETS:
-        raise UnknownNameError("preset of lora-dae", name, _PRESETS)
-    return _PRESETS[name]
+    return find_preset(_PRESETS, "lora-dae", name)

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from ...errors import TpgbenchError
 from ...files import explain_os_errors, user_cache
-from ..slddm.autoencoder import PatchAutoencoder
-from ..slddm.batches import Pool
+from ..shared.autoencoder import PatchAutoencoder
 from ..training.blocks import BlockStore
 from ..training.objective import Objective
+from ..training.pool import Pool
 from ..training.trainer import TrainingSummary
 from ..training.trainer import train as optimise
 from .gain_predictor import FOLDER as PREDICTOR_FOLDER
@@ -256,8 +256,7 @@ def _optimise(
 ) -> TrainingSummary:
     preset, config = spec.preset, spec.preset.training[stage]
     rows = _rows(spec, spec.split, preset.smooth if stage == "base" else 0.0)
-    count = rows.count()
-    pool = Pool(preset.first_rows, preset.reuse) if count is None else Pool(count, None)
+    pool = Pool.of(rows.count(), first_rows=preset.first_rows, reuse=preset.reuse)
     with _store(spec, rows) as store:
         batches = TextBatches(
             store,

@@ -5,8 +5,9 @@ Importing the package imports nothing heavy; each name is loaded when it is firs
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ...lazy import lazy_names
 
 if TYPE_CHECKING:
     from .conditioner import Conditioner
@@ -24,21 +25,14 @@ __all__ = [
     "load_release_unet",
 ]
 
-_MODULES = {
-    "Conditioner": "conditioner",
-    "LDN": "ldn",
-    "SLDDMUNet": "unet",
-    "convert_slddm_release": "release",
-    "load_release_ldn": "release_networks",
-    "load_release_unet": "release_networks",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "Conditioner": "conditioner",
+        "LDN": "ldn",
+        "SLDDMUNet": "unet",
+        "convert_slddm_release": "release",
+        "load_release_ldn": "release_networks",
+        "load_release_unet": "release_networks",
+    },
+)

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ..shared.autoencoder import PatchAutoencoder
+from ..shared.image_losses import autoencoder_losses
 from ..training.objective import Objective
-from .autoencoder import PatchAutoencoder
 from .image_encoder import GarmentEncoder
 from .latents import Background, cover_background
-from .losses.image import autoencoder_losses
 from .losses.info_nce import info_nce
 
 

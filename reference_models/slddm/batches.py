@@ -1,9 +1,8 @@
-"""Batches of garments and patterns: pure functions of the step, so a resume needs no state."""
+"""Batches of garments and patterns, augmented."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
@@ -13,32 +12,12 @@ from torch import Tensor
 
 from ...errors import TpgbenchError
 from ..training.blocks import Array, BlockStore
-from ..training.objective import Batches
+from ..training.pool import Pool, PooledBatches
 
 _CHANNEL_ORDERS = np.array(list(permutations(range(3))))
 
 
-@dataclass(frozen=True)
-class Pool:
-    """Which rows a step draws from.
-
-    An endless dataset grows the pool while the training goes on, so that rendering keeps pace:
-    a row is drawn ``reuse`` times on average, each time under another augmentation.
-
-    Attributes:
-        rows: How many rows there are at the first step; all of them if the dataset has an end.
-        reuse: How many draws bring one row more, or None if the dataset has an end.
-    """
-
-    rows: int
-    reuse: float | None
-
-    def size(self, draws: int) -> int:
-        """Return how many rows there are once ``draws`` have been drawn."""
-        return self.rows if self.reuse is None else self.rows + int(draws / self.reuse)
-
-
-class TpgBatches(Batches):
+class TpgBatches(PooledBatches):
     """Augmented rows of `TpgRows` as tensors.
 
     A batch holds ``garment`` and ``pattern`` (B, 3, S, S) in [-1, 1], ``mask`` (B, 1, S, S) of 0
@@ -72,50 +51,26 @@ class TpgBatches(Batches):
         transpose: bool = True,
         seed: int = 0,
     ) -> None:
-        self._store = store
-        self._pool = pool
-        self._batch_size = batch_size
+        super().__init__(store, pool, batch_size=batch_size, seed=seed)
         self._steps = steps
         self._labelled = labelled
         self._only_labelled = only_labelled
         self._transpose = transpose
-        self._seed = seed
         if only_labelled and not any(map(self._keeps_label, range(pool.rows))):
             raise TpgbenchError(
                 f"--labelled {labelled}: leaves none of {pool.rows} rows its pattern; give a "
                 "larger share"
             )
 
-    def take(self, step: int, rank: int, ranks: int) -> dict[str, Tensor]:
-        """Return the rows of one process at one step.
-
-        Raises:
-            TpgbenchError: A row cannot be had.
-        """
-        rng = np.random.default_rng((self._seed, step, rank))
-        indices = self._draw(self._pool_size(step, ranks), rng)
-        rows = self._store.gather(indices)
-        rows["labelled"] &= np.array([self._keeps_label(index) for index in indices])
-        batch = to_tensors(self._augment(rows, rng))
-        batch["progress"] = torch.tensor(step / max(self._steps, 1))
-        return batch
-
     def identity(self) -> dict[str, Any]:
         """Return what determines the batches."""
-        return {
-            "rows": self._store.identity,
-            "pool": asdict(self._pool),
+        return super().identity() | {
             "labelled": [self._labelled, self._only_labelled],
             "transpose": self._transpose,
-            "seed": self._seed,
         }
 
-    def prepare(self, step: int, ranks: int) -> None:
-        """Have the newest rows of a later step made, without waiting."""
-        newest = self._pool_size(step, ranks) - 1
-        self._store.prepare([newest])
-
-    def _draw(self, pool: int, rng: np.random.Generator) -> list[int]:
+    def draw(self, pool: int, rng: np.random.Generator) -> list[int]:
+        """Return the indices of a batch, of the first ``pool`` rows."""
         chosen: list[int] = []
         while len(chosen) < self._batch_size:
             index = int(rng.integers(pool))
@@ -123,8 +78,14 @@ class TpgBatches(Batches):
                 chosen.append(index)
         return chosen
 
-    def _pool_size(self, step: int, ranks: int) -> int:
-        return self._pool.size(step * self._batch_size * ranks)
+    def to_batch(
+        self, rows: dict[str, Array], indices: Sequence[int], step: int, rng: np.random.Generator
+    ) -> dict[str, Tensor]:
+        """Return stacked rows as tensors, turned and coloured anew."""
+        rows["labelled"] &= np.array([self._keeps_label(index) for index in indices])
+        batch = to_tensors(self._augment(rows, rng))
+        batch["progress"] = torch.tensor(step / max(self._steps, 1))
+        return batch
 
     def _keeps_label(self, index: int) -> bool:
         return bool(np.random.default_rng((self._seed, index)).random() < self._labelled)

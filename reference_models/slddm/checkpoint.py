@@ -15,7 +15,7 @@ from torch import nn
 
 from ...errors import TpgbenchError
 from ...files import explain_os_errors, sha256_file
-from .autoencoder import PatchAutoencoder
+from ..shared.autoencoder import PatchAutoencoder
 from .conditioner import Conditioner
 from .image_encoder import GarmentEncoder
 from .ldn import LDN

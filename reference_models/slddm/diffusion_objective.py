@@ -11,6 +11,7 @@ from diffusers import DDIMScheduler
 from torch import Tensor
 from torch.nn import functional
 
+from ..shared.image_losses import gradient_loss, l1_loss, masked_mse, ssim_loss
 from ..training.objective import Objective, ParameterGroup
 from .contexts import (
     Context,
@@ -25,7 +26,6 @@ from .image_encoder import GarmentEncoder
 from .latents import carried_over, cover_background, decode, embed, encode, read_features
 from .ldn import LDN
 from .losses.cls import convolutional_local_similarity_loss
-from .losses.image import gradient_loss, l1_loss, masked_mse, ssim_loss
 from .losses.perceptual import perceptual_loss
 from .losses.std import stable_transformation_losses
 from .pipeline import SLDDMPipeline

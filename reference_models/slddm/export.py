@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from torch import nn
+
 from ...errors import TpgbenchError
-from .card import write_card
+from ..shared.card import CardText, write_card
 from .checkpoint import load_checkpoint, save_checkpoint
 from .model import SLDDM, SLDDMFill
+from .networks import PARTS
+from .settings import STAGES
 
 _ABOUT = """\
 {title}.
@@ -51,5 +55,29 @@ def export_training(
         size=pipeline.config.size,
         steps=pipeline.config.steps,
     )
-    write_card(folder, training, pipeline, title=model.name, about=about, limits=model.card.limits)
+    write_card(
+        folder,
+        training,
+        CardText(
+            title=model.name,
+            about=about,
+            limits=model.card.limits,
+            pipeline_tag="image-to-image",
+            tags=("textile-pattern-generation", "fashion", "diffusion"),
+            held_out="64 rows of the validation split; the number after a name is that of the "
+            "sampling steps",
+            plotted="ssim",
+            axis="SSIM, held-out rows",
+            taken_over=""
+            if shared is None
+            else "The other parts were taken over from the checkpoint beside this one.",
+        ),
+        parameters={part: _count(getattr(pipeline, part)) for part in PARTS},
+        stages={stage: stage for stage in STAGES},
+        judged="sldm",
+    )
     return folder
+
+
+def _count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())

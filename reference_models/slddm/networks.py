@@ -9,7 +9,7 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 
 from ...errors import TpgbenchError
-from .autoencoder import PatchAutoencoder
+from ..shared.autoencoder import PatchAutoencoder
 from .conditioner import Conditioner
 from .image_encoder import GarmentEncoder
 from .ldn import LDN

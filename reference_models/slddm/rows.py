@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from ...benchmark.fit import fit_sample, fit_truth
 from ...benchmark.model import MODELS, Model
-from ...datasets_builders.base import Dataset
-from ...datasets_builders.load import open_dataset
-from ...errors import TpgbenchError
-from ..training.blocks import Array, RowSource
+from ..training.blocks import Array
+from ..training.dataset_rows import DatasetRows
 
 
 @dataclass(frozen=True)
-class TpgRows(RowSource):
+class TpgRows(DatasetRows):
     """Rows of a dataset of the task ``tpg``, fitted as the harness fits them.
 
     Each row holds ``garment`` and ``pattern``, uint8 (3, size, size); ``mask``, uint8
@@ -26,44 +24,28 @@ class TpgRows(RowSource):
     ``filler`` also ``fill``, uint8 (3, size, size): what that model makes of the garment.
 
     Attributes:
-        dataset: A registered name or a folder.
-        split: Which of its splits.
-        size: Side in pixels.
         fit: As in the harness.
-        seed: Of a procedural dataset.
         filler: A weight-free model by its registered name, or None.
     """
 
-    dataset: str
-    split: str
-    size: int
+    task = "tpg"
+
     fit: str = "box"
-    seed: int = 0
     filler: str | None = None
 
-    @property
-    def identity(self) -> str:
-        """What determines the rows, the versions of the renderer and the filler included."""
-        facts = asdict(self) | {"dataset": _open(self).fingerprint}
-        if self.filler is not None:
-            facts["filler"] = [self.filler, MODELS.get(self.filler).version]
-        return json.dumps(facts, sort_keys=True)
-
-    def count(self) -> int | None:
-        """Return how many rows there are, or None if there is no end."""
-        try:
-            return len(_open(self))
-        except TpgbenchError:
-            return None
+    def further_identity(self) -> dict[str, Any]:
+        """Return the version of the filler."""
+        if self.filler is None:
+            return {}
+        return {"filler": [self.filler, MODELS.get(self.filler).version]}
 
     def read(self, index: int) -> Mapping[str, Array]:
-        """Return one row; a split that has an end begins again after it.
+        """Return one row.
 
         Raises:
             TpgbenchError: It cannot be read or fitted.
         """
-        count = _count(self)
-        row = _open(self)[index if count is None else index % count]
+        row = self.row(index)
         sample = fit_sample(row, size=self.size, fit=self.fit)
         truth = fit_truth(row, size=self.size, fit=self.fit)
         arrays = {
@@ -80,16 +62,6 @@ class TpgRows(RowSource):
 
 def _planes(image: Array) -> Array:
     return np.ascontiguousarray(image.transpose(2, 0, 1))
-
-
-@lru_cache(maxsize=8)
-def _open(rows: TpgRows) -> Dataset:
-    return open_dataset(rows.dataset, rows.split, size=rows.size, seed=rows.seed)
-
-
-@lru_cache(maxsize=8)
-def _count(rows: TpgRows) -> int | None:
-    return rows.count()
 
 
 @lru_cache(maxsize=1)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...errors import UnknownNameError
 from ..training.config import TrainingConfig
+from ..training.presets import TrainedPreset, find_preset
 from .latents import Background
 
 Stage = Literal["autoencoder", "ldn", "sldm"]
@@ -120,22 +121,15 @@ class Networks(_Settings):
     signal_scaled: bool = False
 
 
-class Preset(_Settings):
-    """A size of the model with everything that its training needs.
+class Preset(TrainedPreset):
+    """A size of SLDDM-TPG.
 
     Attributes:
-        name: ``"tiny"``, ...
-        size: Side of the pictures in pixels.
-        dataset: What it trains on unless the user says otherwise.
         networks: Their arguments.
-        base: Hub id or folder of the diffusers pipeline that it starts from, or None.
         image_encoder: Hub id or folder of CLIP, or None.
         filler: The weight-free model that fills the rendered garments, or None. Presets that
             share rows and first stages share it.
         fill: Whether the garment latent is of the filled garment: the extension, not the paper.
-        first_rows: Of an endless dataset: how many rows the training starts with.
-        reuse: Of an endless dataset: how often a row is drawn, each time turned and coloured
-            anew, before another one comes.
         labelled: The share of rows whose pattern is used.
         only_labelled: Whether stage 2 leaves the other rows out.
         ldn: Stage 1.
@@ -144,21 +138,15 @@ class Preset(_Settings):
         steps: Sampling steps unless the user says otherwise.
     """
 
-    name: str
-    size: int = Field(ge=16)
-    dataset: str | None
     networks: Networks
-    base: str | None = None
     image_encoder: str | None = None
     filler: str | None = None
     fill: bool = False
-    first_rows: int = Field(default=2048, ge=1)
-    reuse: float = 12.0
     labelled: float = Field(default=1.0, gt=0, le=1)
     only_labelled: bool = False
     ldn: LdnSettings = LdnSettings()
     diffusion: DiffusionSettings = DiffusionSettings()
-    training: dict[Stage, TrainingConfig]
+    training: Mapping[Stage, TrainingConfig]
     steps: int = 50
 
     @property
@@ -340,6 +328,4 @@ def get_preset(name: str) -> Preset:
     Raises:
         UnknownNameError: No such preset.
     """
-    if name not in _PRESETS:
-        raise UnknownNameError("preset of slddm", name, _PRESETS)
-    return _PRESETS[name]
+    return find_preset(_PRESETS, "slddm", name)

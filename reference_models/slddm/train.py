@@ -12,16 +12,17 @@ import torch
 
 from ...errors import TpgbenchError
 from ...files import explain_os_errors, user_cache
+from ..shared.card import EARLIER, RECORDS, keep_records
 from ..training.blocks import BlockStore
 from ..training.config import TrainingConfig
 from ..training.devices import one_process
 from ..training.objective import Objective
+from ..training.pool import Pool
 from ..training.sessions import record_session
 from ..training.trainer import TrainingSummary
 from ..training.trainer import train as optimise
 from .autoencoder_objective import AutoencoderObjective
-from .batches import Pool, TpgBatches
-from .card import EARLIER, keep_records
+from .batches import TpgBatches
 from .diffusion_objective import DiffusionObjective
 from .held_out import HeldOut
 from .ldn_objective import LdnObjective
@@ -46,7 +47,7 @@ class TrainingSpec:
         folder: Where everything goes: a folder a stage, and ``pipeline``.
         dataset: A registered name or a folder, of the task ``tpg``.
         stages: Which to do; those before must have been done, here or in ``start``.
-        start: A pipeline folder whose parts are taken over, or None.
+        start: Pipeline folders whose parts are taken over, each from the first that has it.
         warm: Whether also those parts are taken over that the stages train.
         split: Of the dataset, to train on.
         held_out: Of the dataset, to judge by; None for no figures.
@@ -59,7 +60,7 @@ class TrainingSpec:
     folder: Path
     dataset: str
     stages: tuple[Stage, ...]
-    start: Path | None = None
+    start: tuple[Path, ...] = ()
     warm: bool = False
     split: str = "train"
     held_out: str | None = "validation"
@@ -100,22 +101,23 @@ def train_slddm(spec: TrainingSpec) -> dict[Stage, TrainingSummary]:
 
 
 def _take_over(spec: TrainingSpec) -> None:
-    if spec.start is None:
+    if not spec.start:
         return
     trained = {part for stage in spec.stages for part in _MADE_BY[stage]}
     kept = [part for part in PARTS if spec.warm or part not in trained]
-    parts = [part for part in kept if (spec.start / part).is_dir()]
-    if not parts:
-        raise TpgbenchError(
-            f"{spec.start}: holds none of {', '.join(kept)}: give a pipeline folder"
-        )
-    for part in parts:
-        if not (spec.pipeline_folder / part).exists():
-            with explain_os_errors(spec.pipeline_folder):
-                shutil.copytree(spec.start / part, spec.pipeline_folder / part)
+    for start in spec.start:
+        parts = [part for part in kept if (start / part).is_dir()]
+        if not parts:
+            raise TpgbenchError(f"{start}: holds none of {', '.join(kept)}: give a pipeline folder")
+        for part in parts:
+            if not (spec.pipeline_folder / part).exists():
+                with explain_os_errors(spec.pipeline_folder):
+                    shutil.copytree(start / part, spec.pipeline_folder / part)
     if spec.warm and not (spec.folder / EARLIER).exists():
         with explain_os_errors(spec.folder):
-            keep_records(spec.start.parent, spec.folder / EARLIER)
+            first = spec.start[0]
+            told = first if (first / RECORDS).is_dir() else first.parent
+            keep_records(told, spec.folder / EARLIER)
 
 
 def _train_autoencoder(spec: TrainingSpec) -> TrainingSummary:
@@ -174,8 +176,7 @@ def _optimise(spec: TrainingSpec, stage: Stage, objective: Objective) -> Trainin
     config: TrainingConfig = preset.training[stage]
     # Stages of one preset share the rendered rows, filled or not.
     rows = _rows(spec, spec.split, preset.filler)
-    count = rows.count()
-    pool = Pool(preset.first_rows, preset.reuse) if count is None else Pool(count, None)
+    pool = Pool.of(rows.count(), first_rows=preset.first_rows, reuse=preset.reuse)
     with BlockStore(rows, user_cache("training"), workers=spec.workers) as store:
         batches = TpgBatches(
             store,

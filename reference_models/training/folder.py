@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...errors import TpgbenchError
-from ...files import TEMPORARY_PREFIX, explain_os_errors, write_atomic
+from ...files import explain_os_errors, locked_folder, write_atomic
 from ...images import Image, png_bytes
 
 
@@ -55,23 +54,9 @@ class TrainingFolder:
         Raises:
             TpgbenchError: Another process trains in this folder, or it cannot be written.
         """
-        with explain_os_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.path / ".lock")
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                raise TpgbenchError(
-                    f"{self.path}: another process trains here; wait for it, or give another folder"
-                ) from None
-        try:
-            with explain_os_errors(self.path):
-                for folder in (self.path, self.previews):
-                    for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
-                        leftover.unlink(missing_ok=True)
+        busy = "another process trains here; wait for it, or give another folder"
+        with locked_folder(self.path, busy, sweep=(self.path, self.previews)):
             yield
-        finally:
-            lock.release()
 
     def add_point(self, point: CurvePoint) -> None:
         """Append a line to the learning curve."""

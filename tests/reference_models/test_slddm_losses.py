@@ -9,15 +9,15 @@ import pytest
 import torch
 from tpgbench.errors import TpgbenchError
 from tpgbench.metrics.ssim import ssim
-from tpgbench.reference_models.slddm.image_encoder import GarmentEncoder
-from tpgbench.reference_models.slddm.losses.cls import convolutional_local_similarity_loss
-from tpgbench.reference_models.slddm.losses.image import (
+from tpgbench.reference_models.shared.image_losses import (
     autoencoder_losses,
     gradient_loss,
     l1_loss,
     masked_mse,
     ssim_loss,
 )
+from tpgbench.reference_models.slddm.image_encoder import GarmentEncoder
+from tpgbench.reference_models.slddm.losses.cls import convolutional_local_similarity_loss
 from tpgbench.reference_models.slddm.losses.info_nce import info_nce
 from tpgbench.reference_models.slddm.losses.perceptual import perceptual_loss
 from tpgbench.reference_models.slddm.losses.scm import scm_loss

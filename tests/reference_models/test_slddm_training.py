@@ -121,7 +121,7 @@ def test_a_share_of_labels_changes_what_is_learned(trained, photos, tmp_path):
         photos,
         adjust_preset(SMOKE, labelled=1.0),
         stages=("sldm",),
-        start=folder / "pipeline",
+        start=(folder / "pipeline",),
         held_out=None,
     )
     train_slddm(changed)
@@ -184,7 +184,7 @@ def test_a_base_model_without_a_part_is_refused(narrow, photos, tmp_path, part):
     base = narrow_stable_diffusion(tmp_path / "base")
     (base / part).rename(base / "elsewhere")
     lacking = narrow.model_copy(update={"base": str(base)})
-    start = None
+    start = ()
     stages = ("ldn",)
     if part == "unet":
         train_slddm(spec(tmp_path / "out", photos, narrow, stages=("ldn",)))
@@ -221,7 +221,7 @@ def test_stages_need_the_ones_before_them(photos, tmp_path):
         train_slddm(spec(tmp_path, photos, SD15, stages=("autoencoder",)))
     (tmp_path / "empty").mkdir()
     with pytest.raises(TpgbenchError, match="empty: holds none of"):
-        train_slddm(spec(tmp_path, photos, stages=("ldn",), start=tmp_path / "empty"))
+        train_slddm(spec(tmp_path, photos, stages=("ldn",), start=(tmp_path / "empty",)))
 
 
 def test_data_without_patterns_are_refused(tmp_path):

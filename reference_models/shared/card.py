@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
@@ -12,11 +12,9 @@ import jinja2
 from ...files import explain_os_errors, write_atomic
 from ..training.folder import CurvePoint, TrainingFolder, read_curve
 from ..training.sessions import TrainingSession, read_sessions
-from .networks import PARTS
-from .pipeline import SLDDMPipeline
-from .settings import STAGES
 
 CURVE = "curve.png"
+RECORDS = "training"  # in a checkpoint: what its card rests on, for a training that goes on from it
 EARLIER = "earlier"  # in a training's folder: the records of the one that it goes on from
 _SESSIONS = "sessions.jsonl"
 _CURVE_POINTS = "curve.jsonl"
@@ -31,12 +29,12 @@ _TEMPLATE = jinja2.Environment(
 ---
 license: apache-2.0
 library_name: tpgbench
-pipeline_tag: image-to-image
-tags: [textile-pattern-generation, fashion, diffusion]
+pipeline_tag: {{ text.pipeline_tag }}
+tags: [{{ text.tags | join(", ") }}]
 ---
-# {{ title }}
+# {{ text.title }}
 
-{{ about }}
+{{ text.about }}
 
 | part | parameters |
 |---|---|
@@ -53,8 +51,8 @@ tags: [textile-pattern-generation, fashion, diffusion]
 {{ "%.1f" | format(point.seconds / 60) }} |
 {% endfor %}
 
-{% if stages | length < 3 %}
-The other parts were taken over from the checkpoint beside this one.
+{% if text.taken_over %}
+{{ text.taken_over }}
 
 {% endif %}
 {% for session in sessions %}
@@ -65,7 +63,7 @@ The other parts were taken over from the checkpoint beside this one.
 {% endfor %}
 
 {% if figures %}
-Held-out figures ({{ held_out }}); the number after a name is that of the sampling steps:
+Held-out figures ({{ text.held_out }}):
 
 ![learning curve]({{ curve }})
 
@@ -80,55 +78,102 @@ Held-out figures ({{ held_out }}); the number after a name is that of the sampli
 
 ## Limits
 
-{{ limits }}
+{{ text.limits }}
 """
 )
 
 
+@dataclass(frozen=True)
+class CardText:
+    """What a card says that no record tells.
+
+    Attributes:
+        title: One line.
+        about: Paragraphs.
+        limits: Where it fails.
+        pipeline_tag: The Hub's name of the task.
+        tags: For the Hub.
+        held_out: What the held-out figures are of.
+        plotted: How the names of the figures begin that the learning curve shows.
+        axis: What they are.
+        taken_over: Where parts come from that were not trained here, or nothing.
+    """
+
+    title: str
+    about: str
+    limits: str
+    pipeline_tag: str
+    tags: tuple[str, ...]
+    held_out: str
+    plotted: str
+    axis: str
+    taken_over: str = ""
+
+
 def write_card(
-    folder: Path, training: Path, pipeline: SLDDMPipeline, *, title: str, about: str, limits: str
+    folder: Path,
+    training: Path,
+    text: CardText,
+    *,
+    parameters: Mapping[str, int],
+    stages: Mapping[str, str],
+    judged: str,
 ) -> None:
-    """Write ``README.md`` and the learning curve beside a checkpoint's weights.
+    """Write ``README.md``, the learning curve and the records beside a checkpoint's weights.
 
     Args:
         folder: The checkpoint.
         training: Its training's folder.
-        pipeline: Its networks.
-        title: One line.
-        about: A paragraph.
-        limits: Where it fails.
+        text: What to say.
+        parameters: How many each part has.
+        stages: The folder of each stage, within the training's.
+        judged: The stage whose held-out figures are shown.
 
     Raises:
         TpgbenchError: A file cannot be read or written.
     """
-    curves = {stage: _whole_curve(training, stage) for stage in STAGES}
-    figures = [point for point in curves.get("sldm", []) if point.validation]
+    curves = {stage: _whole_curve(training, place) for stage, place in stages.items()}
+    figures = [point for point in curves.get(judged, []) if point.validation]
     names = sorted(figures[-1].validation) if figures else []
-    text = _TEMPLATE.render(
-        title=title,
-        about=about,
-        limits=limits,
-        parameters={part: _count(pipeline, part) for part in PARTS},
+    page = _TEMPLATE.render(
+        text=text,
+        parameters=parameters,
         stages={stage: curve[-1] for stage, curve in curves.items() if curve},
         sessions=_all_sessions(training),
         figures=_thinned(figures),
         names=names,
-        held_out="64 rows of the validation split",
         curve=CURVE,
     )
     with explain_os_errors(folder):
         if figures:
-            _plot(figures, names, folder / CURVE)
-        write_atomic(folder / "README.md", text.encode())
+            shown = [name for name in names if name.startswith(text.plotted)]
+            _plot(figures, shown, text.axis, folder / CURVE)
+        keep_records(training, folder / RECORDS)
+        write_atomic(folder / "README.md", page.encode())
 
 
 def keep_records(training: Path, folder: Path) -> None:
-    """Copy what a card needs of a training: its curves, its sessions, and those before it."""
-    for path in sorted(training.rglob("*.jsonl")):
-        if path.name in (_SESSIONS, _CURVE_POINTS):
-            target = folder / path.relative_to(training)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+    """Copy what a card needs of a training: its curves, its sessions, and those before it.
+
+    Args:
+        training: The folder of a training, or of a checkpoint.
+        folder: Where to.
+    """
+    source = training / RECORDS if (training / RECORDS).is_dir() else training
+    for path in sorted(source.rglob("*.jsonl")):
+        target = folder / path.relative_to(source)
+        if path.name == _SESSIONS:
+            write_atomic(_made(target), path.read_bytes())
+        elif path.name == _CURVE_POINTS:
+            points = read_curve(path)
+            kept = [point for point in points[:-1] if point.validation] + points[-1:]
+            lines = "".join(point.model_dump_json() + "\n" for point in kept)
+            write_atomic(_made(target), lines.encode())
+
+
+def _made(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _whole_curve(training: Path, stage: str) -> list[CurvePoint]:
@@ -167,28 +212,23 @@ def _without_places(command: str) -> str:
     return shlex.join(Path(word).name if Path(word).is_absolute() else word for word in words)
 
 
-def _count(pipeline: SLDDMPipeline, part: str) -> int:
-    return sum(parameter.numel() for parameter in getattr(pipeline, part).parameters())
-
-
 def _thinned(points: Sequence[CurvePoint], most: int = 12) -> list[CurvePoint]:
     """Return the last point and others at equal distances before it."""
     stride = -(-len(points) // most)
     return [point for place, point in enumerate(reversed(points)) if place % stride == 0][::-1]
 
 
-def _plot(points: Sequence[CurvePoint], names: Sequence[str], path: Path) -> None:
+def _plot(points: Sequence[CurvePoint], names: Sequence[str], axis: str, path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 3.2), layout="constrained")
     axes = figure.add_subplot()
     for name in names:
-        if name.startswith("ssim"):
-            samples = [point.samples for point in points]
-            axes.plot(samples, [point.validation[name] for point in points], label=name)
+        samples = [point.samples for point in points]
+        axes.plot(samples, [point.validation[name] for point in points], label=name)
     axes.set_xscale("log")
     axes.set_xlabel("samples seen")
-    axes.set_ylabel("SSIM, held-out rows")
+    axes.set_ylabel(axis)
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=110)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 from tpgbench.errors import TpgbenchError
-from tpgbench.reference_models.slddm.autoencoder import PatchAutoencoder, _cosine_basis
+from tpgbench.reference_models.shared.autoencoder import PatchAutoencoder, _cosine_basis
+from tpgbench.reference_models.shared.image_losses import autoencoder_losses
 from tpgbench.reference_models.slddm.image_encoder import GarmentEncoder
-from tpgbench.reference_models.slddm.losses.image import autoencoder_losses
 from tpgbench.reference_models.slddm.losses.info_nce import info_nce
 
 

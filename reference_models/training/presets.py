@@ -1,0 +1,111 @@
+"""What the presets of all models have, and how a user changes one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ...errors import TpgbenchError, UnknownNameError
+from .config import TrainingConfig
+
+
+class TrainedPreset(BaseModel):
+    """A size of a model with everything that its training needs.
+
+    Attributes:
+        name: ``"tiny"``, ...
+        size: Side of the pictures in pixels.
+        dataset: What it trains on unless the user says otherwise.
+        base: Hub id or folder of the diffusers pipeline that it starts from, or None.
+        first_rows: Of an endless dataset: how many rows the training starts with.
+        reuse: Of an endless dataset: how often a row is drawn before another one comes.
+        training: How each stage trains.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    size: int = Field(ge=16)
+    dataset: str | None
+    base: str | None = None
+    first_rows: int = Field(default=2048, ge=1)
+    reuse: float = Field(default=12.0, gt=0)
+    training: Mapping[Any, TrainingConfig]
+
+
+PresetT = TypeVar("PresetT", bound=TrainedPreset)
+
+
+class TrainingOptions(TypedDict, total=False):
+    """What a user may change of every stage; None or absent leaves the preset's.
+
+    Attributes:
+        steps: Optimiser steps.
+        batch_size: Rows a process computes at once.
+        accumulation: Batches whose gradients are averaged for a step.
+        learning_rate: The highest.
+        precision: ``"fp32"`` or ``"bf16"``.
+        minutes: After which it stops.
+        validate_every: Steps between figures, and between pictures.
+        tracker: As accelerate names it.
+        seed: Of weights, draws and noise.
+    """
+
+    steps: int | None
+    batch_size: int | None
+    accumulation: int | None
+    learning_rate: float | None
+    precision: str | None
+    minutes: float | None
+    validate_every: int | None
+    tracker: str | None
+    seed: int | None
+
+
+def changed_values(
+    preset: TrainedPreset, own: Mapping[str, Any], training: TrainingOptions
+) -> dict[str, Any]:
+    """Return the values of a preset with everything changed that is not None.
+
+    Args:
+        preset: Where it starts from.
+        own: Changes of the preset itself.
+        training: Changes of each of its stages.
+    """
+    wanted: dict[str, Any] = {name: given for name, given in training.items() if given is not None}
+    if "minutes" in wanted:
+        wanted["max_minutes"] = wanted.pop("minutes")
+    if "validate_every" in wanted:
+        wanted["preview_every"] = wanted["validate_every"]
+    values = preset.model_dump() | {name: given for name, given in own.items() if given is not None}
+    values["training"] = {
+        stage: config.model_dump() | wanted for stage, config in preset.training.items()
+    }
+    return values
+
+
+def validated(kind: type[PresetT], values: Mapping[str, Any]) -> PresetT:
+    """Return a preset of values.
+
+    Raises:
+        TpgbenchError: One is of the wrong type or out of bounds.
+    """
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise TpgbenchError(f"{where}={first['input']}: {first['msg'].lower()}") from error
+
+
+def find_preset(presets: Mapping[str, PresetT], model: str, name: str) -> PresetT:
+    """Return a model's preset by its name.
+
+    Raises:
+        UnknownNameError: No such preset.
+    """
+    if name not in presets:
+        raise UnknownNameError(f"preset of {model}", name, presets)
+    return presets[name]
