@@ -45,6 +45,10 @@ def _trainer_options(command: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
+def _typed() -> str:
+    return shlex.join(["tpgbench", *sys.argv[1:]])
+
+
 def _report(summaries: Mapping[Any, TrainingSummary | None], folder: Path) -> int:
     """Print what was trained and where it is; return the exit code."""
     done = {name: summary for name, summary in summaries.items() if summary is not None}
@@ -123,7 +127,7 @@ def slddm(
         split=split,
         held_out=held_out,
         workers=workers,
-        command=shlex.join(["tpgbench", *sys.argv[1:]]),
+        command=_typed(),
     )
     return _report(train_slddm(spec), spec.pipeline_folder)
 
@@ -181,6 +185,7 @@ def lora_dae(
         split=split,
         held_out=None if no_held_out else held_out,
         workers=workers,
+        command=_typed(),
     )
     return _report(train_lora_dae(spec), spec.folder)
 

@@ -12,14 +12,17 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor
 
 from ...errors import TpgbenchError
 from ...files import explain_os_errors, user_cache
 from ..shared.autoencoder import PatchAutoencoder
 from ..training.blocks import BlockStore
+from ..training.devices import one_process
 from ..training.objective import Objective
 from ..training.pool import Pool
+from ..training.sessions import record_session
 from ..training.trainer import TrainingSummary
 from ..training.trainer import train as optimise
 from .gain_predictor import FOLDER as PREDICTOR_FOLDER
@@ -51,6 +54,7 @@ class TrainingSpec:
         split: Of the dataset, to train on.
         held_out: Of the dataset, to judge by; None for no figures.
         workers: Processes that render rows.
+        command: What was typed, for the model card.
     """
 
     preset: Preset
@@ -62,6 +66,7 @@ class TrainingSpec:
     split: str = "train"
     held_out: str | None = "validation"
     workers: int = 1
+    command: str = ""
 
     @property
     def trains_base(self) -> bool:
@@ -257,6 +262,8 @@ def _optimise(
     preset, config = spec.preset, spec.preset.training[stage]
     rows = _rows(spec, spec.split, preset.smooth if stage == "base" else 0.0)
     pool = Pool.of(rows.count(), first_rows=preset.first_rows, reuse=preset.reuse)
+    if preset.networks is not None and preset.networks.explicit_attention:
+        pipeline.unet.set_attn_processor(AttnProcessor())
     with _store(spec, rows) as store:
         batches = TextBatches(
             store,
@@ -266,6 +273,10 @@ def _optimise(
             mirror=preset.mirror,
             seed=config.seed,
         )
+        if stage == spec.stages[0]:
+            with one_process() as first:
+                if first:
+                    record_session(spec.folder, spec.command)
         return optimise(objective, batches, config, spec.folder / (folder or f"train-{stage}"))
 
 
