@@ -218,3 +218,14 @@ def slddm_training(training: Path, out: Path, shared: Path | None, steps: int | 
 
     click.echo(export_training(training, out, shared=shared, steps=steps))
     return 0
+
+
+@convert.command("lora-dae-training")
+@click.argument("training", metavar="TRAINING", type=_FOLDER)
+@click.option("--out", type=_FOLDER, required=True, help="The checkpoint's folder.")
+def lora_dae_training(training: Path, out: Path) -> int:
+    """Make a checkpoint of a training: half precision, checksums and a model card."""
+    from .reference_models.lora_dae.export import export_training
+
+    click.echo(export_training(training, out))
+    return 0

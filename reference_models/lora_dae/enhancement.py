@@ -14,6 +14,8 @@ from ...errors import TpgbenchError
 from .bands import LEVELS, band_deviations, split_bands
 from .statistics import BandStatistics
 
+MAX_TOTAL_GAIN = 2.0
+
 
 class GainRule(Protocol):
     """What decides how much each band is amplified."""
@@ -77,27 +79,50 @@ class AdaptiveEnhancementScheduler(DDIMScheduler):  # type: ignore[misc]  # diff
     The estimate x0 is split into bands, each is multiplied by a gain of its own, and the noise
     that goes with the new estimate replaces the predicted one; so DDIM's x0 term and its direction
     term change together. The last level of the pyramid is never touched. Gains are measured anew
-    in each step, so a band that has its share is left alone; still they compound, hence their cap.
+    in each step, so a band that has its share is left alone; still they compound, hence their caps.
 
     Take any pipeline's scheduler by `from_scheduler`; without a rule it is plain DDIM. With gains
     of 1 its results are those of DDIM bit by bit. A sample's result does not depend on the others.
+
+    Attributes:
+        rule: What decides the gains, or None.
+        max_total_gain: The product of a band's gains over the steps since ``set_timesteps`` stays
+            between its inverse and this.
 
     Source: ours, from one sentence of the abstract of LoRA-DAE (Liu et al., Application Research
     of Computers 42(8), 2025); its equations are not public.
     """
 
     rule: GainRule | None = None
+    max_total_gain: float = MAX_TOTAL_GAIN
     _mask: Tensor | None = None
+    _so_far: Tensor | None = None  # the product of the gains, (B, levels, C)
 
     @classmethod
     def from_scheduler(
-        cls, scheduler: Any, rule: GainRule | None = None
+        cls,
+        scheduler: Any,
+        rule: GainRule | None = None,
+        *,
+        max_total_gain: float = MAX_TOTAL_GAIN,
     ) -> AdaptiveEnhancementScheduler:
-        """Return one with another scheduler's noise schedule and prediction type."""
+        """Return one with another scheduler's noise schedule and prediction type.
+
+        Raises:
+            TpgbenchError: max_total_gain below 1.
+        """
+        if max_total_gain < 1:
+            raise TpgbenchError(f"max_total_gain {max_total_gain:g}: give at least 1")
         clip = scheduler.config.get("clip_sample", False)  # DDIM's default is for pixels
         made: AdaptiveEnhancementScheduler = cls.from_config(scheduler.config, clip_sample=clip)
         made.rule = rule
+        made.max_total_gain = max_total_gain
         return made
+
+    def set_timesteps(self, *arguments: Any, **named: Any) -> None:
+        """Begin a sampling, as DDIM does; the gains so far are forgotten."""
+        self._so_far = None
+        super().set_timesteps(*arguments, **named)
 
     def set_mask(self, mask: Tensor | None) -> None:
         """Enhance only inside garments from now on.
@@ -151,6 +176,7 @@ class AdaptiveEnhancementScheduler(DDIMScheduler):  # type: ignore[misc]  # diff
             self.config.num_train_timesteps,
             masked=mask is not None,
         )
+        gains = self._within_total(gains)
         change = sum(
             (gains[:, level, :, None, None] - 1) * band for level, band in enumerate(bands)
         )
@@ -164,6 +190,16 @@ class AdaptiveEnhancementScheduler(DDIMScheduler):  # type: ignore[misc]  # diff
         }
         enhanced: Tensor = output.float() + factors[kind] * change
         return enhanced.to(output.dtype)
+
+    def _within_total(self, gains: Tensor) -> Tensor:
+        """Return the gains, less what would bring their product beyond the cap."""
+        so_far = self._so_far
+        if so_far is None or so_far.shape != gains.shape:
+            so_far = torch.ones_like(gains)
+        least, most = 1 / (self.max_total_gain * so_far), self.max_total_gain / so_far
+        allowed = gains.maximum(least).minimum(most)
+        self._so_far = so_far * allowed
+        return allowed
 
     def _fitted_mask(self, sample: Tensor) -> Tensor | None:
         if self._mask is None:

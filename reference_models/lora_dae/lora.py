@@ -69,7 +69,12 @@ def save_lora(unet: Any, folder: Path) -> None:
     from peft.utils import get_peft_model_state_dict
 
     layers = convert_state_dict_to_diffusers(get_peft_model_state_dict(unet))
-    layers = {name: value.contiguous() for name, value in layers.items()}
+    # diffusers renames attention's matrices alone, and when it reads a file it takes the first name
+    # for all: where a convolution comes first, it would leave out attention without a word.
+    layers = {
+        name.replace(".lora_A.", ".lora.down.").replace(".lora_B.", ".lora.up."): value.contiguous()
+        for name, value in layers.items()
+    }
     StableDiffusionPipeline.save_lora_weights(folder, unet_lora_layers=layers, weight_name=FILE)
 
 

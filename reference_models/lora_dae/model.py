@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "lora-dae"
 _DTYPES = {"fp32": "float32", "bf16": "bfloat16"}  # as torch names them
-_FOLDERS = {"full": "lora", "attention": "lora-attention"}
+FOLDERS = {"full": "lora", "attention": "lora-attention"}
 # What FreeU's authors recommend for Stable Diffusion 1.5.
 _FREEU = {"s1": 0.9, "s2": 0.2, "b1": 1.5, "b2": 1.6}
 
@@ -40,6 +40,9 @@ class LoraDaeConfig(ModelConfig):
     )
     gamma: float = Field(0.5, ge=0, le=4, description="Strength of the training-free enhancement.")
     max_gain: float = Field(1.2, ge=1, le=4, description="Cap of its gains in a step.")
+    max_total_gain: float = Field(
+        2.0, ge=1, le=100, description="Cap of the product of its gains over all steps."
+    )
     masked: bool = Field(
         False, description="Enhance only in the garment mask; for bases that draw it there."
     )
@@ -83,6 +86,7 @@ class LoraDae(Model[MannequinSample]):
         import torch
         from torch import nn
 
+        from ..shared.shipping import check_folder
         from .lora import FILE
         from .pipeline import load_base, load_lora, read_adapter, set_enhancement
 
@@ -93,6 +97,7 @@ class LoraDae(Model[MannequinSample]):
                 "lora-dae --out DIR' and give --weights DIR"
             )
         folder = _CHECKPOINT if weights is None else get_pipeline_folder(weights)
+        check_folder(folder)
         adapter = _adapter_folder(folder, config.lora)
         card = read_adapter(adapter)
         location = config.base or card.base_location(adapter)
@@ -102,7 +107,12 @@ class LoraDae(Model[MannequinSample]):
             load_lora(pipeline, adapter)
             files.append(adapter / FILE)
         set_enhancement(
-            pipeline, adapter, config.enhancement, gamma=config.gamma, max_gain=config.max_gain
+            pipeline,
+            adapter,
+            config.enhancement,
+            gamma=config.gamma,
+            max_gain=config.max_gain,
+            max_total_gain=config.max_total_gain,
         )
         if config.enhancement != "none":
             files += sorted(adapter.glob("band_statistics.safetensors"))
@@ -169,7 +179,7 @@ def _adapter_folder(folder: Path, lora: str) -> Path:
 
     if (folder / FILE).is_file():
         return folder
-    names = [_FOLDERS[lora]] if lora in _FOLDERS else list(_FOLDERS.values())
+    names = [FOLDERS[lora]] if lora in FOLDERS else list(FOLDERS.values())
     for name in names:
         if (folder / name).is_dir():
             return folder / name

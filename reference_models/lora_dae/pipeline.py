@@ -16,13 +16,19 @@ from ...errors import TpgbenchError
 from ...files import write_atomic
 from ...hub import get_pipeline_folder
 from ..shared.autoencoder import PatchAutoencoder
-from .enhancement import AdaptiveEnhancementScheduler, GainRule, StatisticalGain
+from .enhancement import (
+    MAX_TOTAL_GAIN,
+    AdaptiveEnhancementScheduler,
+    GainRule,
+    StatisticalGain,
+)
 from .gain_predictor import LearnedGain, load_gain_predictor
 from .lora import FILE, check_lora
 from .quiet import quiet_libraries
 from .statistics import BandStatistics
 
 ADAPTER = "adapter.json"
+_SAMPLED = 16
 OWN_CLASSES = (PatchAutoencoder,)  # diffusers loads a class only where its module is imported
 Enhancement = Literal["none", "statistics", "learned"]
 _PARTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
@@ -38,6 +44,7 @@ class AdapterCard(BaseModel):
         rank_attention: Of the LoRA on cross-attention.
         rank_convolution: Of the LoRA on convolutions.
         trained_on: Dataset and split.
+        base_weights: Some weights of the base, to know it by: `sample_weights`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,6 +55,7 @@ class AdapterCard(BaseModel):
     rank_attention: int
     rank_convolution: int
     trained_on: str
+    base_weights: tuple[float, ...]
 
     def save(self, folder: Path) -> None:
         """Write it into a folder."""
@@ -113,6 +121,7 @@ def load_pipeline(
     enhancement: Enhancement = "statistics",
     gamma: float = 0.5,
     max_gain: float = 1.2,
+    max_total_gain: float = MAX_TOTAL_GAIN,
 ) -> StableDiffusionPipeline:
     """Load a LoRA-DAE on its base: a plain pipeline of diffusers with our scheduler.
 
@@ -124,6 +133,7 @@ def load_pipeline(
             takes the trained predictor.
         gamma: Of `StatisticalGain`.
         max_gain: Of `StatisticalGain`.
+        max_total_gain: Of `AdaptiveEnhancementScheduler`.
 
     Raises:
         TpgbenchError: A part cannot be had or is of another base, schedule or resolution.
@@ -131,7 +141,14 @@ def load_pipeline(
     card = read_adapter(folder)
     pipeline = load_base(base or card.base_location(folder))
     load_lora(pipeline, folder)
-    set_enhancement(pipeline, folder, enhancement, gamma=gamma, max_gain=max_gain)
+    set_enhancement(
+        pipeline,
+        folder,
+        enhancement,
+        gamma=gamma,
+        max_gain=max_gain,
+        max_total_gain=max_total_gain,
+    )
     return pipeline
 
 
@@ -142,12 +159,19 @@ def load_lora(pipeline: Any, folder: Path) -> None:
         TpgbenchError: It cannot be read, or is of another base.
     """
     check_lora(folder / FILE, pipeline.unet)
+    _check_base(read_adapter(folder), folder, pipeline.unet)
     with quiet_libraries():
         pipeline.load_lora_weights(str(folder), weight_name=FILE)
 
 
 def set_enhancement(
-    pipeline: Any, folder: Path, enhancement: Enhancement, *, gamma: float, max_gain: float
+    pipeline: Any,
+    folder: Path,
+    enhancement: Enhancement,
+    *,
+    gamma: float,
+    max_gain: float,
+    max_total_gain: float = MAX_TOTAL_GAIN,
 ) -> None:
     """Give a pipeline the scheduler with the enhancement that a LoRA-DAE folder holds.
 
@@ -162,7 +186,26 @@ def set_enhancement(
             rule = LearnedGain(load_gain_predictor(folder), statistics)
         else:
             rule = StatisticalGain(statistics, gamma=gamma, max_gain=max_gain)
-    pipeline.scheduler = AdaptiveEnhancementScheduler.from_scheduler(pipeline.scheduler, rule)
+    pipeline.scheduler = AdaptiveEnhancementScheduler.from_scheduler(
+        pipeline.scheduler, rule, max_total_gain=max_total_gain
+    )
+
+
+def sample_weights(unet: Any) -> tuple[float, ...]:
+    """Return some weights of a U-Net's first convolution, which no LoRA here touches."""
+    weights = unet.conv_in.weight.detach().float().cpu().flatten()
+    places = torch.linspace(0, len(weights) - 1, _SAMPLED).long()
+    return tuple(round(value, 6) for value in weights[places].tolist())
+
+
+def _check_base(card: AdapterCard, folder: Path, unet: Any) -> None:
+    # Loosely: the same base in half precision is the same base.
+    told, found = torch.tensor(card.base_weights), torch.tensor(sample_weights(unet))
+    if not torch.allclose(told, found, rtol=0.02, atol=0.002 * float(told.abs().max())):
+        raise TpgbenchError(
+            f"{folder}: was trained on another base: the weights of its first convolution differ "
+            f"(it names {card.base}); give that one, or train a LoRA on this base"
+        )
 
 
 def _check_kind(folder: Path, location: str) -> None:

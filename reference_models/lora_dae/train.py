@@ -30,7 +30,7 @@ from .gain_predictor import GainPredictor
 from .gather import gather_statistics
 from .lora import FILE, LoraRanks, add_lora, save_lora
 from .objectives import GainObjective, ReconstructionObjective, TextToImageObjective
-from .pipeline import AdapterCard, load_base, load_pipeline
+from .pipeline import AdapterCard, load_base, load_pipeline, sample_weights
 from .quiet import quiet_libraries
 from .rows import MannequinRows, TextBatches, to_tensors
 from .settings import BASE_STAGES, STAGES, BaseNetworks, Preset, Stage
@@ -153,7 +153,7 @@ def _train_lora(spec: TrainingSpec) -> TrainingSummary:
         spec, "lora", _text_to_image(spec, pipeline, held_out), pipeline, folder=f"train-{stage}"
     )
     save_lora(pipeline.unet, spec.lora_folder)
-    _card(spec).save(spec.lora_folder)
+    _card(spec, pipeline).save(spec.lora_folder)
     return summary
 
 
@@ -302,7 +302,7 @@ def _store(spec: TrainingSpec, rows: MannequinRows) -> BlockStore:
     return BlockStore(rows, user_cache("training"), rows=size, workers=spec.workers)
 
 
-def _card(spec: TrainingSpec) -> AdapterCard:
+def _card(spec: TrainingSpec, pipeline: Any) -> AdapterCard:
     base = spec.base_location
     if Path(base).is_dir():
         # Within a training's folder the two stay together wherever they are moved.
@@ -317,6 +317,7 @@ def _card(spec: TrainingSpec) -> AdapterCard:
         rank_attention=spec.preset.rank_attention,
         rank_convolution=spec.preset.rank_convolution,
         trained_on=f"{spec.dataset}, {spec.split}",
+        base_weights=sample_weights(pipeline.unet),
     )
 
 

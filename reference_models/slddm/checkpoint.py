@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,15 @@ from safetensors import SafetensorError
 from torch import nn
 
 from ...errors import TpgbenchError
-from ...files import explain_os_errors, sha256_file
+from ...files import explain_os_errors
 from ..shared.autoencoder import PatchAutoencoder
+from ..shared.shipping import (
+    checked_sums,
+    forget_places,
+    read_checksums,
+    weight_sums,
+    write_checksums,
+)
 from .conditioner import Conditioner
 from .image_encoder import GarmentEncoder
 from .ldn import LDN
@@ -23,9 +29,7 @@ from .networks import PARTS
 from .pipeline import SLDDMPipeline
 from .unet import SLDDMUNet
 
-CHECKSUMS = "checksums.json"
 _INDEX = "model_index.json"
-_WEIGHTS = (".safetensors", ".bin")
 
 
 def save_checkpoint(pipeline: SLDDMPipeline, folder: Path, *, shared: Path | None = None) -> Path:
@@ -47,15 +51,15 @@ def save_checkpoint(pipeline: SLDDMPipeline, folder: Path, *, shared: Path | Non
             pipeline.save_pretrained(staging)
         finally:
             cast(pipeline, torch.float32)
-        _forget_places(staging)
+        forget_places(staging)
         if shared is not None:
-            known = _read_checksums(shared)
+            known = read_checksums(shared)
             for part in PARTS:
-                sums = _checksums(staging, part)
+                sums = weight_sums(staging, part)
                 if sums and all(known.get(name) == value for name, value in sums.items()):
                     shutil.rmtree(staging / part)
-        sums = {name: value for part in PARTS for name, value in _checksums(staging, part).items()}
-        (staging / CHECKSUMS).write_text(json.dumps(sums, indent=2) + "\n")
+        sums = {name: one for part in PARTS for name, one in weight_sums(staging, part).items()}
+        write_checksums(staging, sums)
         shutil.rmtree(folder, ignore_errors=True)
         staging.rename(folder)
     return folder
@@ -84,15 +88,7 @@ def load_checkpoint(
     places = {part: _place(folder, part, shared) for part in PARTS}
     sums: dict[str, str] = {}
     for part, place in places.items():
-        found = _checksums(place, part)
-        listed = _read_checksums(place)
-        for name, value in found.items():
-            if name in listed and listed[name] != value:
-                raise TpgbenchError(
-                    f"{place / name}: its sha256 begins {value[:12]}, not {listed[name][:12]} as "
-                    f"{CHECKSUMS} says: the file is damaged or was changed; get it again"
-                )
-        sums |= found
+        sums |= checked_sums(place, part)
     try:
         pipeline = SLDDMPipeline(
             **{part: _read_part(folder, place, part) for part, place in places.items()},
@@ -106,14 +102,6 @@ def load_checkpoint(
         ) from error
     _check_shapes(pipeline, folder)
     return pipeline, sums
-
-
-def _forget_places(folder: Path) -> None:
-    """Take out of the configurations where each part was loaded from: this machine's business."""
-    for path in folder.rglob("*.json"):
-        config = json.loads(path.read_text())
-        if config.pop("_name_or_path", None) is not None:
-            path.write_text(json.dumps(config, indent=2) + "\n")
 
 
 def cast(pipeline: SLDDMPipeline, dtype: torch.dtype) -> None:
@@ -190,20 +178,3 @@ def _check_shapes(pipeline: SLDDMPipeline, folder: Path) -> None:
                 f"{folder}: {name} is {found} where the other parts need {needed}: the parts are "
                 "of different presets; get the whole folder again"
             )
-
-
-def _checksums(folder: Path, part: str) -> dict[str, str]:
-    files = sorted((folder / part).glob("*"))
-    return {f"{part}/{file.name}": sha256_file(file) for file in files if file.suffix in _WEIGHTS}
-
-
-def _read_checksums(folder: Path) -> Mapping[str, str]:
-    path = folder / CHECKSUMS
-    if not path.is_file():
-        return {}
-    with explain_os_errors(path):
-        try:
-            listed: Mapping[str, str] = json.loads(path.read_text())
-        except ValueError as error:
-            raise TpgbenchError(f"{path}: is not JSON ({error}); get the folder again") from error
-    return listed

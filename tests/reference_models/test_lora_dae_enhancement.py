@@ -105,6 +105,35 @@ def test_gains_stay_within_their_cap(learned):
     assert gains.max() == pytest.approx(1.3, rel=1e-4)
 
 
+def test_gains_do_not_compound_beyond_their_total():
+    class Constant:
+        def check(self, latents, alphas):
+            pass
+
+        def gains(self, deviations, timestep, timesteps, *, masked):
+            return torch.full_like(deviations, gain)
+
+    for gain, end in ((1.2, 1.5), (0.8, 1 / 1.5)):
+        ours = AdaptiveEnhancementScheduler.from_scheduler(
+            make_scheduler(), Constant(), max_total_gain=1.5
+        )
+        for _ in range(2):  # a second sampling starts anew
+            ours.set_timesteps(10)
+            allowed = [ours._within_total(torch.full((2, 2, 4), gain)) for _ in range(4)]
+            product = torch.stack(allowed).prod(dim=0)
+            assert torch.equal(allowed[0], torch.full((2, 2, 4), gain))
+            assert torch.allclose(product, torch.full((2, 2, 4), end))
+        plain = sample(make_scheduler())
+        capped = sample(
+            AdaptiveEnhancementScheduler.from_scheduler(
+                make_scheduler(), Constant(), max_total_gain=1.0
+            )
+        )
+        assert torch.equal(capped, plain)
+    with pytest.raises(TpgbenchError, match="max_total_gain 0.5: give at least 1"):
+        AdaptiveEnhancementScheduler.from_scheduler(make_scheduler(), max_total_gain=0.5)
+
+
 def test_a_sample_does_not_depend_on_its_neighbours():
     predictor = GainPredictor()
     torch.nn.init.normal_(predictor.out.weight)
@@ -117,6 +146,7 @@ def test_a_sample_does_not_depend_on_its_neighbours():
         said, latents = noise(4), noise(5)
         together = ours.step(said, 500, latents).prev_sample
         for index in range(3):
+            ours.set_timesteps(10)
             alone = ours.step(said[index : index + 1], 500, latents[index : index + 1]).prev_sample
             assert torch.equal(alone[0], together[index])
 

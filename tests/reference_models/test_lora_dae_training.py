@@ -22,7 +22,7 @@ from PIL import Image as Pillow
 from safetensors.torch import load_file
 from tpgbench import api, api_datasets
 from tpgbench.benchmark.sample import MannequinSample
-from tpgbench.cli_train import train
+from tpgbench.cli_train import convert, train
 from tpgbench.errors import TpgbenchError
 from tpgbench.reference_models.lora_dae.lora import ATTENTION, CONVOLUTION, LoraRanks, add_lora
 from tpgbench.reference_models.lora_dae.model import LoraDae, LoraDaeConfig
@@ -54,11 +54,11 @@ def make_clip_tokenizer(folder: Path) -> object:
     )
 
 
-def make_narrow_sd15(folder: Path, *, width: int = 32) -> Path:
+def make_narrow_sd15(folder: Path, *, width: int = 32, seed: int = 0) -> Path:
     """Save a randomly initialised pipeline of Stable Diffusion 1.5's shape with narrow widths."""
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     tokenizer = make_clip_tokenizer(folder.with_name(f"{folder.name}-tokenizer"))
     text = CLIPTextConfig(
         vocab_size=len(tokenizer),
@@ -147,6 +147,10 @@ def trained(tmp_path_factory, base, photos) -> Path:
     return out
 
 
+def trained_base(folder: Path) -> Path:
+    return Path(json.loads((folder / "lora" / "adapter.json").read_text())["base"])
+
+
 def paint(pipeline: StableDiffusionPipeline, seed: int = 0) -> np.ndarray:
     pipeline.set_progress_bar_config(disable=True)
     return pipeline(
@@ -157,6 +161,23 @@ def paint(pipeline: StableDiffusionPipeline, seed: int = 0) -> np.ndarray:
         generator=torch.Generator().manual_seed(seed),
         output_type="np",
     ).images[0]
+
+
+def check_saved_adapter(base: Path, folder: Path, trained: str) -> None:
+    """Assert that diffusers loads what `save_lora` wrote, the parameters named ``trained`` too."""
+    from tpgbench.reference_models.lora_dae.lora import save_lora
+
+    pipeline = load_base(str(base))
+    add_lora(pipeline.unet, LoraRanks(2, 5))
+    for name, parameter in pipeline.unet.named_parameters():
+        if "lora_B" in name and trained in name:
+            torch.nn.init.normal_(parameter, std=0.5)
+    save_lora(pipeline.unet, folder)
+    plain = load_base(str(base))
+    before = paint(plain)
+    plain.load_lora_weights(str(folder))
+    assert np.allclose(paint(plain), paint(pipeline), atol=1e-4)
+    assert not np.allclose(before, paint(pipeline), atol=1e-3)
 
 
 class TestFullSizePath:
@@ -191,19 +212,7 @@ class TestFullSizePath:
         assert not np.allclose(without, paint(ours), atol=1e-3)
 
     def test_a_trained_adapter_paints_as_when_it_was_saved(self, base, tmp_path):
-        from tpgbench.reference_models.lora_dae.lora import save_lora
-
-        pipeline = load_base(str(base))
-        add_lora(pipeline.unet, LoraRanks(2, 5))
-        for name, parameter in pipeline.unet.named_parameters():
-            if "lora_B" in name:
-                torch.nn.init.normal_(parameter, std=0.05)
-        save_lora(pipeline.unet, tmp_path)
-        plain = load_base(str(base))
-        before = paint(plain)
-        plain.load_lora_weights(str(tmp_path))
-        assert np.allclose(paint(plain), paint(pipeline), atol=1e-5)
-        assert not np.allclose(before, paint(pipeline), atol=1e-2)
+        check_saved_adapter(base, tmp_path, "lora_B")
 
     def test_it_runs_under_the_harness_with_every_part(self, trained, photos, tmp_path):
         statistics = BandStatistics.load(trained / "lora")
@@ -229,6 +238,11 @@ class TestFullSizePath:
         other = make_narrow_sd15(tmp_path / "other", width=64)
         with pytest.raises(TpgbenchError, match="belongs to another base model"):
             load_pipeline(trained / "lora", base=str(other))
+        alike = make_narrow_sd15(tmp_path / "alike", seed=1)
+        with pytest.raises(TpgbenchError, match="was trained on another base: the weights"):
+            load_pipeline(trained / "lora", base=str(alike))
+        load_base(str(trained_base(trained))).to(torch.float16).save_pretrained(tmp_path / "half")
+        load_pipeline(trained / "lora", base=str(tmp_path / "half"))
         pipeline = load_pipeline(trained / "lora", gamma=1.0)
         with pytest.raises(TpgbenchError, match="is for latents of 4x8x8, not 4x16x16"):
             pipeline(CAPTION, height=128, width=128, num_inference_steps=1)
@@ -255,11 +269,41 @@ class TestTinyBase:
         pipeline = StableDiffusionPipeline.from_pretrained(tiny / "base", safety_checker=None)
         assert paint(pipeline).shape == (64, 64, 3)
 
+    @pytest.mark.parametrize("part", ["attn2", "resnets"])
+    def test_the_lora_of_a_base_whose_first_block_has_no_attention(self, tiny, tmp_path, part):
+        check_saved_adapter(tiny / "base", tmp_path, part)
+
     def test_garments_have_statistics_of_their_own(self, tiny):
         statistics = BandStatistics.load(tiny / "lora")
         assert statistics.garment.shape == statistics.picture.shape == (3, 2, 24)
         assert statistics.samples == 4 * 3
         assert not torch.allclose(statistics.garment, statistics.picture)
+
+    def test_a_checkpoint_is_the_training_in_half_precision(self, tiny, tmp_path):
+        out = tmp_path / "checkpoint"
+        outcome = CliRunner().invoke(convert, ["lora-dae-training", str(tiny), "--out", str(out)])
+        assert outcome.exit_code == 0, outcome.output
+        samples = [MannequinSample("0", 64, CAPTION)]
+        for options in ({}, {"enhancement": "learned"}, {"lora": "none", "enhancement": "none"}):
+            (ours,) = make_model(out, **options).generate(samples, [3])
+            (wanted,) = make_model(tiny, **options).generate(samples, [3])
+            assert np.abs(ours.astype(int) - wanted).mean() < 2
+        card = (out / "README.md").read_text()
+        assert "| base/unet |" in card
+        assert "| LoRA | 2 | 8 |" in card
+        assert str(tiny.parent) not in card
+        moved = shutil.move(out, tmp_path / "moved")
+        make_model(moved)
+
+        weights = moved / "base" / "unet" / "diffusion_pytorch_model.safetensors"
+        data = bytearray(weights.read_bytes())
+        data[-1] ^= 1
+        weights.write_bytes(data)
+        with pytest.raises(TpgbenchError, match="the file is damaged or was changed"):
+            make_model(moved)
+        weights.unlink()
+        with pytest.raises(TpgbenchError, match="has no 'base/unet/.*it is not complete"):
+            make_model(moved)
 
     def test_an_image_hangs_on_its_own_seed_and_caption(self, tiny):
         model = make_model(tiny)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 from tpgbench.errors import TpgbenchError
-from tpgbench.reference_models.slddm.checkpoint import CHECKSUMS, load_checkpoint, save_checkpoint
+from tpgbench.reference_models.shared.shipping import CHECKSUMS
+from tpgbench.reference_models.slddm.checkpoint import load_checkpoint, save_checkpoint
 from tpgbench.reference_models.slddm.networks import PARTS
 from tpgbench.reference_models.slddm.settings import TINY
 

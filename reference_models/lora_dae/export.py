@@ -1,0 +1,116 @@
+"""From a training's folder to a checkpoint that can be shipped."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ...errors import TpgbenchError
+from ...files import explain_os_errors
+from ..shared.card import CardText, write_card
+from ..shared.shipping import forget_places, weight_sums, write_checksums
+from .gain_predictor import FOLDER as PREDICTOR
+from .lora import FILE
+from .model import FOLDERS, LoraDae
+from .pipeline import ADAPTER, load_base, read_adapter
+from .quiet import quiet_libraries
+from .statistics import FILE as STATISTICS
+
+_PARTS = ("base/unet", "base/vae", "base/text_encoder")
+_ABOUT = """\
+LoRA-DAE, re-implemented from its abstract: ranks, bands and equations are ours.
+
+It is a whole small text-to-image model at {size} px. The base reads mannequin-synth's captions
+word by word and was trained on photos whose garments are blurred, so that it knows no fine texture;
+the LoRA was trained on the photos as they are. The autoencoder is that of `slddm`. `base` is a
+diffusers folder, `lora` and `lora-attention` hold LoRA weights in diffusers' format; `lora` also
+holds the band statistics and the trained gains of the adaptive enhancement. Rank {rank_attention}
+on cross-attention, {rank_convolution} on convolutions.
+
+`tpgbench run --model lora-dae` samples it."""
+
+
+def export_training(training: Path, folder: Path) -> Path:
+    """Write the checkpoint of a training in half precision, whole or not at all.
+
+    Args:
+        training: The folder that ``tpgbench train lora-dae --out`` made, with a base of its own.
+        folder: Where to; what is there is replaced.
+
+    Returns:
+        The folder.
+
+    Raises:
+        TpgbenchError: The training has no base or no LoRA yet, or a file cannot be written.
+    """
+    for part in ("base", "lora"):
+        if not (training / part).is_dir():
+            raise TpgbenchError(
+                f"{training}: has no '{part}': give the --out of a whole 'tpgbench train lora-dae'"
+            )
+    card = read_adapter(training / "lora")
+    staging = folder.with_name(f".{folder.name}.new")
+    with explain_os_errors(folder):
+        shutil.rmtree(staging, ignore_errors=True)
+        parameters = _save_base(training / "base", staging / "base")
+        adapters = [name for name in FOLDERS.values() if (training / name).is_dir()]
+        for name in adapters:
+            parameters[name] = _save_adapter(training / name, staging / name)
+        forget_places(staging)
+        parts = (*_PARTS, *adapters, f"lora/{PREDICTOR}")
+        write_checksums(
+            staging, {k: v for one in parts for k, v in weight_sums(staging, one).items()}
+        )
+        write_card(
+            staging,
+            training,
+            CardText(
+                title=LoraDae.name,
+                about=_ABOUT.format(**card.model_dump()),
+                limits=LoraDae.card.limits,
+                pipeline_tag="text-to-image",
+                tags=("fashion", "diffusion", "lora"),
+                held_out="loss of the LoRA on rows of the validation split",
+                plotted="noise",
+                axis="loss, held-out rows",
+                taken_over="The autoencoder was taken over from `slddm`.",
+            ),
+            parameters=parameters,
+            stages={
+                "base": "train-base",
+                "LoRA": "train-lora",
+                "LoRA on attention alone": "train-lora-attention",
+                "trained gains": "train-gains-lora",
+            },
+            judged="LoRA",
+        )
+        shutil.rmtree(folder, ignore_errors=True)
+        staging.rename(folder)
+    return folder
+
+
+def _save_base(source: Path, target: Path) -> dict[str, int]:
+    pipeline = load_base(str(source))
+    parts: dict[str, Any] = {name: getattr(pipeline, Path(name).name) for name in _PARTS}
+    for network in parts.values():
+        nn.Module.to(network, torch.float16)
+    with quiet_libraries():
+        pipeline.save_pretrained(target)
+    return {name: sum(one.numel() for one in part.parameters()) for name, part in parts.items()}
+
+
+def _save_adapter(source: Path, target: Path) -> int:
+    target.mkdir(parents=True)
+    shutil.copyfile(source / ADAPTER, target / ADAPTER)
+    weights = load_file(source / FILE)
+    save_file({name: value.half() for name, value in weights.items()}, target / FILE)
+    if (source / STATISTICS).is_file():
+        shutil.copyfile(source / STATISTICS, target / STATISTICS)
+    if (source / PREDICTOR).is_dir():
+        shutil.copytree(source / PREDICTOR, target / PREDICTOR)
+    return sum(value.numel() for value in weights.values())

@@ -1,0 +1,82 @@
+"""Checkpoints that are shipped: checksums beside the weights, and no trace of where they were."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...errors import TpgbenchError
+from ...files import explain_os_errors, known_sha256, write_atomic
+
+CHECKSUMS = "checksums.json"
+_WEIGHTS = (".safetensors", ".bin")
+
+
+def weight_sums(folder: Path, part: str) -> dict[str, str]:
+    """Return the SHA-256 of every weight file of a part, by its name within the folder."""
+    files = sorted((folder / part).glob("*"))
+    return {f"{part}/{one.name}": known_sha256(one) for one in files if one.suffix in _WEIGHTS}
+
+
+def write_checksums(folder: Path, sums: Mapping[str, str]) -> None:
+    """Write ``checksums.json``."""
+    write_atomic(folder / CHECKSUMS, (json.dumps(sums, indent=2) + "\n").encode())
+
+
+def read_checksums(folder: Path) -> Mapping[str, str]:
+    """Return what ``checksums.json`` says; nothing if there is none.
+
+    Raises:
+        TpgbenchError: It cannot be read.
+    """
+    path = folder / CHECKSUMS
+    if not path.is_file():
+        return {}
+    with explain_os_errors(path):
+        try:
+            listed: Mapping[str, str] = json.loads(path.read_text())
+        except ValueError as error:
+            raise TpgbenchError(f"{path}: is not JSON ({error}); get the folder again") from error
+    return listed
+
+
+def checked_sums(folder: Path, part: str) -> dict[str, str]:
+    """Return the checksums of a part's weights.
+
+    Raises:
+        TpgbenchError: One is not what ``checksums.json`` says.
+    """
+    found = weight_sums(folder, part)
+    _compare(folder, found, read_checksums(folder))
+    return found
+
+
+def check_folder(folder: Path) -> None:
+    """Raise unless every file that ``checksums.json`` lists is there as it says.
+
+    Raises:
+        TpgbenchError: One is missing or another.
+    """
+    listed = read_checksums(folder)
+    missing = next((name for name in listed if not (folder / name).is_file()), None)
+    if missing is not None:
+        raise TpgbenchError(f"{folder}: has no '{missing}': it is not complete; get it again")
+    _compare(folder, {name: known_sha256(folder / name) for name in listed}, listed)
+
+
+def _compare(folder: Path, found: Mapping[str, str], listed: Mapping[str, str]) -> None:
+    for name, value in found.items():
+        if name in listed and listed[name] != value:
+            raise TpgbenchError(
+                f"{folder / name}: its sha256 begins {value[:12]}, not {listed[name][:12]} as "
+                f"{CHECKSUMS} says: the file is damaged or was changed; get it again"
+            )
+
+
+def forget_places(folder: Path) -> None:
+    """Take out of the configurations where each part was loaded from: this machine's business."""
+    for path in folder.rglob("*.json"):
+        config = json.loads(path.read_text())
+        if config.pop("_name_or_path", None) is not None:
+            path.write_text(json.dumps(config, indent=2) + "\n")
