@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tpgbench
-from compare_models import table
-from tpgbench.benchmark.compare import RunComparison
+from tables import answer, table
 from tpgbench.benchmark.environment import processor_name
 from tpgbench.reference_models.slddm.adjust import adjust_preset
 from tpgbench.reference_models.slddm.settings import Preset, get_preset
@@ -108,20 +107,6 @@ def run_variant(name: str, given: argparse.Namespace) -> Path:
     return outcome.path
 
 
-def difference(comparison: RunComparison, name: str) -> str:
-    """Return how much the full model is better, and whether that was shown, as two cells."""
-    for test in comparison.tests:
-        if test.metric == METRICS[0] and {test.a, test.b} == {"full", name}:
-            if test.difference is None or test.interval is None:
-                return f"- | {test.reason}"
-            sign = 1 if test.a == "full" else -1
-            low, high = sorted(sign * end for end in test.interval)
-            winner = getattr(test, test.verdict) if test.verdict in ("a", "b") else None
-            answer = {"full": "yes", name: "no, the reverse"}.get(winner or "", "not shown")
-            return f"{sign * test.difference:+.4f} ({low:+.4f} to {high:+.4f}) | {answer}"
-    return "- | not compared"
-
-
 def main() -> None:
     """Train, run and compare all variants."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -143,7 +128,8 @@ def main() -> None:
     print(table(comparison, METRICS) + "\n")
     print("| variant | question | full minus variant, ssim_shift | answer |\n|---|---|---|---|")
     for name in names[1:]:
-        print(f"| {name} | {VARIANTS[name].claim} | {difference(comparison, name)} |")
+        found = answer(comparison, METRICS[0], "full", name)
+        print(f"| {name} | {VARIANTS[name].claim} | {found} |")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import platform
 from pathlib import Path
 
 import tpgbench
-from tpgbench.benchmark.compare import RunComparison
+from tables import table
 from tpgbench.benchmark.environment import processor_name
 
 MODELS = ("crop", "tile-crop", "quilting", "lattice", "autofill", "slddm", "slddm-fill")
@@ -23,42 +23,6 @@ TRACKS = {
     "ctp-synth": ("ssim", "psnr", "ssim_shift", "psnr_shift", "repeat", "palette"),
     "ctp-synth-unaligned": ("ssim_shift", "psnr_shift", "repeat", "palette"),
 }
-
-
-def is_best(comparison: RunComparison, metric: str, label: str) -> bool:
-    """Return whether no other run is shown to be better than ``label``."""
-    for test in comparison.tests:
-        if test.metric != metric or label not in (test.a, test.b):
-            continue
-        if test.verdict in ("a", "b") and getattr(test, test.verdict) != label:
-            return False
-    return True
-
-
-def table(comparison: RunComparison, metrics: tuple[str, ...]) -> str:
-    """Return the comparison as a Markdown table."""
-    arrows = {
-        value.name: "↑" if value.higher_is_better else "↓"
-        for value in comparison.runs[0].result.metrics
-    }
-    lines = [
-        "| model | " + " | ".join(f"{metric} {arrows[metric]}" for metric in metrics) + " |",
-        "|---|" + "---|" * len(metrics),
-    ]
-    for run in comparison.runs:
-        cells = []
-        for metric in metrics:
-            value = run.result.metric(metric)
-            if value.value is None or value.interval is None:
-                cells.append("-")
-                continue
-            digits = 3 if abs(value.value) < 1.5 else 1
-            number = f"{value.value:.{digits}f}"
-            low, high = (f"{end:.{digits}f}" for end in value.interval)
-            bold = "**" if is_best(comparison, metric, run.label) else ""
-            cells.append(f"{bold}{number}{bold} ({low} to {high})")
-        lines.append(f"| {run.label} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
 
 
 def main() -> None:
