@@ -16,7 +16,6 @@ Background = Literal["keep", "mean"]
 # Of CLIP's image processor.
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-_CLIP_SIZE = 224
 
 
 def cover_background(garment: Tensor, mask: Tensor, background: Background) -> Tensor:
@@ -69,7 +68,7 @@ def embed(image_encoder: Any, garment: Tensor) -> Tensor:
     if isinstance(image_encoder, GarmentEncoder):
         embedding: Tensor = image_encoder.embed(garment.to(image_encoder.dtype))
         return embedding
-    size = (_CLIP_SIZE, _CLIP_SIZE)
+    size = (image_encoder.config.image_size,) * 2
     pixels = functional.interpolate(garment / 2 + 0.5, size, mode="bicubic", antialias=True)
     mean = torch.tensor(_CLIP_MEAN, device=pixels.device)[:, None, None]
     std = torch.tensor(_CLIP_STD, device=pixels.device)[:, None, None]

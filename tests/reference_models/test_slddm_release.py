@@ -11,6 +11,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKL
 from safetensors.torch import save_file
+from tpgbench import api
 from tpgbench.errors import TpgbenchError
 from tpgbench.reference_models.slddm import (
     LDN,
@@ -56,8 +57,8 @@ def unet_tensors(width: int = 32, device: str = "cpu") -> dict[str, torch.Tensor
     }
 
 
-def small_conditioner_tensors() -> dict[str, torch.Tensor]:
-    own = Conditioner(16, 12, 24, 2)
+def small_conditioner_tensors(*sizes: int) -> dict[str, torch.Tensor]:
+    own = Conditioner(*(sizes or (16, 12, 24, 2)))
     names = conditioner_names(2)
     tensors = {}
     for name, value in own.state_dict().items():
@@ -70,7 +71,9 @@ def small_conditioner_tensors() -> dict[str, torch.Tensor]:
 
 def small_checkpoint() -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
-    unet = {f"model.diffusion_model.{n}": torch.randn(t.shape) for n, t in unet_tensors().items()}
+    unet = {
+        f"model.diffusion_model.{n}": 0.02 * torch.randn(t.shape) for n, t in unet_tensors().items()
+    }
     extra = {"betas": torch.zeros(1000), "vgg.conv1_1.weight": torch.zeros(1)}
     return unet | small_conditioner_tensors() | extra
 
@@ -225,12 +228,12 @@ def vae_tensors(vae: AutoencoderKL) -> dict[str, torch.Tensor]:
 
 
 @torch.no_grad()
-def test_a_whole_checkpoint_becomes_a_pipeline(tmp_path):
-    """All five parts, with the release's settings, at sizes that a test can run."""
+def whole_checkpoint(folder: Path) -> tuple[Path, AutoencoderKL, CLIPVisionModel]:
+    """Write a checkpoint with all five parts at sizes that a test can run."""
     torch.manual_seed(1)
-    kinds = {"down_block_types": ["DownEncoderBlock2D"] * 2}
-    kinds |= {"up_block_types": ["UpDecoderBlock2D"] * 2}
-    vae = AutoencoderKL(block_out_channels=[32, 64], layers_per_block=2, **kinds).eval()
+    kinds = {"down_block_types": ["DownEncoderBlock2D"] * 4}
+    kinds |= {"up_block_types": ["UpDecoderBlock2D"] * 4}
+    vae = AutoencoderKL(block_out_channels=[32, 32, 32, 64], layers_per_block=2, **kinds).eval()
     clip = CLIPVisionModel(
         CLIPVisionConfig(
             hidden_size=64,
@@ -243,12 +246,19 @@ def test_a_whole_checkpoint_becomes_a_pipeline(tmp_path):
     ).eval()
     begin = "cond_stage_model.transformer.vision_model."
     tensors = small_checkpoint() | vae_tensors(vae)
+    tensors |= small_conditioner_tensors(64, 1024, CONTEXT, 2)
     tensors |= {begin + name: tensor for name, tensor in clip.state_dict().items()}
     tensors[begin + "embeddings.position_ids"] = torch.arange(5)[None]
     for name, shape in shapes("ldn").items():
         tensors[f"ldn_stage_model.{name}"] = torch.zeros(shape)
-    checkpoint = tmp_path / "release.ckpt"
+    checkpoint = folder / "release.ckpt"
     torch.save({"state_dict": tensors}, checkpoint)
+    return checkpoint, vae, clip
+
+
+def test_a_whole_checkpoint_becomes_a_pipeline(tmp_path):
+    """All five parts, with the release's settings."""
+    checkpoint, vae, clip = whole_checkpoint(tmp_path)
     report = convert_slddm_release(checkpoint, tmp_path / "out")
     assert report.absent == ()
     assert report.unknown == ()
@@ -262,6 +272,21 @@ def test_a_whole_checkpoint_becomes_a_pipeline(tmp_path):
     torch.testing.assert_close(
         encoder(pixel_values=image).pooler_output, clip(pixel_values=image).pooler_output
     )
+
+
+@pytest.mark.slow
+def test_the_harness_samples_a_converted_release(tmp_path):
+    checkpoint, *_ = whole_checkpoint(tmp_path)
+    convert_slddm_release(checkpoint, tmp_path / "out")
+    outcome = api.run(
+        "slddm",
+        weights=str(tmp_path / "out"),
+        options={"steps": 1, "guidance": 2.0},
+        limit=1,
+        metrics=("psnr",),
+        out=tmp_path / "run",
+    )
+    assert outcome.result.samples.ok == 1
 
 
 def refused(checkpoint: Path, out: Path) -> str:
