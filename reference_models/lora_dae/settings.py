@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..shared.settings import AUTOENCODER_TRAINING, LATENT_CHANNELS, SCHEDULE
 from ..training.config import TrainingConfig
 from ..training.presets import TrainedPreset, find_preset
 
@@ -68,17 +69,6 @@ class Preset(TrainedPreset):
     training: Mapping[Stage, TrainingConfig]
 
 
-_SCHEDULE = {
-    "num_train_timesteps": 1000,
-    "beta_start": 0.00085,
-    "beta_end": 0.0120,
-    "beta_schedule": "scaled_linear",
-    "clip_sample": False,
-    "set_alpha_to_one": False,
-    "steps_offset": 1,
-}
-_LATENT_CHANNELS = 24
-
 SD15 = Preset(
     name="sd15",
     size=512,
@@ -97,7 +87,7 @@ SD15 = Preset(
 )
 
 _TINY_NETWORKS = BaseNetworks(
-    autoencoder={"latent_channels": _LATENT_CHANNELS},
+    autoencoder={"latent_channels": LATENT_CHANNELS},
     text_encoder={
         "hidden_size": 128,
         "intermediate_size": 256,
@@ -107,8 +97,8 @@ _TINY_NETWORKS = BaseNetworks(
     },
     unet={
         "sample_size": 16,
-        "in_channels": _LATENT_CHANNELS,
-        "out_channels": _LATENT_CHANNELS,
+        "in_channels": LATENT_CHANNELS,
+        "out_channels": LATENT_CHANNELS,
         # Attention among 16 x 16 latents would take half of the time and bring little.
         "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
@@ -118,7 +108,7 @@ _TINY_NETWORKS = BaseNetworks(
         "attention_head_dim": 4,
         "norm_num_groups": 16,
     },
-    scheduler=_SCHEDULE
+    scheduler=SCHEDULE
     | {
         "prediction_type": "v_prediction",
         "timestep_spacing": "trailing",
@@ -146,9 +136,7 @@ TINY = Preset(
     mirror=True,
     reuse=16,
     training={
-        "autoencoder": TrainingConfig(
-            steps=900, batch_size=24, learning_rate=2e-3, warmup_steps=50, precision="bf16"
-        ),
+        "autoencoder": AUTOENCODER_TRAINING,
         "base": _TINY_TRAINING,
         "lora": _TINY_TRAINING.model_copy(update={"steps": 2000, "learning_rate": 1e-3}),
         "gains": TrainingConfig(steps=500, batch_size=32, learning_rate=2e-3, precision="bf16"),
@@ -171,7 +159,7 @@ SMOKE = TINY.model_copy(
         "sampling_steps": 2,
         "networks": _TINY_NETWORKS.model_copy(
             update={
-                "autoencoder": {"latent_channels": _LATENT_CHANNELS, "width": 32},
+                "autoencoder": {"latent_channels": LATENT_CHANNELS, "width": 32},
                 "unet": {
                     **_TINY_NETWORKS.unet,
                     "sample_size": 8,

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..shared.settings import AUTOENCODER_TRAINING, LATENT_CHANNELS, SCHEDULE
 from ..training.config import TrainingConfig
 from ..training.presets import TrainedPreset, find_preset
 from .latents import Background
@@ -155,22 +156,12 @@ class Preset(TrainedPreset):
         return tuple(stage for stage in STAGES if stage in self.training)
 
 
-_SCHEDULE = {
-    "num_train_timesteps": 1000,
-    "beta_start": 0.00085,
-    "beta_end": 0.0120,
-    "beta_schedule": "scaled_linear",
-    "clip_sample": False,
-    "set_alpha_to_one": False,
-    "steps_offset": 1,
-}
-
 SD15 = Preset(
     name="sd15",
     size=512,
     dataset=None,
     networks=Networks(
-        scheduler=_SCHEDULE | {"prediction_type": "epsilon", "timestep_spacing": "leading"},
+        scheduler=SCHEDULE | {"prediction_type": "epsilon", "timestep_spacing": "leading"},
     ),
     base="stable-diffusion-v1-5/stable-diffusion-v1-5",
     image_encoder="openai/clip-vit-large-patch14",
@@ -198,12 +189,11 @@ SD15 = Preset(
     },
 )
 
-_LATENT_CHANNELS = 24
 _TINY_NETWORKS = Networks(
-    autoencoder={"latent_channels": _LATENT_CHANNELS},
+    autoencoder={"latent_channels": LATENT_CHANNELS},
     encoder={"embedding_dim": 96, "widths": (32, 64, 80)},
     ldn={
-        "latent_channels": _LATENT_CHANNELS,
+        "latent_channels": LATENT_CHANNELS,
         "latent_size": 16,
         "encoder_widths": (48, 64, 96),
         "hidden": 160,
@@ -221,8 +211,8 @@ _TINY_NETWORKS = Networks(
     },
     unet={
         "sample_size": 16,
-        "in_channels": 2 * _LATENT_CHANNELS + 1,
-        "out_channels": _LATENT_CHANNELS,
+        "in_channels": 2 * LATENT_CHANNELS + 1,
+        "out_channels": LATENT_CHANNELS,
         # Attention among 16 x 16 latents would take half of the time and bring little.
         "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
@@ -235,7 +225,7 @@ _TINY_NETWORKS = Networks(
         "one_token_contexts": True,
         "explicit_attention": True,
     },
-    scheduler=_SCHEDULE | {"prediction_type": "sample", "timestep_spacing": "trailing"},
+    scheduler=SCHEDULE | {"prediction_type": "sample", "timestep_spacing": "trailing"},
     background="mean",
     signal_scaled=True,
 )
@@ -255,9 +245,7 @@ TINY = Preset(
         cls_stride=4,
     ),
     training={
-        "autoencoder": TrainingConfig(
-            steps=900, batch_size=24, learning_rate=2e-3, warmup_steps=50, precision="bf16"
-        ),
+        "autoencoder": AUTOENCODER_TRAINING,
         "ldn": TrainingConfig(
             steps=600,
             batch_size=32,
@@ -281,7 +269,7 @@ TINY = Preset(
     },
     steps=4,
 )
-_FILL_UNET = {**(_TINY_NETWORKS.unet or {}), "in_channels": 3 * _LATENT_CHANNELS + 1}
+_FILL_UNET = {**(_TINY_NETWORKS.unet or {}), "in_channels": 3 * LATENT_CHANNELS + 1}
 TINY_FILL = TINY.model_copy(
     update={
         "name": "tiny-fill",
@@ -308,7 +296,7 @@ SMOKE = TINY_FILL.model_copy(
         "first_rows": 64,
         "networks": TINY_FILL.networks.model_copy(
             update={
-                "autoencoder": {"latent_channels": _LATENT_CHANNELS, "width": 32},
+                "autoencoder": {"latent_channels": LATENT_CHANNELS, "width": 32},
                 "ldn": {**_TINY_NETWORKS.ldn, "latent_size": 8, "encoder_widths": (16, 16)},
                 "unet": {**_FILL_UNET, "sample_size": 8, "block_out_channels": (32, 32, 32)},
             }
