@@ -47,7 +47,9 @@ class LoraDaeConfig(ModelConfig):
         False, description="Enhance only in the garment mask; for bases that draw it there."
     )
     steps: int = Field(25, ge=1, le=1000, description="DDIM steps.")
-    guidance: float = Field(5.0, ge=0, le=30, description="Guidance scale; 1 is none.")
+    guidance: float | None = Field(
+        None, ge=0, le=30, description="Guidance scale, 1 is none; default: the checkpoint's."
+    )
     freeu: bool = Field(False, description="FreeU, for comparison.")
     pag: float = Field(0.0, ge=0, le=20, description="Perturbed-attention guidance; 0 is none.")
     base: str | None = Field(None, description="Another base model: a folder or hub id.")
@@ -126,6 +128,7 @@ class LoraDae(Model[MannequinSample]):
             nn.Module.to(part, getattr(torch, _DTYPES[precision]))
         self.pipeline = pipeline.to(device)
         self.size = card.size
+        self.guidance = card.guidance if config.guidance is None else config.guidance
         return {f"{path.parent.name}/{path.name}": known_sha256(path) for path in files}
 
     def generate(self, samples: Sequence[MannequinSample], seeds: Sequence[int]) -> Sequence[Image]:
@@ -154,7 +157,7 @@ class LoraDae(Model[MannequinSample]):
             height=self.size,
             width=self.size,
             num_inference_steps=self.config.steps,
-            guidance_scale=self.config.guidance,
+            guidance_scale=self.guidance,
             generator=[torch.Generator().manual_seed(seed) for seed in seeds],
             output_type="np",
             **extra,

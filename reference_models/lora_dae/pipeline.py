@@ -44,6 +44,7 @@ class AdapterCard(BaseModel):
         rank_attention: Of the LoRA on cross-attention.
         rank_convolution: Of the LoRA on convolutions.
         trained_on: Dataset and split.
+        guidance: Scale of classifier-free guidance unless the user says otherwise.
         base_weights: Some weights of the base, to know it by: `sample_weights`.
     """
 
@@ -55,6 +56,7 @@ class AdapterCard(BaseModel):
     rank_attention: int
     rank_convolution: int
     trained_on: str
+    guidance: float
     base_weights: tuple[float, ...]
 
     def save(self, folder: Path) -> None:

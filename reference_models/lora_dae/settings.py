@@ -53,6 +53,7 @@ class Preset(TrainedPreset):
         statistics_rows: How many rows the band statistics are gathered from.
         bins: Into which they divide the timesteps.
         sampling_steps: That the trained enhancement is for.
+        guidance: Scale of classifier-free guidance unless the user says otherwise.
         training: How each stage trains.
     """
 
@@ -66,6 +67,7 @@ class Preset(TrainedPreset):
     statistics_rows: int = 512
     bins: int = 20
     sampling_steps: int = 25
+    guidance: float = Field(default=7.5, ge=0)
     training: Mapping[Stage, TrainingConfig]
 
 
@@ -133,6 +135,7 @@ TINY = Preset(
     dataset="mannequin-synth",
     networks=_TINY_NETWORKS,
     smooth=4.0,
+    guidance=2.0,
     mirror=True,
     reuse=16,
     training={

@@ -317,6 +317,7 @@ def _card(spec: TrainingSpec, pipeline: Any) -> AdapterCard:
         rank_attention=spec.preset.rank_attention,
         rank_convolution=spec.preset.rank_convolution,
         trained_on=f"{spec.dataset}, {spec.split}",
+        guidance=spec.preset.guidance,
         base_weights=sample_weights(pipeline.unet),
     )
 
