@@ -145,6 +145,7 @@ def slddm(
     help="Which stage; each goes on from what the one before left in --out.",
 )
 @click.option("--autoencoder", type=_FOLDER, help="Trained autoencoder for the preset tiny.")
+@click.option("--start", type=_FOLDER, help="Base of the preset tiny that is trained further.")
 @click.option("--rank-attn", type=int, help="LoRA rank of cross-attention; 0 for none there.")
 @click.option("--rank-conv", type=int, help="LoRA rank of convolutions; 0 for none there.")
 @click.option("--size", type=int, help="Side of the photos in px; default: the preset's.")
@@ -160,6 +161,7 @@ def lora_dae(
     stage: str,
     out: Path,
     autoencoder: Path | None,
+    start: Path | None,
     workers: int,
     **given: Any,
 ) -> int:
@@ -177,11 +179,12 @@ def lora_dae(
         preset=chosen,
         folder=out,
         dataset=source,
-        stages=stages_of(chosen, base=base, autoencoder=autoencoder)
+        stages=stages_of(chosen, base=base, autoencoder=autoencoder, start=start)
         if stage == "all"
         else (stage,),  # type: ignore[arg-type]
         base=base,
         autoencoder=autoencoder,
+        start=start,
         split=split,
         held_out=None if no_held_out else held_out,
         workers=workers,

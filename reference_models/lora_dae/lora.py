@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 
 from ...errors import TpgbenchError
@@ -14,6 +15,7 @@ from ...errors import TpgbenchError
 ATTENTION = r".*attn2\.(to_q|to_k|to_v|to_out\.0)"
 CONVOLUTION = r".*(resnets\.\d+\.(conv1|conv2|conv_shortcut)|(down|up)samplers\.0\.conv)"
 FILE = "pytorch_lora_weights.safetensors"
+_SAMPLED = 16
 
 
 @dataclass(frozen=True)
@@ -126,3 +128,10 @@ def _check_widths(unet: Any, pattern: str, rank: int) -> None:
             f"rank {rank} is above the width {widths[narrowest]} of {narrowest}: give a rank of "
             "at most that"
         )
+
+
+def sample_weights(unet: Any) -> tuple[float, ...]:
+    """Return some weights of a U-Net's first convolution, which no LoRA here touches."""
+    weights = unet.conv_in.weight.detach().float().cpu().flatten()
+    places = torch.linspace(0, len(weights) - 1, _SAMPLED).long()
+    return tuple(round(value, 6) for value in weights[places].tolist())

@@ -15,6 +15,7 @@ from ..training.objective import Objective
 from .bands import LEVELS, band_deviations, split_bands
 from .enhancement import estimate_clean
 from .gain_predictor import GainPredictor
+from .lora import sample_weights
 
 
 class ReconstructionObjective(Objective):
@@ -62,6 +63,12 @@ class TextToImageObjective(Objective):
         self._held_out = held_out
         self._empty = torch.as_tensor(empty_tokens(pipeline.tokenizer))
 
+    def train(self, mode: bool = True) -> TextToImageObjective:
+        """Switch all but the autoencoder: its normalisation keeps its statistics."""
+        super().train(mode)
+        self.vae.eval()
+        return self
+
     def forward(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Return the mean squared error of what the U-Net says, at random timesteps."""
         latents = encode(self.vae, batch["image"])
@@ -86,9 +93,12 @@ class TextToImageObjective(Objective):
         return {"noise": float(self._loss(latents, batch["tokens"], timesteps, generator))}
 
     def identity(self) -> dict[str, Any]:
-        """Return the settings, and which parameters train."""
-        trained = [name for name, one in self.named_parameters() if one.requires_grad]
-        return {"caption_dropout": self._caption_dropout, "trained": len(trained)}
+        """Return the settings, which parameters train, and where they start from."""
+        return {
+            "caption_dropout": self._caption_dropout,
+            "trained": sum(one.requires_grad for one in self.parameters()),
+            "base": sample_weights(self.unet),
+        }
 
     def _loss(
         self, latents: Tensor, tokens: Tensor, timesteps: Tensor, generator: torch.Generator
@@ -117,9 +127,12 @@ class GainObjective(Objective):
         pipeline: Base and LoRA.
         predictor: The network that trains.
         steps: Of the sampling that it is for: they set how far a step goes.
+        lora: What tells the LoRA from another, such as its file's hash.
     """
 
-    def __init__(self, pipeline: Any, predictor: GainPredictor, *, steps: int) -> None:
+    def __init__(
+        self, pipeline: Any, predictor: GainPredictor, *, steps: int, lora: str = ""
+    ) -> None:
         super().__init__()
         self.vae = pipeline.vae.requires_grad_(False)
         self.text_encoder = pipeline.text_encoder.requires_grad_(False)
@@ -127,6 +140,14 @@ class GainObjective(Objective):
         self.predictor = predictor
         self._schedule = DDIMScheduler.from_config(pipeline.scheduler.config)
         self._steps = steps
+        self._identity = {"steps": steps, "lora": lora, "base": sample_weights(pipeline.unet)}
+
+    def train(self, mode: bool = True) -> GainObjective:
+        """Switch the predictor alone."""
+        super().train(mode)
+        for frozen in (self.vae, self.text_encoder, self.unet):
+            frozen.eval()
+        return self
 
     def forward(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Return the loss of a batch of `TextBatches`."""
@@ -156,8 +177,8 @@ class GainObjective(Objective):
         return {"energy": (has.log() + gains - should.log()).abs().mean()}
 
     def identity(self) -> dict[str, Any]:
-        """Return how far a step goes."""
-        return {"steps": self._steps}
+        """Return how far a step goes, and what is frozen."""
+        return self._identity
 
 
 def encode(vae: Any, images: Tensor) -> Tensor:

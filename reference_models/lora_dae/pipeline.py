@@ -23,12 +23,11 @@ from .enhancement import (
     StatisticalGain,
 )
 from .gain_predictor import LearnedGain, load_gain_predictor
-from .lora import FILE, check_lora
+from .lora import FILE, check_lora, sample_weights
 from .quiet import quiet_libraries
 from .statistics import BandStatistics
 
 ADAPTER = "adapter.json"
-_SAMPLED = 16
 OWN_CLASSES = (PatchAutoencoder,)  # diffusers loads a class only where its module is imported
 Enhancement = Literal["none", "statistics", "learned"]
 _PARTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
@@ -191,13 +190,6 @@ def set_enhancement(
     pipeline.scheduler = AdaptiveEnhancementScheduler.from_scheduler(
         pipeline.scheduler, rule, max_total_gain=max_total_gain
     )
-
-
-def sample_weights(unet: Any) -> tuple[float, ...]:
-    """Return some weights of a U-Net's first convolution, which no LoRA here touches."""
-    weights = unet.conv_in.weight.detach().float().cpu().flatten()
-    places = torch.linspace(0, len(weights) - 1, _SAMPLED).long()
-    return tuple(round(value, 6) for value in weights[places].tolist())
 
 
 def _check_base(card: AdapterCard, folder: Path, unet: Any) -> None:

@@ -18,6 +18,7 @@ from torch import Tensor
 from ...errors import TpgbenchError
 from ...files import explain_os_errors, user_cache
 from ..shared.autoencoder import PatchAutoencoder
+from ..shared.card import EARLIER, keep_records
 from ..training.blocks import BlockStore
 from ..training.devices import one_process
 from ..training.objective import Objective
@@ -28,12 +29,12 @@ from ..training.trainer import train as optimise
 from .gain_predictor import FOLDER as PREDICTOR_FOLDER
 from .gain_predictor import GainPredictor
 from .gather import gather_statistics
-from .lora import FILE, LoraRanks, add_lora, save_lora
+from .lora import FILE, LoraRanks, add_lora, sample_weights, save_lora
 from .objectives import GainObjective, ReconstructionObjective, TextToImageObjective
-from .pipeline import AdapterCard, load_base, load_pipeline, sample_weights
+from .pipeline import AdapterCard, load_base, load_pipeline
 from .quiet import quiet_libraries
 from .rows import MannequinRows, TextBatches, to_tensors
-from .settings import BASE_STAGES, STAGES, BaseNetworks, Preset, Stage
+from .settings import BASE_STAGES, STAGES, Preset, Stage
 from .tokens import make_word_tokenizer
 
 _LEARNED_CAP = 1.2
@@ -51,6 +52,7 @@ class TrainingSpec:
         stages: Which to do; those before must have been done in the same folder.
         base: Hub id or folder of the base; None for the preset's own.
         autoencoder: Folder of a trained `PatchAutoencoder` to take over, or None.
+        start: Folder of a base of its own kind that is trained further, or None.
         split: Of the dataset, to train on.
         held_out: Of the dataset, to judge by; None for no figures.
         workers: Processes that render rows.
@@ -63,6 +65,7 @@ class TrainingSpec:
     stages: tuple[Stage, ...]
     base: str | None = None
     autoencoder: Path | None = None
+    start: Path | None = None
     split: str = "train"
     held_out: str | None = "validation"
     workers: int = 1
@@ -87,10 +90,14 @@ class TrainingSpec:
 
 
 def stages_of(
-    preset: Preset, *, base: str | None = None, autoencoder: Path | None = None
+    preset: Preset,
+    *,
+    base: str | None = None,
+    autoencoder: Path | None = None,
+    start: Path | None = None,
 ) -> tuple[Stage, ...]:
     """Return all stages of a training; a given base or autoencoder is not trained."""
-    done: tuple[Stage, ...] = () if autoencoder is None else ("autoencoder",)
+    done: tuple[Stage, ...] = ("autoencoder",) if autoencoder or start else ()
     if base is not None or preset.networks is None:
         done = BASE_STAGES
     return tuple(stage for stage in STAGES if stage not in done)
@@ -107,6 +114,10 @@ def train_lora_dae(spec: TrainingSpec) -> dict[Stage, TrainingSummary | None]:
         TpgbenchError: The base or the data cannot be had or are of another kind, an earlier stage
             is missing, or the training failed: the message says what to change.
     """
+    if spec.start is not None and not (spec.folder / EARLIER).exists():
+        with one_process() as first, explain_os_errors(spec.folder):
+            if first:
+                keep_records(spec.start.parent, spec.folder / EARLIER)
     summaries: dict[Stage, TrainingSummary | None] = {}
     for stage in spec.stages:
         if stage in BASE_STAGES and not spec.trains_base:
@@ -123,16 +134,18 @@ def _train_autoencoder(spec: TrainingSpec) -> TrainingSummary:
     pipeline = _make_base(spec)
     summary = _optimise(spec, "autoencoder", ReconstructionObjective(pipeline.vae), pipeline)
     if summary.finished:
-        _replace(spec.folder / "base", pipeline.save_pretrained)
+        # Not the whole base: what else is in it now is untrained.
+        _replace(spec.folder / "base" / "vae", pipeline.vae.save_pretrained)
     return summary
 
 
 def _train_base(spec: TrainingSpec) -> TrainingSummary:
     torch.manual_seed(spec.preset.training["base"].seed)
     pipeline = _make_base(spec)
-    if spec.autoencoder is None:
-        _need(spec.folder / "base", "base", "autoencoder")
-        pipeline.register_modules(vae=load_base(str(spec.folder / "base")).vae)
+    if spec.autoencoder is None and spec.start is None:
+        _need(spec.folder / "base" / "vae", "base", "autoencoder")
+        vae = _read_autoencoder(spec.folder / "base" / "vae", spec.preset)
+        pipeline.register_modules(vae=vae)
     held_out = _held_out(spec, pipeline, smooth=spec.preset.smooth)
     summary = _optimise(spec, "base", _text_to_image(spec, pipeline, held_out), pipeline)
     _replace(spec.folder / "base", pipeline.save_pretrained)
@@ -203,6 +216,11 @@ def _make_base(spec: TrainingSpec) -> StableDiffusionPipeline:
     networks = spec.preset.networks
     if networks is None:
         raise TpgbenchError(f"--preset {spec.preset.name}: has no base of its own: give --base")
+    if spec.start is not None:
+        pipeline = load_base(str(spec.start))
+        if spec.autoencoder is not None:
+            pipeline.register_modules(vae=_read_autoencoder(spec.autoencoder, spec.preset))
+        return pipeline
     tokenizer = make_word_tokenizer(networks.max_length)
     text = CLIPTextConfig(
         vocab_size=len(tokenizer),
@@ -213,7 +231,9 @@ def _make_base(spec: TrainingSpec) -> StableDiffusionPipeline:
         **networks.text_encoder,
     )
     return StableDiffusionPipeline(
-        vae=_make_autoencoder(spec, networks),
+        vae=PatchAutoencoder(**networks.autoencoder)
+        if spec.autoencoder is None
+        else _read_autoencoder(spec.autoencoder, spec.preset),
         text_encoder=CLIPTextModel(text),
         tokenizer=tokenizer,
         unet=UNet2DConditionModel(**networks.unet),
@@ -224,21 +244,19 @@ def _make_base(spec: TrainingSpec) -> StableDiffusionPipeline:
     )
 
 
-def _make_autoencoder(spec: TrainingSpec, networks: BaseNetworks) -> PatchAutoencoder:
-    if spec.autoencoder is None:
-        fresh: PatchAutoencoder = PatchAutoencoder(**networks.autoencoder)
-        return fresh
+def _read_autoencoder(folder: Path, preset: Preset) -> PatchAutoencoder:
     try:
-        taken: PatchAutoencoder = PatchAutoencoder.from_pretrained(spec.autoencoder)
+        taken: PatchAutoencoder = PatchAutoencoder.from_pretrained(folder)
     except (OSError, ValueError) as error:
         raise TpgbenchError(
-            f"{spec.autoencoder}: cannot be loaded as a PatchAutoencoder "
+            f"{folder}: cannot be loaded as a PatchAutoencoder "
             f"({type(error).__name__}): give the folder 'vae' of a trained pipeline"
         ) from error
-    if taken.config.latent_channels != networks.unet["in_channels"]:
+    wanted = None if preset.networks is None else preset.networks.unet["in_channels"]
+    if taken.config.latent_channels != wanted:
         raise TpgbenchError(
-            f"{spec.autoencoder}: has {taken.config.latent_channels} latent channels, and the "
-            f"preset's U-Net {networks.unet['in_channels']}: give another one"
+            f"{folder}: has {taken.config.latent_channels} latent channels, and the "
+            f"preset's U-Net {wanted}: give another one"
         )
     return taken
 

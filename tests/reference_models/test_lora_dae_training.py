@@ -273,6 +273,23 @@ class TestTinyBase:
     def test_the_lora_of_a_base_whose_first_block_has_no_attention(self, tiny, tmp_path, part):
         check_saved_adapter(tiny / "base", tmp_path, part)
 
+    def test_training_leaves_the_autoencoder_as_it_was(self, tiny, tmp_path):
+        vae = tiny / "base" / "vae"
+        given = load_file(vae / "diffusion_pytorch_model.safetensors")
+        run_command(
+            *("--preset", "smoke", "--stage", "base", "--start", tiny / "base"),
+            *("--autoencoder", vae, "--out", tmp_path / "more"),
+        )
+        after = tmp_path / "more" / "base"
+        kept = load_file(after / "vae" / "diffusion_pytorch_model.safetensors")
+        assert all(torch.equal(kept[name], value) for name, value in given.items())
+        unet = "unet/diffusion_pytorch_model.safetensors"
+        assert not torch.equal(
+            load_file(after / unet)["conv_in.weight"],
+            load_file(tiny / "base" / unet)["conv_in.weight"],
+        )
+        assert (tmp_path / "more" / "earlier" / "train-base" / "curve.jsonl").is_file()
+
     def test_garments_have_statistics_of_their_own(self, tiny):
         statistics = BandStatistics.load(tiny / "lora")
         assert statistics.garment.shape == statistics.picture.shape == (3, 2, 24)
