@@ -39,6 +39,8 @@ CLAIMS = (
     ("Does the trained enhancement?", "texture_band", "lora+trained-enhancement", "lora"),
     ("Is it better than FreeU?", "texture_band", "lora+enhancement", "lora+freeu"),
     ("Is it better than PAG?", "texture_band", "lora+enhancement", "lora+pag"),
+    ("LoRA-DAE above the base: FID?", "fid", "lora+enhancement", "base"),
+    ("LoRA-DAE above the base: IS?", "is", "lora+enhancement", "base"),
     ("LoRA-DAE above the base: SSIM?", "ssim", "lora+enhancement", "base"),
     ("LoRA-DAE above the base: PSNR?", "psnr", "lora+enhancement", "base"),
     ("Enhancement alone: SSIM?", "ssim", "lora+enhancement", "lora"),

@@ -52,4 +52,4 @@ def answer(comparison: RunComparison, metric: str, better: str, worse: str) -> s
             winner = getattr(test, test.verdict) if test.verdict in ("a", "b") else None
             shown = {better: "yes", worse: "no, the reverse"}.get(winner or "", "not shown")
             return f"{sign * test.difference:+.3f} ({low:+.3f} to {high:+.3f}) | {shown}"
-    return "- | not compared"
+    return "- | not measurable here"

@@ -115,6 +115,11 @@ class AdaptiveEnhancementScheduler(DDIMScheduler):  # type: ignore[misc]  # diff
             raise TpgbenchError(f"max_total_gain {max_total_gain:g}: give at least 1")
         clip = scheduler.config.get("clip_sample", False)  # DDIM's default is for pixels
         made: AdaptiveEnhancementScheduler = cls.from_config(scheduler.config, clip_sample=clip)
+        if made.config.prediction_type == "epsilon" and float(made.alphas_cumprod[-1]) == 0:
+            raise TpgbenchError(
+                "the schedule ends in pure noise (zero terminal SNR), from which a network that "
+                "predicts noise cannot tell an estimate: give a base with v_prediction"
+            )
         made.rule = rule
         made.max_total_gain = max_total_gain
         return made

@@ -7,30 +7,32 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import nn
 
 from ...errors import TpgbenchError
-from ...files import explain_os_errors
+from ...files import write_atomic
 from ..shared.card import CardText, write_card
-from ..shared.shipping import forget_places, weight_sums, write_checksums
+from ..shared.shipping import forget_places, new_checkpoint, weight_sums, write_checksums
 from .gain_predictor import FOLDER as PREDICTOR
 from .lora import FILE
-from .model import FOLDERS, LoraDae
-from .pipeline import ADAPTER, load_base, read_adapter
+from .model import LoraDae
+from .pipeline import ADAPTER, FOLDERS, load_base, read_adapter
 from .quiet import quiet_libraries
 from .statistics import FILE as STATISTICS
 
 _PARTS = ("base/unet", "base/vae", "base/text_encoder")
+_AUTOENCODER = "train-autoencoder"
 _ABOUT = """\
 LoRA-DAE, re-implemented from its abstract: ranks, bands and equations are ours.
 
 It is a whole small text-to-image model at {size} px. The base reads mannequin-synth's captions
 word by word and was trained on photos whose garments are blurred, so that it knows no fine texture;
-the LoRA was trained on the photos as they are. The autoencoder is that of `slddm`. `base` is a
-diffusers folder, `lora` and `lora-attention` hold LoRA weights in diffusers' format; `lora` also
-holds the band statistics and the trained gains of the adaptive enhancement. Rank {rank_attention}
-on cross-attention, {rank_convolution} on convolutions.
+the LoRA was trained on the photos as they are. `base` is a diffusers folder; `lora` (rank
+{rank_attention} on cross-attention, {rank_convolution} on convolutions) and, if it is there,
+`lora-attention` hold LoRA weights in diffusers' format, and what they have of band statistics and
+trained gains for the adaptive enhancement.
 
 `tpgbench run --model lora-dae` samples it."""
 
@@ -54,9 +56,7 @@ def export_training(training: Path, folder: Path) -> Path:
                 f"{training}: has no '{part}': give the --out of a whole 'tpgbench train lora-dae'"
             )
     card = read_adapter(training / "lora")
-    staging = folder.with_name(f".{folder.name}.new")
-    with explain_os_errors(folder):
-        shutil.rmtree(staging, ignore_errors=True)
+    with new_checkpoint(folder) as staging:
         parameters = _save_base(training / "base", staging / "base")
         adapters = [name for name in FOLDERS.values() if (training / name).is_dir()]
         for name in adapters:
@@ -78,10 +78,13 @@ def export_training(training: Path, folder: Path) -> Path:
                 held_out="loss of the LoRA on rows of the validation split",
                 plotted="noise",
                 axis="loss, held-out rows",
-                taken_over="The autoencoder was taken over from `slddm`.",
+                taken_over=""
+                if (training / _AUTOENCODER).is_dir()
+                else "The autoencoder was taken over (`--autoencoder`), not trained here.",
             ),
             parameters=parameters,
             stages={
+                "autoencoder": _AUTOENCODER,
                 "base": "train-base",
                 "LoRA": "train-lora",
                 "LoRA on attention alone": "train-lora-attention",
@@ -89,8 +92,6 @@ def export_training(training: Path, folder: Path) -> Path:
             },
             judged="LoRA",
         )
-        shutil.rmtree(folder, ignore_errors=True)
-        staging.rename(folder)
     return folder
 
 
@@ -107,8 +108,13 @@ def _save_base(source: Path, target: Path) -> dict[str, int]:
 def _save_adapter(source: Path, target: Path) -> int:
     target.mkdir(parents=True)
     shutil.copyfile(source / ADAPTER, target / ADAPTER)
-    weights = load_file(source / FILE)
-    save_file({name: value.half() for name, value in weights.items()}, target / FILE)
+    try:
+        weights = load_file(source / FILE)
+    except (OSError, SafetensorError) as error:
+        raise TpgbenchError(
+            f"{source / FILE}: cannot be read ({type(error).__name__}): run the stage 'lora' again"
+        ) from error
+    write_atomic(target / FILE, save({k: value.half() for k, value in weights.items()}))
     if (source / STATISTICS).is_file():
         shutil.copyfile(source / STATISTICS, target / STATISTICS)
     if (source / PREDICTOR).is_dir():

@@ -75,6 +75,7 @@ class LearnedGain:
     def gains(self, deviations: Tensor, timestep: int, timesteps: int, *, masked: bool) -> Tensor:
         """Return the gains, from ``1 / max_gain`` to ``max_gain``."""
         time = torch.full((1,), timestep / timesteps, device=deviations.device)
+        self.predictor.to(deviations.device)  # a scheduler is on no device
         # Row by row: how a matrix product rounds may depend on how many rows it has.
         rows = [self.predictor(row[None], time) for row in deviations]
         return torch.cat(rows).exp()

@@ -18,7 +18,12 @@ from .statistics import BandStatistics, schedule_hash
 
 @torch.no_grad()
 def gather_statistics(
-    pipeline: Any, batches: Iterable[Mapping[str, Tensor]], *, bins: int, seed: int = 0
+    pipeline: Any,
+    batches: Iterable[Mapping[str, Tensor]],
+    *,
+    bins: int,
+    seed: int = 0,
+    lora: str = "",
 ) -> BandStatistics:
     """Measure the bands of the estimates that the network makes of noised training latents.
 
@@ -29,6 +34,7 @@ def gather_statistics(
         batches: Those of `TextBatches`, each row once.
         bins: Into which the timesteps are divided; at most as many as there are timesteps.
         seed: Of the noise and the timesteps.
+        lora: SHA-256 of the LoRA's file, to be kept with them.
 
     Raises:
         TpgbenchError: There is no row.
@@ -64,6 +70,7 @@ def gather_statistics(
         schedule=schedule_hash(schedule.alphas_cumprod),
         latent_size=latent_size,
         samples=picture.count,
+        lora=lora,
     )
 
 

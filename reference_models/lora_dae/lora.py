@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 
 from ...errors import TpgbenchError
+from ...files import write_atomic
 
 ATTENTION = r".*attn2\.(to_q|to_k|to_v|to_out\.0)"
 CONVOLUTION = r".*(resnets\.\d+\.(conv1|conv2|conv_shortcut)|(down|up)samplers\.0\.conv)"
@@ -30,6 +32,18 @@ class LoraRanks:
     attention: int
     convolution: int
 
+    def check(self) -> None:
+        """Raise unless there is one and none is negative.
+
+        Raises:
+            TpgbenchError: Otherwise.
+        """
+        if max(self.attention, self.convolution) < 1 or min(self.attention, self.convolution) < 0:
+            raise TpgbenchError(
+                f"--rank-attn {self.attention} --rank-conv {self.convolution}: give ranks of at "
+                "least 1; 0 leaves a kind of layer out, but not both"
+            )
+
 
 def add_lora(unet: Any, ranks: LoraRanks) -> None:
     """Freeze a U-Net and give it a LoRA adapter that trains, which changes nothing yet.
@@ -44,12 +58,8 @@ def add_lora(unet: Any, ranks: LoraRanks) -> None:
     from peft import LoraConfig
 
     patterns = {ATTENTION: ranks.attention, CONVOLUTION: ranks.convolution}
+    ranks.check()
     used = {pattern: rank for pattern, rank in patterns.items() if rank}
-    if not used or min(used.values()) < 0:
-        raise TpgbenchError(
-            f"--rank-attn {ranks.attention} --rank-conv {ranks.convolution}: give ranks of at "
-            "least 1; 0 leaves a kind of layer out, but not both"
-        )
     for pattern, rank in used.items():
         _check_widths(unet, pattern, rank)
     unet.requires_grad_(False)
@@ -66,7 +76,6 @@ def add_lora(unet: Any, ranks: LoraRanks) -> None:
 
 def save_lora(unet: Any, folder: Path) -> None:
     """Write the adapter in diffusers' standard format, for ``load_lora_weights``."""
-    from diffusers import StableDiffusionPipeline
     from diffusers.utils import convert_state_dict_to_diffusers
     from peft.utils import get_peft_model_state_dict
 
@@ -74,10 +83,13 @@ def save_lora(unet: Any, folder: Path) -> None:
     # diffusers renames attention's matrices alone, and when it reads a file it takes the first name
     # for all: where a convolution comes first, it would leave out attention without a word.
     layers = {
-        name.replace(".lora_A.", ".lora.down.").replace(".lora_B.", ".lora.up."): value.contiguous()
+        "unet."
+        + name.replace(".lora_A.", ".lora.down.").replace(".lora_B.", ".lora.up."): value.detach()
+        .cpu()
+        .contiguous()
         for name, value in layers.items()
     }
-    StableDiffusionPipeline.save_lora_weights(folder, unet_lora_layers=layers, weight_name=FILE)
+    write_atomic(folder / FILE, save(layers, {"format": "pt"}))
 
 
 def check_lora(path: Path, unet: Any) -> None:

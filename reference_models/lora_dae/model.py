@@ -15,7 +15,6 @@ from ...benchmark.model import Model, ModelCard, ModelConfig
 from ...benchmark.sample import MannequinSample
 from ...errors import TpgbenchError
 from ...files import known_sha256
-from ...hub import get_pipeline_folder
 from ...images import Image
 from .tokens import check_caption, describe_unread
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 _CHECKPOINT = Path(__file__).parents[1] / "checkpoints" / "lora-dae"
 _DTYPES = {"fp32": "float32", "bf16": "bfloat16"}  # as torch names them
-FOLDERS = {"full": "lora", "attention": "lora-attention"}
 # What FreeU's authors recommend for Stable Diffusion 1.5.
 _FREEU = {"s1": 0.9, "s2": 0.2, "b1": 1.5, "b2": 1.6}
 
@@ -46,7 +44,7 @@ class LoraDaeConfig(ModelConfig):
     masked: bool = Field(
         False, description="Enhance only in the garment mask; for bases that draw it there."
     )
-    steps: int = Field(25, ge=1, le=1000, description="DDIM steps.")
+    steps: int = Field(25, ge=1, le=999, description="DDIM steps.")
     guidance: float | None = Field(
         None, ge=0, le=30, description="Guidance scale, 1 is none; default: the checkpoint's."
     )
@@ -88,9 +86,15 @@ class LoraDae(Model[MannequinSample]):
         import torch
         from torch import nn
 
-        from ..shared.shipping import check_folder
         from .lora import FILE
-        from .pipeline import load_base, load_lora, read_adapter, set_enhancement
+        from .pipeline import (
+            base_files,
+            find_adapter,
+            load_base,
+            load_lora,
+            read_adapter,
+            set_enhancement,
+        )
 
         config = self.config
         if weights is None and not _CHECKPOINT.is_dir():
@@ -98,13 +102,11 @@ class LoraDae(Model[MannequinSample]):
                 "lora-dae: this version ships no checkpoint: train one with 'tpgbench train "
                 "lora-dae --out DIR' and give --weights DIR"
             )
-        folder = _CHECKPOINT if weights is None else get_pipeline_folder(weights)
-        check_folder(folder)
-        adapter = _adapter_folder(folder, config.lora)
+        adapter = find_adapter(_CHECKPOINT if weights is None else weights, config.lora)
         card = read_adapter(adapter)
         location = config.base or card.base_location(adapter)
         pipeline = load_base(location)
-        files = [*sorted(get_pipeline_folder(location).glob("*/*.safetensors"))]
+        files = base_files(location)
         if config.lora != "none":
             load_lora(pipeline, adapter)
             files.append(adapter / FILE)
@@ -146,9 +148,10 @@ class LoraDae(Model[MannequinSample]):
         import torch
 
         captions = [check_caption(sample.caption) for sample in samples]
-        unread = describe_unread(captions, self.pipeline.tokenizer)
-        if unread is not None:
-            warnings.warn(f"{samples[0].sample_id}: {unread}", stacklevel=2)
+        for sample, caption in zip(samples, captions, strict=True):
+            unread = describe_unread(caption, self.pipeline.tokenizer)
+            if unread is not None:
+                warnings.warn(f"{sample.sample_id}: {unread}", stacklevel=2)
         masks = [sample.mask for sample in samples]
         self.pipeline.scheduler.set_mask(self._mask(masks) if self.config.masked else None)
         extra = {"pag_scale": self.config.pag} if self.config.pag else {}
@@ -174,22 +177,6 @@ class LoraDae(Model[MannequinSample]):
                 "--split paired"
             )
         return torch.from_numpy(np.stack(masks))[:, None].float()
-
-
-def _adapter_folder(folder: Path, lora: str) -> Path:
-    """Return the folder of the wanted LoRA within that of a training."""
-    from .lora import FILE
-
-    if (folder / FILE).is_file():
-        return folder
-    names = [FOLDERS[lora]] if lora in FOLDERS else list(FOLDERS.values())
-    for name in names:
-        if (folder / name).is_dir():
-            return folder / name
-    raise TpgbenchError(
-        f"{folder}: has no {' and no '.join(names)}: give the --out of 'tpgbench train lora-dae"
-        + (" --rank-conv 0'" if lora == "attention" else "'")
-    )
 
 
 def _with_pag(pipeline: Any) -> Any:

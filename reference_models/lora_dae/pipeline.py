@@ -16,6 +16,7 @@ from ...errors import TpgbenchError
 from ...files import write_atomic
 from ...hub import get_pipeline_folder
 from ..shared.autoencoder import PatchAutoencoder
+from ..shared.shipping import check_folder
 from .enhancement import (
     MAX_TOTAL_GAIN,
     AdaptiveEnhancementScheduler,
@@ -30,6 +31,8 @@ from .statistics import BandStatistics
 ADAPTER = "adapter.json"
 OWN_CLASSES = (PatchAutoencoder,)  # diffusers loads a class only where its module is imported
 Enhancement = Literal["none", "statistics", "learned"]
+FOLDERS = {"full": "lora", "attention": "lora-attention"}
+_NETWORKS = ("unet", "vae", "text_encoder")
 _PARTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
 
 
@@ -55,7 +58,7 @@ class AdapterCard(BaseModel):
     rank_attention: int
     rank_convolution: int
     trained_on: str
-    guidance: float
+    guidance: float = 7.5
     base_weights: tuple[float, ...]
 
     def save(self, folder: Path) -> None:
@@ -65,6 +68,11 @@ class AdapterCard(BaseModel):
     def base_location(self, folder: Path) -> str:
         """Return where the base is, given the folder of this card."""
         near = folder / self.base
+        if not near.is_dir() and self.base.startswith("."):
+            raise TpgbenchError(
+                f"{folder}: its base, {self.base}, is not there: keep the two together, or give "
+                "the base with -o base="
+            )
         return str(near.resolve()) if near.is_dir() else self.base
 
 
@@ -109,15 +117,53 @@ def load_base(location: str) -> StableDiffusionPipeline:
             f"{location}: cannot be loaded as Stable Diffusion: {str(error).splitlines()[0]}; it "
             "is damaged or of another kind: get it again, or give another base"
         ) from error
-    for part in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
-        nn.Module.to(part, torch.float32)  # diffusers' own warns where there is nothing to say
+    for part in _NETWORKS:
+        nn.Module.to(
+            getattr(pipeline, part), torch.float32
+        )  # diffusers' own warns where there is nothing to say
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
 
+def find_adapter(location: str | Path, lora: str = "full") -> Path:
+    """Return the folder of a LoRA.
+
+    Args:
+        location: A training, a checkpoint or a single LoRA's folder, or a hub id.
+        lora: ``"full"``, ``"attention"``, or ``"none"`` for any.
+
+    Raises:
+        TpgbenchError: It cannot be had, is damaged, or holds no such LoRA.
+    """
+    folder = get_pipeline_folder(str(location))
+    check_folder(folder)
+    if (folder / FILE).is_file():
+        kind = "full" if read_adapter(folder).rank_convolution else "attention"
+        if lora not in (kind, "none"):
+            raise TpgbenchError(f"{folder}: its LoRA is of the kind '{kind}': give -o lora={kind}")
+        return folder
+    names = [FOLDERS[lora]] if lora in FOLDERS else list(FOLDERS.values())
+    for name in names:
+        if (folder / name).is_dir():
+            return folder / name
+    raise TpgbenchError(
+        f"{folder}: has no {' and no '.join(names)}: give the --out of 'tpgbench train lora-dae"
+        + (" --rank-conv 0'" if lora == "attention" else "'")
+    )
+
+
+def base_files(location: str) -> list[Path]:
+    """Return the weight files of a base that `load_base` reads."""
+    folder = get_pipeline_folder(location)
+    files = [path for part in _NETWORKS for path in sorted((folder / part).glob("*.safetensors"))]
+    # Others have a variant in their names, such as fp16.
+    return [path for path in files if path.name.count(".") == 1]
+
+
 def load_pipeline(
-    folder: Path,
+    location: str | Path,
     *,
+    lora: str = "full",
     base: str | None = None,
     enhancement: Enhancement = "statistics",
     gamma: float = 0.5,
@@ -127,8 +173,9 @@ def load_pipeline(
     """Load a LoRA-DAE on its base: a plain pipeline of diffusers with our scheduler.
 
     Args:
-        folder: With ``adapter.json``, ``pytorch_lora_weights.safetensors`` and, for the
-            enhancement, ``band_statistics.safetensors``.
+        location: A training's or checkpoint's folder, that of a single LoRA with its
+            ``adapter.json`` and ``band_statistics.safetensors``, or a hub id.
+        lora: ``"full"`` or ``"attention"``, where there are both.
         base: Hub id or folder of another base than ``adapter.json`` names.
         enhancement: ``"none"`` keeps plain DDIM; ``"statistics"`` is training-free; ``"learned"``
             takes the trained predictor.
@@ -139,8 +186,8 @@ def load_pipeline(
     Raises:
         TpgbenchError: A part cannot be had or is of another base, schedule or resolution.
     """
-    card = read_adapter(folder)
-    pipeline = load_base(base or card.base_location(folder))
+    folder = find_adapter(location, lora)
+    pipeline = load_base(base or read_adapter(folder).base_location(folder))
     load_lora(pipeline, folder)
     set_enhancement(
         pipeline,

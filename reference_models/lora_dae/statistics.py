@@ -29,6 +29,7 @@ class BandStatistics:
         schedule: `schedule_hash` of the noise schedule.
         latent_size: Height and width of the latents.
         samples: How many estimates they rest on.
+        lora: SHA-256 of the LoRA's file, or nothing.
     """
 
     picture: Tensor
@@ -36,6 +37,7 @@ class BandStatistics:
     schedule: str
     latent_size: tuple[int, int]
     samples: int
+    lora: str = ""
 
     def at(self, timestep: int, timesteps: int, *, masked: bool) -> Tensor:
         """Return the deviations at a timestep, (levels, C), between bins linearly.
@@ -69,6 +71,7 @@ class BandStatistics:
             "schedule": self.schedule,
             "latent_size": "x".join(map(str, self.latent_size)),
             "samples": str(self.samples),
+            "lora": self.lora,
         }
         write_atomic(folder / FILE, save(tensors, facts))
 
@@ -93,6 +96,7 @@ class BandStatistics:
                 schedule=facts["schedule"],
                 latent_size=(height, width),
                 samples=int(facts["samples"]),
+                lora=facts.get("lora", ""),
             )
         except (OSError, KeyError, ValueError, SafetensorError) as error:
             raise TpgbenchError(

@@ -50,10 +50,10 @@ def unknown_words(caption: str, tokenizer: Any) -> list[str]:
     return sorted({word for word in words if word not in known}, key=words.index)
 
 
-def describe_unread(captions: Sequence[str], tokenizer: Any) -> str | None:
-    """Return one line on what a model does not read of captions, or None if it reads all."""
-    unknown = list(dict.fromkeys(w for text in captions for w in unknown_words(text, tokenizer)))
-    longest = max(len(tokenizer(text, verbose=False).input_ids) for text in captions)
+def describe_unread(caption: str, tokenizer: Any) -> str | None:
+    """Return one line on what a model does not read of a caption, or None if it reads all."""
+    unknown = unknown_words(caption, tokenizer)
+    longest = len(tokenizer(caption, verbose=False).input_ids)
     parts = []
     if unknown:
         more = ", ..." if len(unknown) > _NAMED else ""

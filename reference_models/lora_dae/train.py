@@ -16,11 +16,11 @@ from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor
 
 from ...errors import TpgbenchError
-from ...files import explain_os_errors, user_cache
+from ...files import explain_os_errors, sha256_file, user_cache
 from ..shared.autoencoder import PatchAutoencoder
 from ..shared.card import EARLIER, keep_records
 from ..training.blocks import BlockStore
-from ..training.devices import one_process
+from ..training.devices import one_process, pick_device
 from ..training.objective import Objective
 from ..training.pool import Pool
 from ..training.sessions import record_session
@@ -31,13 +31,16 @@ from .gain_predictor import GainPredictor
 from .gather import gather_statistics
 from .lora import FILE, LoraRanks, add_lora, sample_weights, save_lora
 from .objectives import GainObjective, ReconstructionObjective, TextToImageObjective
-from .pipeline import AdapterCard, load_base, load_pipeline
+from .pipeline import FOLDERS, AdapterCard, load_base, load_pipeline
 from .quiet import quiet_libraries
 from .rows import MannequinRows, TextBatches, to_tensors
 from .settings import BASE_STAGES, STAGES, Preset, Stage
+from .statistics import FILE as STATISTICS
+from .statistics import BandStatistics
 from .tokens import make_word_tokenizer
 
 _LEARNED_CAP = 1.2
+_FACTOR = 8  # pixels of a photo to one of a latent, in every autoencoder of the kind
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,12 @@ class TrainingSpec:
     @property
     def lora_folder(self) -> Path:
         """Where the LoRA and all that belongs to it goes."""
-        return self.folder / ("lora" if self.preset.rank_convolution else "lora-attention")
+        return self.folder / FOLDERS[self.lora_kind]
+
+    @property
+    def lora_kind(self) -> str:
+        """Which LoRA is trained."""
+        return "full" if self.preset.rank_convolution else "attention"
 
 
 def stages_of(
@@ -114,6 +122,7 @@ def train_lora_dae(spec: TrainingSpec) -> dict[Stage, TrainingSummary | None]:
         TpgbenchError: The base or the data cannot be had or are of another kind, an earlier stage
             is missing, or the training failed: the message says what to change.
     """
+    _check(spec)
     if spec.start is not None and not (spec.folder / EARLIER).exists():
         with one_process() as first, explain_os_errors(spec.folder):
             if first:
@@ -127,6 +136,19 @@ def train_lora_dae(spec: TrainingSpec) -> dict[Stage, TrainingSummary | None]:
         if summary is not None and not summary.finished:
             break
     return summaries
+
+
+def _check(spec: TrainingSpec) -> None:
+    """Raise before hours of training for what would be refused after them."""
+    preset = spec.preset
+    if preset.size % _FACTOR:
+        raise TpgbenchError(f"--size {preset.size}: give a size divisible by {_FACTOR}")
+    ranks = LoraRanks(preset.rank_attention, preset.rank_convolution)
+    if spec.trains_base and preset.networks is not None:
+        with torch.device("meta"):
+            add_lora(UNet2DConditionModel(**preset.networks.unet), ranks)
+    else:
+        ranks.check()
 
 
 def _train_autoencoder(spec: TrainingSpec) -> TrainingSummary:
@@ -165,14 +187,31 @@ def _train_lora(spec: TrainingSpec) -> TrainingSummary:
     summary = _optimise(
         spec, "lora", _text_to_image(spec, pipeline, held_out), pipeline, folder=f"train-{stage}"
     )
-    save_lora(pipeline.unet, spec.lora_folder)
-    _card(spec, pipeline).save(spec.lora_folder)
+    with one_process() as first:
+        if first:
+            save_lora(pipeline.unet, spec.lora_folder)
+            _card(spec, pipeline).save(spec.lora_folder)
     return summary
 
 
 def _gather(spec: TrainingSpec) -> None:
-    _need(spec.lora_folder / FILE, "statistics", "lora")
-    pipeline = load_pipeline(spec.lora_folder, base=spec.base, enhancement="none")
+    with one_process() as first:
+        if first:
+            _gather_alone(spec)
+
+
+def _gather_alone(spec: TrainingSpec) -> None:
+    file = spec.lora_folder / FILE
+    _need(file, "statistics", "lora")
+    lora = sha256_file(file)
+    if (spec.lora_folder / STATISTICS).is_file() and BandStatistics.load(
+        spec.lora_folder
+    ).lora == lora:
+        return
+    pipeline = load_pipeline(
+        spec.lora_folder, lora=spec.lora_kind, base=spec.base, enhancement="none"
+    )
+    pipeline.to(pick_device())
     size = spec.preset.training["lora"].batch_size
     rows = _rows(spec, spec.split)
     total = min(spec.preset.statistics_rows, rows.count() or spec.preset.statistics_rows)
@@ -183,16 +222,23 @@ def _gather(spec: TrainingSpec) -> None:
             yield to_tensors(store.gather(list(indices)), pipeline.tokenizer)
 
     with _store(spec, rows) as store:
-        gathered = gather_statistics(pipeline, batches(store), bins=spec.preset.bins)
-    gathered.save(spec.lora_folder)
+        found = gather_statistics(pipeline, batches(store), bins=spec.preset.bins, lora=lora)
+    found.save(spec.lora_folder)
 
 
 def _train_gains(spec: TrainingSpec) -> TrainingSummary:
     _need(spec.lora_folder / FILE, "gains", "lora")
-    pipeline = load_pipeline(spec.lora_folder, base=spec.base, enhancement="none")
+    pipeline = load_pipeline(
+        spec.lora_folder, lora=spec.lora_kind, base=spec.base, enhancement="none"
+    )
     torch.manual_seed(spec.preset.training["gains"].seed)
     predictor = GainPredictor(channels=pipeline.unet.config.in_channels, max_gain=_LEARNED_CAP)
-    objective = GainObjective(pipeline, predictor, steps=spec.preset.sampling_steps)
+    objective = GainObjective(
+        pipeline,
+        predictor,
+        steps=spec.preset.sampling_steps,
+        lora=sha256_file(spec.lora_folder / FILE),
+    )
     summary = _optimise(
         spec, "gains", objective, pipeline, folder=f"train-gains-{spec.lora_folder.name}"
     )
@@ -349,11 +395,12 @@ def _need(path: Path, stage: str, before: str) -> None:
 
 
 def _replace(folder: Path, save: Any) -> None:
-    """Save into a folder whole or not at all."""
+    """Save into a folder whole or not at all, by one process."""
     staging = folder.with_name(f".{folder.name}")
-    with explain_os_errors(folder):
-        shutil.rmtree(staging, ignore_errors=True)
-        with quiet_libraries():
-            save(staging)
-        shutil.rmtree(folder, ignore_errors=True)
-        staging.rename(folder)
+    with one_process() as first, explain_os_errors(folder):
+        if first:
+            shutil.rmtree(staging, ignore_errors=True)
+            with quiet_libraries():
+                save(staging)
+            shutil.rmtree(folder, ignore_errors=True)
+            staging.rename(folder)

@@ -163,7 +163,11 @@ def keep_records(training: Path, folder: Path) -> None:
     for path in sorted(source.rglob("*.jsonl")):
         target = folder / path.relative_to(source)
         if path.name == _SESSIONS:
-            write_atomic(_made(target), path.read_bytes())
+            lines = "".join(
+                _elsewhere(session).model_dump_json() + "\n"
+                for session in read_sessions(path.parent)
+            )
+            write_atomic(_made(target), lines.encode())
         elif path.name == _CURVE_POINTS:
             points = read_curve(path)
             kept = [point for point in points[:-1] if point.validation] + points[-1:]
@@ -200,10 +204,11 @@ def _whole_curve(training: Path, stage: str) -> list[CurvePoint]:
 def _all_sessions(training: Path) -> list[TrainingSession]:
     earlier = training / EARLIER
     before = _all_sessions(earlier) if earlier.is_dir() else []
-    return before + [
-        one.model_copy(update={"command": _without_places(one.command)})
-        for one in read_sessions(training)
-    ]
+    return before + [_elsewhere(one) for one in read_sessions(training)]
+
+
+def _elsewhere(session: TrainingSession) -> TrainingSession:
+    return session.model_copy(update={"command": _without_places(session.command)})
 
 
 def _without_places(command: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import TpgbenchError
@@ -50,6 +52,40 @@ def checked_sums(folder: Path, part: str) -> dict[str, str]:
     found = weight_sums(folder, part)
     _compare(folder, found, read_checksums(folder))
     return found
+
+
+@contextmanager
+def new_checkpoint(folder: Path) -> Iterator[Path]:
+    """Make a checkpoint whole or not at all; it takes the place of an older one.
+
+    Args:
+        folder: Where it will be; empty, absent, or a checkpoint.
+
+    Yields:
+        An empty folder to write into.
+
+    Raises:
+        TpgbenchError: Something else is there, or it cannot be written.
+    """
+    folder = folder.absolute()
+    staging, old = (folder.with_name(f".{folder.name}.{kind}") for kind in ("new", "old"))
+    with explain_os_errors(folder):
+        if folder.exists() and not (folder / CHECKSUMS).is_file() and any(folder.iterdir()):
+            raise TpgbenchError(
+                f"{folder}: holds something else than a checkpoint; give --out another folder"
+            )
+        for leftover in (staging, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        staging.mkdir(parents=True)
+        try:
+            yield staging
+        except BaseException:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise
+        if folder.exists():
+            folder.rename(old)
+        staging.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def check_folder(folder: Path) -> None:

@@ -13,11 +13,11 @@ from safetensors import SafetensorError
 from torch import nn
 
 from ...errors import TpgbenchError
-from ...files import explain_os_errors
 from ..shared.autoencoder import PatchAutoencoder
 from ..shared.shipping import (
     checked_sums,
     forget_places,
+    new_checkpoint,
     read_checksums,
     weight_sums,
     write_checksums,
@@ -43,9 +43,7 @@ def save_checkpoint(pipeline: SLDDMPipeline, folder: Path, *, shared: Path | Non
     Returns:
         The folder.
     """
-    staging = folder.with_name(f".{folder.name}.new")
-    with explain_os_errors(folder):
-        shutil.rmtree(staging, ignore_errors=True)
+    with new_checkpoint(folder) as staging:
         cast(pipeline, torch.float16)
         try:
             pipeline.save_pretrained(staging)
@@ -60,8 +58,6 @@ def save_checkpoint(pipeline: SLDDMPipeline, folder: Path, *, shared: Path | Non
                     shutil.rmtree(staging / part)
         sums = {name: one for part in PARTS for name, one in weight_sums(staging, part).items()}
         write_checksums(staging, sums)
-        shutil.rmtree(folder, ignore_errors=True)
-        staging.rename(folder)
     return folder
 
 

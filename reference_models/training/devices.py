@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from ...errors import TpgbenchError, UnknownNameError
 from .config import TrainingConfig
 
@@ -77,6 +79,14 @@ def one_process() -> Iterator[bool]:
         yield bool(state.is_main_process)
     finally:
         state.wait_for_everyone()
+
+
+def pick_device() -> torch.device:
+    """Return the device that a training of this process runs on."""
+    from accelerate import PartialState
+    from accelerate.utils import parse_flag_from_env
+
+    return torch.device(PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU")).device)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -134,6 +134,27 @@ def test_gains_do_not_compound_beyond_their_total():
         AdaptiveEnhancementScheduler.from_scheduler(make_scheduler(), max_total_gain=0.5)
 
 
+def test_a_schedule_that_ends_in_pure_noise():
+    zero = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+    for kind in ("sample", "v_prediction"):
+        scheduler = make_scheduler(kind, **zero)
+        statistics = BandStatistics(
+            torch.full((4, 2, 4), 5.0), None, schedule_hash(scheduler.alphas_cumprod), (8, 8), 9
+        )
+        rule = StatisticalGain(statistics, gamma=1.0)
+        enhanced = sample(AdaptiveEnhancementScheduler.from_scheduler(scheduler, rule))
+        assert enhanced.isfinite().all()
+        assert not torch.equal(enhanced, sample(make_scheduler(kind, **zero)))
+    with pytest.raises(TpgbenchError, match="give a base with v_prediction"):
+        AdaptiveEnhancementScheduler.from_scheduler(make_scheduler(**zero))
+
+
+def test_learned_gains_follow_the_device():
+    rule = LearnedGain(GainPredictor(), make_statistics())
+    gains = rule.gains(torch.ones(2, 2, 4, device="meta"), 300, 1000, masked=False)
+    assert gains.device.type == "meta"
+
+
 def test_a_sample_does_not_depend_on_its_neighbours():
     predictor = GainPredictor()
     torch.nn.init.normal_(predictor.out.weight)

@@ -24,6 +24,7 @@ from tpgbench import api, api_datasets
 from tpgbench.benchmark.sample import MannequinSample
 from tpgbench.cli_train import convert, train
 from tpgbench.errors import TpgbenchError
+from tpgbench.reference_models.lora_dae.export import export_training
 from tpgbench.reference_models.lora_dae.lora import ATTENTION, CONVOLUTION, LoraRanks, add_lora
 from tpgbench.reference_models.lora_dae.model import LoraDae, LoraDaeConfig
 from tpgbench.reference_models.lora_dae.pipeline import load_base, load_pipeline
@@ -309,8 +310,14 @@ class TestTinyBase:
         assert "| base/unet |" in card
         assert "| LoRA | 2 | 8 |" in card
         assert str(tiny.parent) not in card
+        with pytest.raises(TpgbenchError, match="holds something else than a checkpoint"):
+            export_training(tiny, tiny)
+        export_training(tiny, out)  # an older checkpoint makes room
+        assert load_pipeline(out).scheduler.rule is not None
         moved = shutil.move(out, tmp_path / "moved")
         make_model(moved)
+        with pytest.raises(TpgbenchError, match="is of the kind 'full': give -o lora=full"):
+            make_model(moved / "lora", lora="attention")
 
         weights = moved / "base" / "unet" / "diffusion_pytorch_model.safetensors"
         data = bytearray(weights.read_bytes())
@@ -348,6 +355,19 @@ class TestTinyBase:
 
 class TestRefusals:
     @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (("--size", 100), "--size 100: give a size divisible by 8"),
+            (("--rank-attn", 0, "--rank-conv", 0), "give ranks of at least 1"),
+            (("--rank-conv", 500), "rank 500 is above the width"),
+        ],
+    )
+    def test_before_anything_is_trained(self, tmp_path, arguments, message):
+        with pytest.raises(TpgbenchError, match=message):
+            run_command("--preset", "smoke", "--out", tmp_path / "out", *arguments)
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize(
         ("ranks", "message"),
         [
             ((0, 0), "give ranks of at least 1"),
@@ -371,7 +391,7 @@ class TestRefusals:
             load_base(str(tmp_path))
         damaged = shutil.copytree(base, tmp_path / "damaged")
         (damaged / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"torn")
-        with pytest.raises(TpgbenchError, match="cannot be loaded as Stable Diffusion"):
+    assert all(describe_unread(caption, tokenizer) is None for caption in captions)
             load_base(str(damaged))
 
     def test_no_checkpoint_is_one_line_that_says_how_to_train(self, monkeypatch, tmp_path):
