@@ -391,7 +391,7 @@ class TestRefusals:
             load_base(str(tmp_path))
         damaged = shutil.copytree(base, tmp_path / "damaged")
         (damaged / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"torn")
-    assert all(describe_unread(caption, tokenizer) is None for caption in captions)
+        with pytest.raises(TpgbenchError, match="cannot be loaded as Stable Diffusion"):
             load_base(str(damaged))
 
     def test_no_checkpoint_is_one_line_that_says_how_to_train(self, monkeypatch, tmp_path):
@@ -411,7 +411,7 @@ def test_the_word_tokenizer_knows_every_caption_and_nothing_else():
     tokenizer = make_word_tokenizer(40)
     rows = open_dataset("mannequin-synth", "test", size=64)
     captions = [rows[index].caption for index in range(3)]
-    assert describe_unread(captions, tokenizer) is None
+    assert all(describe_unread(caption, tokenizer) is None for caption in captions)
     tokens = tokenizer(captions[0]).input_ids
     assert tokenizer.unk_token_id not in tokens
     assert unknown_words("A Dress, 裙子 of silk 👗!", tokenizer) == ["裙子", "silk", "👗", "!"]
