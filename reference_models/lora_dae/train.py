@@ -40,6 +40,7 @@ from .statistics import BandStatistics
 from .tokens import make_word_tokenizer
 
 _LEARNED_CAP = 1.2
+_STEPS = ("", "-gains")  # the stages of each LoRA, in the names of their folders
 _FACTOR = 8  # pixels of a photo to one of a latent, in every autoencoder of the kind
 
 
@@ -126,7 +127,8 @@ def train_lora_dae(spec: TrainingSpec) -> dict[Stage, TrainingSummary | None]:
     if spec.start is not None and not (spec.folder / EARLIER).exists():
         with one_process() as first, explain_os_errors(spec.folder):
             if first:
-                keep_records(spec.start.parent, spec.folder / EARLIER)
+                adapters = [f"train{gains}-{name}" for name in FOLDERS.values() for gains in _STEPS]
+                keep_records(spec.start.parent, spec.folder / EARLIER, but=adapters)
     summaries: dict[Stage, TrainingSummary | None] = {}
     for stage in spec.stages:
         if stage in BASE_STAGES and not spec.trains_base:

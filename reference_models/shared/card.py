@@ -152,12 +152,13 @@ def write_card(
         write_atomic(folder / "README.md", page.encode())
 
 
-def keep_records(training: Path, folder: Path) -> None:
+def keep_records(training: Path, folder: Path, *, but: Sequence[str] = ()) -> None:
     """Copy what a card needs of a training: its curves, its sessions, and those before it.
 
     Args:
         training: The folder of a training, or of a checkpoint.
         folder: Where to.
+        but: Folders of stages whose work is not taken over.
     """
     source = training / RECORDS if (training / RECORDS).is_dir() else training
     for path in sorted(source.rglob("*.jsonl")):
@@ -168,7 +169,7 @@ def keep_records(training: Path, folder: Path) -> None:
                 for session in read_sessions(path.parent)
             )
             write_atomic(_made(target), lines.encode())
-        elif path.name == _CURVE_POINTS:
+        elif path.name == _CURVE_POINTS and path.parent.name not in but:
             points = read_curve(path)
             kept = [point for point in points[:-1] if point.validation] + points[-1:]
             lines = "".join(point.model_dump_json() + "\n" for point in kept)
