@@ -25,9 +25,16 @@ from tpgbench.benchmark.sample import MannequinSample
 from tpgbench.cli_train import convert, train
 from tpgbench.errors import TpgbenchError
 from tpgbench.reference_models.lora_dae.export import export_training
-from tpgbench.reference_models.lora_dae.lora import ATTENTION, CONVOLUTION, LoraRanks, add_lora
+from tpgbench.reference_models.lora_dae.lora import (
+    ATTENTION,
+    CONVOLUTION,
+    FILE,
+    LoraRanks,
+    add_lora,
+)
+from tpgbench.reference_models.lora_dae.model import _CHECKPOINT as CHECKPOINT
 from tpgbench.reference_models.lora_dae.model import LoraDae, LoraDaeConfig
-from tpgbench.reference_models.lora_dae.pipeline import load_base, load_pipeline
+from tpgbench.reference_models.lora_dae.pipeline import base_files, load_base, load_pipeline
 from tpgbench.reference_models.lora_dae.rows import smooth_inside
 from tpgbench.reference_models.lora_dae.statistics import BandStatistics
 from tpgbench.reference_models.lora_dae.tokens import (
@@ -351,6 +358,26 @@ class TestTinyBase:
     def test_attention_alone_must_have_been_trained(self, tiny):
         with pytest.raises(TpgbenchError, match="has no lora-attention: .* --rank-conv 0"):
             make_model(tiny, lora="attention")
+
+
+class TestEmbedded:
+    def test_it_runs_by_itself_on_its_own_dataset(self, tmp_path):
+        outcome = api.run("lora-dae", limit=1, options={"steps": 2}, out=tmp_path / "run")
+        assert outcome.result.dataset == "mannequin-synth"
+        assert outcome.result.samples.ok == 1
+
+    def test_the_card_counts_its_parameters_and_it_is_small(self):
+        files = [*base_files(str(CHECKPOINT / "base")), CHECKPOINT / "lora" / FILE]
+        buffers = ("normalise.", "position_ids")
+        counted = sum(
+            tensor.numel()
+            for file in files
+            for name, tensor in load_file(file).items()
+            if not any(buffer in name for buffer in buffers)
+        )
+        assert LoraDae.card.parameters == counted
+        sizes = [path.stat().st_size for path in CHECKPOINT.rglob("*") if path.is_file()]
+        assert sum(sizes) < 12e6
 
 
 class TestRefusals:
