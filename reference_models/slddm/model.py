@@ -55,8 +55,8 @@ class SLDDM(Model):
         licence="Apache-2.0",
         parameters=3_601_479,
         trained_on="ctp-synth, train",
-        limits="Not trained to its end: the card counts some hours of one core. One step scores best so far; "
-        "more leave grain. It has seen drawn garments only; photos are the task of the preset "
+        limits="Not trained to its end: hours of one core, as counted above. One step scores best "
+        "so far; more leave grain. It has seen drawn garments only; photos are the task of the preset "
         "sd15, whose weights you train or convert.",
     )
     config_type: ClassVar[type[SLDDMConfig]] = SLDDMConfig
