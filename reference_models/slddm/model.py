@@ -56,8 +56,8 @@ class SLDDM(Model):
         parameters=3_601_479,
         trained_on="ctp-synth, train",
         limits="Not trained to its end: hours of one core, as counted above. One step scores best "
-        "so far; more leave grain. It has seen drawn garments only; photos are the task of the preset "
-        "sd15, whose weights you train or convert.",
+        "so far; more leave grain. It has seen drawn garments only; photos are the task of the "
+        "preset sd15, whose weights you train or convert.",
     )
     config_type: ClassVar[type[SLDDMConfig]] = SLDDMConfig
     devices = ("cpu", "cuda", "mps")
