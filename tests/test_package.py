@@ -126,7 +126,7 @@ def test_the_version_is_stated_once_for_all(root):
     versions = [
         node.value.value
         for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and node.targets[0].id == "__version__"
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__version__"
     ]
     assert versions == [project["version"]]
     assert f"version: {project['version']}\n" in (root / "CITATION.cff").read_text()
