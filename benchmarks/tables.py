@@ -46,7 +46,8 @@ def answer(comparison: RunComparison, metric: str, better: str, worse: str) -> s
     for test in comparison.tests:
         if test.metric == metric and {test.a, test.b} == {better, worse}:
             if test.difference is None or test.interval is None:
-                return f"- | {test.reason}"
+                why = ": ".join((test.reason or "").split(": ")[:2])  # without the way out
+                return f"- | not measurable here ({why})"
             sign = 1 if test.a == better else -1
             low, high = sorted(sign * end for end in test.interval)
             winner = getattr(test, test.verdict) if test.verdict in ("a", "b") else None
