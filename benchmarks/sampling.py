@@ -134,7 +134,10 @@ def full_size(
     )
     for pipeline in (ours, theirs):
         pipeline.set_progress_bar_config(disable=True)
-        pipeline.unet.to(memory_format=torch.channels_last).eval()
+        for part in pipeline.components.values():
+            if isinstance(part, torch.nn.Module):
+                part.eval()
+        pipeline.unet.to(memory_format=torch.channels_last)
         if compiled:
             pipeline.unet.compile()
     garment = torch.rand(batch, 3, 512, 512, device=device, dtype=dtype) * 2 - 1
