@@ -169,7 +169,8 @@ def lora_dae(
     from .errors import TpgbenchError
     from .reference_models.lora_dae.adjust import adjust_preset
     from .reference_models.lora_dae.settings import get_preset
-    from .reference_models.lora_dae.train import TrainingSpec, stages_of, train_lora_dae
+    from .reference_models.lora_dae.spec import TrainingSpec, stages_of
+    from .reference_models.lora_dae.train import train_lora_dae
 
     chosen = adjust_preset(get_preset(preset), **given)
     source = dataset or chosen.dataset
