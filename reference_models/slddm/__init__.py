@@ -12,6 +12,7 @@ from ...lazy import lazy_names
 if TYPE_CHECKING:
     from .conditioner import Conditioner
     from .ldn import LDN
+    from .pipeline import SLDDMPipeline
     from .release import convert_slddm_release
     from .release_networks import load_release_ldn, load_release_unet
     from .unet import SLDDMUNet
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LDN",
     "Conditioner",
+    "SLDDMPipeline",
     "SLDDMUNet",
     "convert_slddm_release",
     "load_release_ldn",
@@ -30,6 +32,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "Conditioner": "conditioner",
         "LDN": "ldn",
+        "SLDDMPipeline": "pipeline",
         "SLDDMUNet": "unet",
         "convert_slddm_release": "release",
         "load_release_ldn": "release_networks",

@@ -13,6 +13,7 @@ from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
 from ...errors import TpgbenchError
+from ..shared.autoencoder import PatchAutoencoder
 from .conditioner import Conditioner
 from .contexts import (
     known_channels,
@@ -21,9 +22,14 @@ from .contexts import (
     positive_context,
     predict,
 )
+from .image_encoder import GarmentEncoder
 from .latents import carried_over, cover_background, decode, embed, encode, read_features
 from .ldn import LDN
 from .unet import SLDDMUNet
+
+# diffusers loads a part only from a module that is imported already: the class of a checkpoint's
+# autoencoder and of its image encoder must be, wherever this one is.
+__all__ = ["GarmentEncoder", "PatchAutoencoder", "SLDDMPipeline"]
 
 
 class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is untyped

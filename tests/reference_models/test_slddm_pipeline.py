@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -43,6 +44,17 @@ def test_is_saved_and_loaded_by_diffusers_alone(pipeline, tmp_path):
     assert loaded.config.background == "mean"
     assert loaded.config.steps == SMALL.steps
     assert torch.equal(sample(loaded), sample(pipeline))
+
+
+def test_the_shipped_checkpoint_needs_no_other_import():
+    folder = Path(pipeline_module.__file__).parents[1] / "checkpoints" / "slddm"
+    code = (
+        "from tpgbench.reference_models.slddm import SLDDMPipeline\n"
+        f"SLDDMPipeline.from_pretrained({str(folder)!r})"
+    )
+    # In a process of its own: diffusers takes parts only from modules that are imported already.
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_gives_pictures_in_every_form(pipeline):
