@@ -23,6 +23,7 @@ _TRAINER_OPTIONS = (
     click.option("--held-out", default="validation", show_default=True, help="Its figures' split."),
     click.option("--out", type=_FOLDER, required=True, help="Folder of the training."),
     click.option("--first-rows", type=int, help="Rows of an endless dataset to start with."),
+    click.option("--reuse", type=float, help="Draws of a row of an endless dataset."),
     click.option("--steps", type=int, help="Optimiser steps of the stages; default: the preset's."),
     click.option("--batch-size", type=int, help="Rows a process computes at once."),
     click.option("--accumulation", type=int, help="Batches averaged for a step."),

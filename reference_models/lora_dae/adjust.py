@@ -14,7 +14,6 @@ def adjust_preset(
     rank_attn: int | None = None,
     rank_conv: int | None = None,
     size: int | None = None,
-    first_rows: int | None = None,
     **training: Unpack[TrainingOptions],
 ) -> Preset:
     """Return a preset with everything changed that is not None.
@@ -24,8 +23,7 @@ def adjust_preset(
         rank_attn: Of the LoRA on cross-attention; 0 for none there.
         rank_conv: Of the LoRA on convolutions; 0 for none there.
         size: Side of the photos in pixels.
-        first_rows: Of an endless dataset: how many the training starts with.
-        training: Of each stage.
+        training: Of the rows and of each stage.
 
     Raises:
         TpgbenchError: A value out of bounds.
@@ -34,6 +32,5 @@ def adjust_preset(
         "rank_attention": rank_attn,
         "rank_convolution": rank_conv,
         "size": size,
-        "first_rows": first_rows,
     }
     return validated(Preset, changed_values(preset, own, training))

@@ -20,7 +20,6 @@ def adjust_preset(
     image_encoder: str | None = None,
     size: int | None = None,
     labelled: float | None = None,
-    first_rows: int | None = None,
     **training: Unpack[TrainingOptions],
 ) -> Preset:
     """Return a preset with everything changed that is not None.
@@ -32,8 +31,7 @@ def adjust_preset(
         image_encoder: Hub id or folder of CLIP.
         size: Side of the pictures in pixels, where the networks come from a base model.
         labelled: The share of rows whose pattern is used.
-        first_rows: Of an endless dataset: how many the training starts with.
-        training: Of each stage.
+        training: Of the rows and of each stage.
 
     Raises:
         UnknownNameError: There is no such setting.
@@ -49,7 +47,6 @@ def adjust_preset(
         "image_encoder": image_encoder,
         "size": size,
         "labelled": labelled,
-        "first_rows": first_rows,
     }
     values = changed_values(preset, own, training)
     for option in options:

@@ -39,9 +39,11 @@ PresetT = TypeVar("PresetT", bound=TrainedPreset)
 
 
 class TrainingOptions(TypedDict, total=False):
-    """What a user may change of every stage; None or absent leaves the preset's.
+    """What a user may change of the rows and of every stage; None or absent leaves the preset's.
 
     Attributes:
+        first_rows: As in `TrainedPreset`.
+        reuse: As in `TrainedPreset`.
         steps: Optimiser steps.
         batch_size: Rows a process computes at once.
         accumulation: Batches whose gradients are averaged for a step.
@@ -53,6 +55,8 @@ class TrainingOptions(TypedDict, total=False):
         seed: Of weights, draws and noise.
     """
 
+    first_rows: int | None
+    reuse: float | None
     steps: int | None
     batch_size: int | None
     accumulation: int | None
@@ -72,14 +76,16 @@ def changed_values(
     Args:
         preset: Where it starts from.
         own: Changes of the preset itself.
-        training: Changes of each of its stages.
+        training: Changes of its rows and of each of its stages.
     """
     wanted: dict[str, Any] = {name: given for name, given in training.items() if given is not None}
+    rows = {name: wanted.pop(name) for name in ("first_rows", "reuse") if name in wanted}
     if "minutes" in wanted:
         wanted["max_minutes"] = wanted.pop("minutes")
     if "validate_every" in wanted:
         wanted["preview_every"] = wanted["validate_every"]
-    values = preset.model_dump() | {name: given for name, given in own.items() if given is not None}
+    given = {name: one for name, one in own.items() if one is not None}
+    values = preset.model_dump() | given | rows
     values["training"] = {
         stage: config.model_dump() | wanted for stage, config in preset.training.items()
     }

@@ -35,6 +35,8 @@ def refused(*words: object) -> str:
         (("-o", "weights.cls=-1"), "weights.cls=-1: input should be greater than or equal to 0"),
         (("--precision", "fp8"), "precision=fp8"),
         (("--steps", "0"), "steps=0"),
+        (("--first-rows", "0"), "first_rows=0"),
+        (("--reuse", "0"), "reuse=0"),
         (("--batch-size", "0"), "batch_size=0"),
         (("--dataset", "ctp-sinth"), "unknown dataset 'ctp-sinth': did you mean 'ctp-synth'?"),
         (("--split", "trian"), "trian"),
