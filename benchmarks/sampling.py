@@ -16,7 +16,7 @@ import platform
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -46,16 +46,17 @@ def machine(device: str) -> str:
     )
 
 
-def seconds(call: Callable[[], Any], rounds: int, device: str) -> float:
-    """Return the median time of a call, the first left out."""
-    times = []
+def seconds(calls: Mapping[str, Callable[[], Any]], rounds: int, device: str) -> dict[str, float]:
+    """Return the median time of each call; they take turns, and a first round is left out."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds + 1):
-        start = time.perf_counter()
-        call()
-        if device.startswith("cuda"):
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:])
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            if device.startswith("cuda"):
+                torch.cuda.synchronize()
+            times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(taken[1:]) for name, taken in times.items()}
 
 
 def peak_memory(device: str) -> str:
@@ -76,7 +77,7 @@ def tiny(device: str, rounds: int) -> None:
             model = SLDDM(SLDDMConfig(steps=steps))
             model.load(device, "fp32", None)
             generate = partial(model.generate, samples[:batch], list(range(batch)))
-            took = seconds(generate, rounds, device)
+            took = seconds({"tiny": generate}, rounds, device)["tiny"]
             print(
                 f"tiny, 128 px, {steps} steps, batch {batch}: {batch / took:.2f} images/s, "
                 f"peak {peak_memory(device)}"
@@ -149,7 +150,7 @@ def full_size(
             prompt_embeds=prompt, guidance_scale=1.0, num_inference_steps=steps, output_type="pt"
         ),
     }
-    took = {name: seconds(call, rounds, device) for name, call in contestants.items()}
+    took = seconds(contestants, rounds, device)
     for name, one in took.items():
         print(
             f"512 px, {steps} steps, batch {batch}, {str(dtype)[6:]}, {name}: "
@@ -175,7 +176,12 @@ def main() -> None:
         tiny(device, given.rounds)
     if device == "cuda":
         full_size(
-            device, torch.bfloat16, given.steps or 50, given.batch or 4, given.rounds, given.compile
+            device,
+            torch.bfloat16,
+            steps=given.steps or 50,
+            batch=given.batch or 4,
+            rounds=given.rounds,
+            compiled=given.compile,
         )
     elif given.size_512:
         full_size(
