@@ -55,6 +55,8 @@ tags: [{{ text.tags | join(", ") }}]
 {{ text.taken_over }}
 
 {% endif %}
+Sessions, with seed 0 unless a command names another:
+
 {% for session in sessions %}
 - {{ session.date }}, {{ session.environment.get("processor", "unknown processor") }}, \
 {{ session.device }}, {{ session.threads }} thread(s), torch \

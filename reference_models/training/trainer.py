@@ -214,7 +214,7 @@ class _Session:
         if self.step < self.config.steps:
             progress.say(
                 f"train: {self.config.max_minutes:g} minutes are up after step {self.step} of "
-                f"{self.config.steps}; raise max_minutes to go on"
+                f"{self.config.steps}; raise --minutes to go on"
             )
         self.ema.copy_to(self.parameters)
         return TrainingSummary(
