@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from ..datasets_builders.base import Dataset
 from ..errors import TpgbenchError
+from ..files import explain_os_errors
+from ..images import open_picture
 from ..metrics.base import Metric, SampleMetric, SetMetric, Value, make_metric
 from ..weights import without_downloads
 from .comparisons import ComparisonReader, ImageFile
@@ -116,7 +118,6 @@ def score(
         )
     sample_ids = list_samples(rows, record.limit)
     image_of, notes = _image_finder(store, record, sample_ids)
-    context = recipe_context(record, rows, sample_ids)
 
     reader = ComparisonReader(
         rows,
@@ -133,12 +134,13 @@ def score(
         with closing(journal):
             scorer = Scorer(reader, by_sample, journal)
             table = list(scorer.run(sample_ids, image_of, show_progress=show_progress))
+        images = {i: image_of(row.sample_id).path for i, row in enumerate(table) if not row.error}
+        context = recipe_context(record, rows, sample_ids, list(filter(None, images.values())))
         garments = [row.garment_id for row in table]
         values = {
             metric.key: metric.aggregate(_column(table, metric), context, garments)
             for metric in by_sample
         }
-        images = {i: image_of(row.sample_id).path for i, row in enumerate(table) if not row.error}
         for value in compute_set_metrics(
             [metric for metric, reason in chosen if not reason and isinstance(metric, SetMetric)],
             reader,
@@ -175,23 +177,37 @@ def _explained(
 
 
 def recipe_context(
-    record: RunRecord, dataset: Dataset, sample_ids: Sequence[str]
+    record: RunRecord, dataset: Dataset, sample_ids: Sequence[str], files: Sequence[Path]
 ) -> dict[str, str]:
-    """Return what every recipe of this run holds beside the metrics' own settings."""
+    """Return what every recipe of this run holds beside the metrics' own settings.
+
+    Args:
+        record: The run.
+        dataset: What it was made from.
+        sample_ids: All of its samples.
+        files: Their images, readable ones.
+    """
     samples = json.dumps([dataset.fingerprint, dataset.split, list(sample_ids)])
     context = {
         "fit": record.identity.fit,
-        "format": "png",
+        "format": "png" if record.images is None else _formats(files),
         "n": str(len(sample_ids)),
         "resize": RESIZE,
         "size": str(record.identity.size),
         "split": f"{dataset.split}-{hashlib.sha256(samples.encode()).hexdigest()[:8]}",
     }
-    if record.images is not None:
-        context["format"] = "as-given"
-        if record.images.resize:
-            context["output-resize"] = RESIZE
+    if record.images is not None and record.images.resize:
+        context["output-resize"] = RESIZE
     return context
+
+
+def _formats(files: Sequence[Path]) -> str:
+    """Return how images were stored, by what is in the files: ``"png"``, ``"jpeg+png"``, ..."""
+    formats = set()
+    for path in files:
+        with explain_os_errors(path), path.open("rb") as stream:
+            formats.add(str(open_picture(stream).format).lower())
+    return "+".join(sorted(formats)) or "none"
 
 
 def _journal_context(record: RunRecord, dataset: Dataset) -> str:

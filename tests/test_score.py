@@ -265,9 +265,19 @@ class TestImagesMadeElsewhere:
         outcome = self.score(images, tmp_path)
         expected = tpgbench.score(run.path, metrics=["psnr"]).result.metric("psnr")
         assert outcome.result.metric("psnr").value == expected.value
+        assert outcome.result.metric("psnr").recipe == expected.recipe
         assert outcome.exit_code == 0
         assert {path: path.read_bytes() for path in images.iterdir()} == before
         assert tpgbench.report(outcome.path).exists()
+
+    def test_the_recipe_says_how_they_were_stored_whatever_they_are_called(self, images, tmp_path):
+        first, second, *_ = sorted(images.iterdir())
+        with PIL.Image.open(first) as picture:
+            picture.load()
+        picture.save(first, format="jpeg")
+        second.write_bytes(b"torn")
+        recipe = self.score(images, tmp_path).result.metric("psnr").recipe
+        assert "|format:jpeg+png|" in recipe
 
     def test_missing_and_extra_ones_are_named(self, images, tmp_path):
         (images / "toy-002.png").rename(images / "holiday.png")

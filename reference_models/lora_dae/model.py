@@ -90,6 +90,7 @@ class LoraDae(Model[MannequinSample]):
 
         from .lora import FILE
         from .pipeline import (
+            ADAPTER,
             base_files,
             find_adapter,
             load_base,
@@ -108,7 +109,7 @@ class LoraDae(Model[MannequinSample]):
         card = read_adapter(adapter)
         location = config.base or card.base_location(adapter)
         pipeline = load_base(location)
-        files = base_files(location)
+        files = [*base_files(location), adapter / ADAPTER]
         if config.lora != "none":
             load_lora(pipeline, adapter)
             files.append(adapter / FILE)
@@ -123,7 +124,7 @@ class LoraDae(Model[MannequinSample]):
         if config.enhancement != "none":
             files += sorted(adapter.glob("band_statistics.safetensors"))
         if config.enhancement == "learned":
-            files += sorted(adapter.glob("gain_predictor/*.safetensors"))
+            files += sorted(adapter.glob("gain_predictor/*"))
         if config.freeu:
             pipeline.enable_freeu(**_FREEU)
         if config.pag:

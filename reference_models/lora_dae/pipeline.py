@@ -26,6 +26,7 @@ from .enhancement import (
 from .gain_predictor import LearnedGain, load_gain_predictor
 from .lora import FILE, check_lora, sample_weights
 from .quiet import quiet_libraries
+from .statistics import FILE as STATISTICS
 from .statistics import BandStatistics
 
 ADAPTER = "adapter.json"
@@ -33,6 +34,7 @@ OWN_CLASSES = (PatchAutoencoder,)  # diffusers loads a class only where its modu
 Enhancement = Literal["none", "statistics", "learned"]
 FOLDERS = {"full": "lora", "attention": "lora-attention"}
 _NETWORKS = ("unet", "vae", "text_encoder")
+_TOLD = (".json", ".txt")  # configurations and vocabularies
 _PARTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
 
 
@@ -153,11 +155,13 @@ def find_adapter(location: str | Path, lora: str = "full") -> Path:
 
 
 def base_files(location: str) -> list[Path]:
-    """Return the weight files of a base that `load_base` reads."""
+    """Return the files of a base that `load_base` reads and its photos depend on."""
     folder = get_pipeline_folder(location)
     files = [path for part in _NETWORKS for path in sorted((folder / part).glob("*.safetensors"))]
     # Others have a variant in their names, such as fp16.
-    return [path for path in files if path.name.count(".") == 1]
+    weights = [path for path in files if path.name.count(".") == 1]
+    told = [path for part in _PARTS for path in sorted((folder / part).glob("*"))]
+    return weights + [path for path in told if path.suffix in _TOLD]
 
 
 def load_pipeline(
@@ -228,6 +232,11 @@ def set_enhancement(
     """
     rule: GainRule | None = None
     if enhancement != "none":
+        if not (folder / STATISTICS).is_file():
+            raise TpgbenchError(
+                f"{folder}: has no {STATISTICS}, which the enhancement '{enhancement}' needs: give "
+                "-o enhancement=none, or gather them: tpgbench train lora-dae --stage statistics"
+            )
         statistics = BandStatistics.load(folder)
         statistics.check_schedule(pipeline.scheduler.alphas_cumprod)
         if enhancement == "learned":

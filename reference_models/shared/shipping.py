@@ -21,6 +21,19 @@ def weight_sums(folder: Path, part: str) -> dict[str, str]:
     return {f"{part}/{one.name}": known_sha256(one) for one in files if one.suffix in _WEIGHTS}
 
 
+def config_sums(folder: Path, part: str) -> dict[str, str]:
+    """Return the SHA-256 of every configuration of a part, by its name within the folder.
+
+    Equal weights that are told otherwise make other pictures. ``"."`` stands for the folder itself.
+    """
+    files = sorted((folder / part).glob("*.json"))
+    return {
+        (Path(part) / one.name).as_posix(): known_sha256(one)
+        for one in files
+        if one.name != CHECKSUMS
+    }
+
+
 def write_checksums(folder: Path, sums: Mapping[str, str]) -> None:
     """Write ``checksums.json``."""
     write_atomic(folder / CHECKSUMS, (json.dumps(sums, indent=2) + "\n").encode())

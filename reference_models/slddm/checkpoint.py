@@ -16,6 +16,7 @@ from ...errors import TpgbenchError
 from ..shared.autoencoder import PatchAutoencoder
 from ..shared.shipping import (
     checked_sums,
+    config_sums,
     forget_places,
     new_checkpoint,
     read_checksums,
@@ -71,7 +72,8 @@ def load_checkpoint(
         shared: Where parts are that the folder lacks.
 
     Returns:
-        The pipeline in float32, and the SHA-256 of every weight file by name.
+        The pipeline in float32, and the SHA-256 by name of every file that the patterns depend
+        on: weights and configurations.
 
     Raises:
         TpgbenchError: A part is missing, damaged, of another preset, or not what its checksum says.
@@ -84,7 +86,8 @@ def load_checkpoint(
     places = {part: _place(folder, part, shared) for part in PARTS}
     sums: dict[str, str] = {}
     for part, place in places.items():
-        sums |= checked_sums(place, part)
+        sums |= checked_sums(place, part) | config_sums(place, part)
+    sums |= config_sums(folder, ".") | config_sums(folder, "scheduler")
     try:
         pipeline = SLDDMPipeline(
             **{part: _read_part(folder, place, part) for part, place in places.items()},
