@@ -16,6 +16,7 @@ from ...errors import TpgbenchError
 from ...files import write_atomic
 from ...hub import get_pipeline_folder
 from ..shared.autoencoder import PatchAutoencoder
+from ..shared.quiet import quiet_libraries
 from ..shared.shipping import check_folder
 from .enhancement import (
     MAX_TOTAL_GAIN,
@@ -25,7 +26,6 @@ from .enhancement import (
 )
 from .gain_predictor import LearnedGain, load_gain_predictor
 from .lora import FILE, check_lora, sample_weights
-from .quiet import quiet_libraries
 from .statistics import FILE as STATISTICS
 from .statistics import BandStatistics
 

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDIMScheduler, ModelMixin, UNet2DConditionModel
+from safetensors import SafetensorError
 
 from ...errors import TpgbenchError
 from ..shared.autoencoder import PatchAutoencoder
+from ..shared.quiet import quiet_libraries
 from .conditioner import Conditioner
 from .image_encoder import GarmentEncoder
 from .ldn import LDN
@@ -116,10 +118,28 @@ def _embedding_length(image_encoder: Any) -> int:
 def _load(kind: Any, place: Path | str | None, part: str | None = None) -> Any:
     where = {} if part is None else {"subfolder": part}
     try:
-        return kind.from_pretrained(place, **where, torch_dtype=torch.float32)
-    except (OSError, ValueError, KeyError) as error:
+        with quiet_libraries():
+            if issubclass(kind, ModelMixin):
+                _check_class(kind, kind.load_config(place, **where)["_class_name"])
+            # Safetensors only: the other format may run code.
+            network, told = kind.from_pretrained(
+                place,
+                **where,
+                torch_dtype=torch.float32,
+                use_safetensors=True,
+                output_loading_info=True,
+            )
+        if told["missing_keys"]:
+            raise ValueError(f"it has no weight '{min(told['missing_keys'])}'")
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         what = f"the part '{part}' of {place}" if part else str(place)
         raise TpgbenchError(
             f"{what} cannot be loaded as {kind.__name__}: {str(error).splitlines()[0]}; give a hub "
             "id or a diffusers folder that has it"
         ) from error
+    return network
+
+
+def _check_class(kind: Any, name: str) -> None:
+    if name != kind.__name__:
+        raise ValueError(f"it is of the class {name}")
