@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
+from pydantic import BaseModel
 
 from ...files import explain_os_errors, write_atomic
 from ..training.folder import CurvePoint, TrainingFolder, read_curve
@@ -158,29 +159,26 @@ def keep_records(training: Path, folder: Path, *, but: Sequence[str] = ()) -> No
     """Copy what a card needs of a training: its curves, its sessions, and those before it.
 
     Args:
-        training: The folder of a training, or of a checkpoint.
+        training: The folder of a training, or of a checkpoint; of another, nothing is copied.
         folder: Where to.
         but: Folders of stages whose work is not taken over.
     """
     source = training / RECORDS if (training / RECORDS).is_dir() else training
-    for path in sorted(source.rglob("*.jsonl")):
-        target = folder / path.relative_to(source)
-        if path.name == _SESSIONS:
-            lines = "".join(
-                _elsewhere(session).model_dump_json() + "\n"
-                for session in read_sessions(path.parent)
-            )
-            write_atomic(_made(target), lines.encode())
-        elif path.name == _CURVE_POINTS and path.parent.name not in but:
+    sessions = read_sessions(source)
+    if not sessions:
+        return
+    _write_lines(folder / _SESSIONS, [_elsewhere(session) for session in sessions])
+    for path in sorted(source.glob(f"*/{_CURVE_POINTS}")):
+        if path.parent.name not in (*but, EARLIER):
             points = read_curve(path)
             kept = [point for point in points[:-1] if point.validation] + points[-1:]
-            lines = "".join(point.model_dump_json() + "\n" for point in kept)
-            write_atomic(_made(target), lines.encode())
+            _write_lines(folder / path.relative_to(source), kept)
+    if (source / EARLIER).is_dir():
+        keep_records(source / EARLIER, folder / EARLIER, but=but)
 
 
-def _made(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+def _write_lines(path: Path, records: Sequence[BaseModel]) -> None:
+    write_atomic(path, "".join(one.model_dump_json() + "\n" for one in records).encode())
 
 
 def _whole_curve(training: Path, stage: str) -> list[CurvePoint]:
