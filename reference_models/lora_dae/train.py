@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ from ...errors import TpgbenchError
 from ...files import explain_os_errors, sha256_file, user_cache
 from ..shared.autoencoder import PatchAutoencoder
 from ..shared.card import EARLIER, keep_records
+from ..shared.quiet import quiet_libraries
 from ..training.blocks import BlockStore
 from ..training.devices import one_process, pick_device
 from ..training.objective import Objective
 from ..training.pool import Pool
-from ..training.sessions import record_session
+from ..training.sessions import Session, new_session
 from ..training.trainer import TrainingSummary
 from ..training.trainer import train as optimise
 from .gain_predictor import FOLDER as PREDICTOR_FOLDER
@@ -31,7 +32,6 @@ from .gather import gather_statistics
 from .lora import FILE, LoraRanks, add_lora, sample_weights, save_lora
 from .objectives import GainObjective, ReconstructionObjective, TextToImageObjective
 from .pipeline import FOLDERS, AdapterCard, load_base, load_pipeline
-from .quiet import quiet_libraries
 from .rows import MannequinRows, TextBatches, to_tensors
 from .settings import BASE_STAGES, Preset, Stage
 from .spec import TrainingSpec
@@ -53,28 +53,34 @@ def train_lora_dae(spec: TrainingSpec) -> dict[Stage, TrainingSummary | None]:
 
     Raises:
         TpgbenchError: The base or the data cannot be had or are of another kind, an earlier stage
-            is missing, or the training failed: the message says what to change.
+            is missing, or the training failed: the message says what to change. If nothing was
+            trained yet, nothing is left of what was made for it.
     """
     _check(spec)
-    if spec.start is not None and not (spec.folder / EARLIER).exists():
-        with one_process() as first, explain_os_errors(spec.folder):
-            if first:
-                adapters = [f"train{gains}-{name}" for name in FOLDERS.values() for gains in _STEPS]
-                keep_records(spec.start.parent, spec.folder / EARLIER, but=adapters)
     summaries: dict[Stage, TrainingSummary | None] = {}
-    for stage in spec.stages:
-        if stage in BASE_STAGES and not spec.trains_base:
-            raise TpgbenchError(f"--stage {stage}: the base {spec.base_location} is trained")
-        summary = _STAGES[stage](spec)
-        summaries[stage] = summary
-        if summary is not None and not summary.finished:
-            break
+    with new_session(spec.folder, spec.command) as session:
+        with one_process() as first:
+            if first:
+                _keep_earlier(spec, session)
+        for stage in spec.stages:
+            summary = _STAGES[stage](spec, session)
+            summaries[stage] = summary
+            if summary is not None and not summary.finished:
+                break
     return summaries
 
 
 def _check(spec: TrainingSpec) -> None:
     """Raise before hours of training for what would be refused after them."""
     preset = spec.preset
+    for stage in spec.stages:
+        if stage in BASE_STAGES and not spec.trains_base:
+            raise TpgbenchError(f"--stage {stage}: the base {spec.base_location} is trained")
+    if spec.start is not None and not spec.trains_base:
+        raise TpgbenchError(
+            f"--start {spec.start}: the base {spec.base_location} is not trained here; leave it "
+            "out, or leave out --base and take --preset tiny"
+        )
     if preset.size % _FACTOR:
         raise TpgbenchError(f"--size {preset.size}: give a size divisible by {_FACTOR}")
     ranks = LoraRanks(preset.rank_attention, preset.rank_convolution)
@@ -83,19 +89,35 @@ def _check(spec: TrainingSpec) -> None:
             add_lora(UNet2DConditionModel(**preset.networks.unet), ranks)
     else:
         ranks.check()
+    _rows(spec, spec.split).open()
+    if spec.held_out is not None and {"base", "lora"} & set(spec.stages):
+        _rows(spec, spec.held_out).check_held_out()
 
 
-def _train_autoencoder(spec: TrainingSpec) -> TrainingSummary:
+def _keep_earlier(spec: TrainingSpec, session: Session) -> None:
+    """Keep the records of the training whose base is gone on from."""
+    earlier = spec.folder / EARLIER
+    if spec.start is None or earlier.exists():
+        return
+    adapters = [f"train{gains}-{name}" for name in FOLDERS.values() for gains in _STEPS]
+    session.makes(earlier)
+    with explain_os_errors(earlier):
+        keep_records(spec.start.absolute().parent, earlier, but=adapters)
+
+
+def _train_autoencoder(spec: TrainingSpec, session: Session) -> TrainingSummary:
     torch.manual_seed(spec.preset.training["autoencoder"].seed)
     pipeline = _make_base(spec)
-    summary = _optimise(spec, "autoencoder", ReconstructionObjective(pipeline.vae), pipeline)
+    summary = _optimise(
+        spec, session, "autoencoder", ReconstructionObjective(pipeline.vae), pipeline
+    )
     if summary.finished:
         # Not the whole base: what else is in it now is untrained.
         _replace(spec.folder / "base" / "vae", pipeline.vae.save_pretrained)
     return summary
 
 
-def _train_base(spec: TrainingSpec) -> TrainingSummary:
+def _train_base(spec: TrainingSpec, session: Session) -> TrainingSummary:
     torch.manual_seed(spec.preset.training["base"].seed)
     pipeline = _make_base(spec)
     if spec.autoencoder is None and spec.start is None:
@@ -103,12 +125,12 @@ def _train_base(spec: TrainingSpec) -> TrainingSummary:
         vae = _read_autoencoder(spec.folder / "base" / "vae", spec.preset)
         pipeline.register_modules(vae=vae)
     held_out = _held_out(spec, pipeline, smooth=spec.preset.smooth)
-    summary = _optimise(spec, "base", _text_to_image(spec, pipeline, held_out), pipeline)
+    summary = _optimise(spec, session, "base", _text_to_image(spec, pipeline, held_out), pipeline)
     _replace(spec.folder / "base", pipeline.save_pretrained)
     return summary
 
 
-def _train_lora(spec: TrainingSpec) -> TrainingSummary:
+def _train_lora(spec: TrainingSpec, session: Session) -> TrainingSummary:
     preset = spec.preset
     if spec.trains_base:
         _need(spec.folder / "base", "lora", "base")
@@ -119,7 +141,12 @@ def _train_lora(spec: TrainingSpec) -> TrainingSummary:
     held_out = _held_out(spec, pipeline)
     stage = spec.lora_folder.name
     summary = _optimise(
-        spec, "lora", _text_to_image(spec, pipeline, held_out), pipeline, folder=f"train-{stage}"
+        spec,
+        session,
+        "lora",
+        _text_to_image(spec, pipeline, held_out),
+        pipeline,
+        folder=f"train-{stage}",
     )
     with one_process() as first:
         if first:
@@ -128,7 +155,7 @@ def _train_lora(spec: TrainingSpec) -> TrainingSummary:
     return summary
 
 
-def _gather(spec: TrainingSpec) -> None:
+def _gather(spec: TrainingSpec, _: Session) -> None:
     with one_process() as first:
         if first:
             _gather_alone(spec)
@@ -160,7 +187,7 @@ def _gather_alone(spec: TrainingSpec) -> None:
     found.save(spec.lora_folder)
 
 
-def _train_gains(spec: TrainingSpec) -> TrainingSummary:
+def _train_gains(spec: TrainingSpec, session: Session) -> TrainingSummary:
     _need(spec.lora_folder / FILE, "gains", "lora")
     pipeline = load_pipeline(
         spec.lora_folder, lora=spec.lora_kind, base=spec.base, enhancement="none"
@@ -174,13 +201,13 @@ def _train_gains(spec: TrainingSpec) -> TrainingSummary:
         lora=sha256_file(spec.lora_folder / FILE),
     )
     summary = _optimise(
-        spec, "gains", objective, pipeline, folder=f"train-gains-{spec.lora_folder.name}"
+        spec, session, "gains", objective, pipeline, folder=f"train-gains-{spec.lora_folder.name}"
     )
     _replace(spec.lora_folder / PREDICTOR_FOLDER, predictor.save_pretrained)
     return summary
 
 
-_STAGES = {
+_STAGES: dict[Stage, Callable[[TrainingSpec, Session], TrainingSummary | None]] = {
     "autoencoder": _train_autoencoder,
     "base": _train_base,
     "lora": _train_lora,
@@ -251,6 +278,7 @@ def _text_to_image(
 
 def _optimise(
     spec: TrainingSpec,
+    session: Session,
     stage: Stage,
     objective: Objective,
     pipeline: Any,
@@ -271,11 +299,8 @@ def _optimise(
             mirror=preset.mirror,
             seed=config.seed,
         )
-        if stage == spec.stages[0]:
-            with one_process() as first:
-                if first:
-                    record_session(spec.folder, spec.command)
-        return optimise(objective, batches, config, spec.folder / (folder or f"train-{stage}"))
+        place = spec.folder / (folder or f"train-{stage}")
+        return optimise(objective, batches, config, place, begun=session.record)
 
 
 def _held_out(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ..training.config import TrainingConfig
 from ..training.devices import one_process
 from ..training.objective import Objective
 from ..training.pool import Pool
-from ..training.sessions import record_session
+from ..training.sessions import Session, new_session
 from ..training.trainer import TrainingSummary
 from ..training.trainer import train as optimise
 from .autoencoder_objective import AutoencoderObjective
@@ -29,6 +29,7 @@ from .ldn_objective import LdnObjective
 from .networks import PARTS, make_autoencoder, make_image_encoder, make_ldn, make_pipeline
 from .rows import TpgRows
 from .settings import Preset, Stage
+from .start import copy_part, find_parts
 
 _HELD_OUT = 64
 _MADE_BY: dict[Stage, tuple[str, ...]] = {
@@ -82,50 +83,61 @@ def train_slddm(spec: TrainingSpec) -> dict[Stage, TrainingSummary]:
 
     Raises:
         TpgbenchError: A stage is missing what an earlier one makes, the data or the base model
-            cannot be had, or the training failed: the message says what to change.
+            cannot be had, or the training failed: the message says what to change. If nothing was
+            trained yet, nothing is left of what was made for it.
     """
-    with one_process() as first:
-        if first:
-            _take_over(spec)
+    _check(spec)
     summaries: dict[Stage, TrainingSummary] = {}
-    for stage in spec.stages:
-        if stage not in spec.preset.training:
-            raise TpgbenchError(
-                f"--stage {stage}: the preset '{spec.preset.name}' has only "
-                f"{', '.join(spec.preset.stages)}"
-            )
-        summaries[stage] = _STAGES[stage](spec)
-        if not summaries[stage].finished:
-            break
+    with new_session(spec.folder, spec.command) as session:
+        with one_process() as first:
+            if first:
+                _take_over(spec, session)
+        for stage in spec.stages:
+            summaries[stage] = _STAGES[stage](spec, session)
+            if not summaries[stage].finished:
+                break
     return summaries
 
 
-def _take_over(spec: TrainingSpec) -> None:
+def _check(spec: TrainingSpec) -> None:
+    """Raise before hours of training for what would be refused after them."""
+    preset = spec.preset
+    for stage in spec.stages:
+        if stage not in preset.training:
+            raise TpgbenchError(
+                f"--stage {stage}: the preset '{preset.name}' has only {', '.join(preset.stages)}"
+            )
+    if spec.warm and not spec.start:
+        raise TpgbenchError(
+            "--warm: give --start PIPELINE, whose networks are trained further, or leave it out"
+        )
+    _rows(spec, spec.split, preset.filler).open()
+    if spec.held_out is not None and "sldm" in spec.stages:
+        _rows(spec, spec.held_out, preset.filler).check_held_out()
+
+
+def _take_over(spec: TrainingSpec, session: Session) -> None:
     if not spec.start:
         return
+    folder, earlier = spec.pipeline_folder, spec.folder / EARLIER
     trained = {part for stage in spec.stages for part in _MADE_BY[stage]}
     kept = [part for part in PARTS if spec.warm or part not in trained]
-    for start in spec.start:
-        parts = [part for part in kept if (start / part).is_dir()]
-        if not parts:
-            raise TpgbenchError(f"{start}: holds none of {', '.join(kept)}: give a pipeline folder")
-        for part in parts:
-            if not (spec.pipeline_folder / part).exists():
-                with explain_os_errors(spec.pipeline_folder):
-                    shutil.copytree(start / part, spec.pipeline_folder / part)
-    if spec.warm and not (spec.folder / EARLIER).exists():
-        with explain_os_errors(spec.folder):
-            first = spec.start[0]
-            told = first if (first / RECORDS).is_dir() else first.parent
-            keep_records(told, spec.folder / EARLIER)
+    for part, start in find_parts(spec.start, kept, spec.preset, folder).items():
+        session.makes(folder / part)
+        copy_part(start, folder, part)
+    if spec.warm and not earlier.exists():
+        origin = spec.start[0].absolute()
+        session.makes(earlier)
+        with explain_os_errors(earlier):
+            keep_records(origin if (origin / RECORDS).is_dir() else origin.parent, earlier)
 
 
-def _train_autoencoder(spec: TrainingSpec) -> TrainingSummary:
+def _train_autoencoder(spec: TrainingSpec, session: Session) -> TrainingSummary:
     preset, folder = spec.preset, spec.pipeline_folder
     torch.manual_seed(preset.training["autoencoder"].seed)
     vae, encoder = make_autoencoder(preset, folder), make_image_encoder(preset, folder)
     objective = AutoencoderObjective(vae, encoder, preset.networks.background)
-    summary = _optimise(spec, "autoencoder", objective)
+    summary = _optimise(spec, session, "autoencoder", objective)
     if summary.finished:
         with one_process() as first:
             if first:
@@ -133,14 +145,14 @@ def _train_autoencoder(spec: TrainingSpec) -> TrainingSummary:
     return summary
 
 
-def _train_ldn(spec: TrainingSpec) -> TrainingSummary:
+def _train_ldn(spec: TrainingSpec, session: Session) -> TrainingSummary:
     preset, folder = spec.preset, spec.pipeline_folder
     _check_parts(spec, "ldn", ("vae",) if preset.networks.autoencoder is not None else ())
     torch.manual_seed(preset.training["ldn"].seed)
     vae = make_autoencoder(preset, folder)
     ldn = make_ldn(preset, folder, vae)
     objective = LdnObjective(vae, ldn, preset.ldn, preset.networks.background)
-    summary = _optimise(spec, "ldn", objective)
+    summary = _optimise(spec, session, "ldn", objective)
     if summary.finished:
         with one_process() as first:
             if first:
@@ -148,7 +160,7 @@ def _train_ldn(spec: TrainingSpec) -> TrainingSummary:
     return summary
 
 
-def _train_sldm(spec: TrainingSpec) -> TrainingSummary:
+def _train_sldm(spec: TrainingSpec, session: Session) -> TrainingSummary:
     preset, folder = spec.preset, spec.pipeline_folder
     needed = ("ldn",) if preset.networks.autoencoder is None else ("vae", "image_encoder", "ldn")
     _check_parts(spec, "sldm", needed)
@@ -160,7 +172,7 @@ def _train_sldm(spec: TrainingSpec) -> TrainingSummary:
         count = min(_HELD_OUT, rows.count() or _HELD_OUT)
         held_out = HeldOut(rows, count, sorted({1, preset.steps}))
     objective = DiffusionObjective(pipeline, preset.diffusion, held_out)
-    summary = _optimise(spec, "sldm", objective)
+    summary = _optimise(spec, session, "sldm", objective)
     # Also when it was stopped: half a training is a model that can be looked at.
     with one_process() as first, explain_os_errors(folder):
         if first:
@@ -168,10 +180,16 @@ def _train_sldm(spec: TrainingSpec) -> TrainingSummary:
     return summary
 
 
-_STAGES = {"autoencoder": _train_autoencoder, "ldn": _train_ldn, "sldm": _train_sldm}
+_STAGES: dict[Stage, Callable[[TrainingSpec, Session], TrainingSummary]] = {
+    "autoencoder": _train_autoencoder,
+    "ldn": _train_ldn,
+    "sldm": _train_sldm,
+}
 
 
-def _optimise(spec: TrainingSpec, stage: Stage, objective: Objective) -> TrainingSummary:
+def _optimise(
+    spec: TrainingSpec, session: Session, stage: Stage, objective: Objective
+) -> TrainingSummary:
     preset = spec.preset
     config: TrainingConfig = preset.training[stage]
     # Stages of one preset share the rendered rows, filled or not.
@@ -189,11 +207,7 @@ def _optimise(spec: TrainingSpec, stage: Stage, objective: Objective) -> Trainin
             transpose=spec.dataset != "ctp-synth-unaligned",
             seed=config.seed,
         )
-        if stage == spec.stages[0]:
-            with one_process() as first:
-                if first:
-                    record_session(spec.folder, spec.command)
-        return optimise(objective, batches, config, spec.folder / stage)
+        return optimise(objective, batches, config, spec.folder / stage, begun=session.record)
 
 
 def _rows(spec: TrainingSpec, split: str, filler: str | None) -> TpgRows:

@@ -56,6 +56,17 @@ class DatasetRows(RowSource):
         """
         return _open(type(self).task, self.dataset, self.split, self.size, self.seed)
 
+    def check_held_out(self) -> None:
+        """Raise unless there is this split, which is to be judged by.
+
+        Raises:
+            TpgbenchError: There is none.
+        """
+        try:
+            self.open()
+        except TpgbenchError as error:
+            raise TpgbenchError(f"--held-out {self.split}: {error}") from error
+
     def row(self, index: int) -> Any:
         """Return a row of the dataset as it is there."""
         count = _count(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,12 +52,20 @@ class TrainingFolder:
     def locked(self) -> Iterator[None]:
         """Keep other processes out while the block runs, and sweep up after dead ones.
 
+        If the block fails before it trained, a folder that was not there is not left.
+
         Raises:
             TpgbenchError: Another process trains in this folder, or it cannot be written.
         """
         busy = "another process trains here; wait for it, or give another folder"
+        new = not self.path.exists()
         with locked_folder(self.path, busy, sweep=(self.path, self.previews)):
-            yield
+            try:
+                yield
+            except BaseException:
+                if new and not (self.state_path.exists() or self.curve_path.exists()):
+                    shutil.rmtree(self.path, ignore_errors=True)
+                raise
 
     def add_point(self, point: CurvePoint) -> None:
         """Append a line to the learning curve."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -35,12 +38,64 @@ class TrainingSession(BaseModel):
     threads: int
 
 
-def record_session(folder: Path, command: str) -> None:
-    """Append this session to a training's list.
+class Session:
+    """A command that is to train: recorded once it does, and undone if it is refused before.
 
-    Raises:
-        TpgbenchError: The folder cannot be written.
+    Args:
+        folder: Of the training.
+        command: As it was typed.
     """
+
+    def __init__(self, folder: Path, command: str) -> None:
+        self._folder = folder
+        self._command = command
+        self._recorded = False
+        self._undo = ExitStack()
+        self._makes_folders(folder)
+
+    def makes(self, path: Path) -> None:
+        """Note a folder that is about to be made, and is removed again if nothing is trained."""
+        self._makes_folders(path.parent)
+        self._undo.callback(shutil.rmtree, path, ignore_errors=True)
+
+    def record(self) -> None:
+        """Append this session to the training's list, once; what was made for it stays.
+
+        Raises:
+            TpgbenchError: The folder cannot be written.
+        """
+        if not self._recorded:
+            _append(self._folder, self._command)
+            self._recorded = True
+            self._undo.pop_all()
+
+    def undo(self) -> None:
+        """Remove what was made for it, unless it trained."""
+        self._undo.close()
+
+    def _makes_folders(self, folder: Path) -> None:
+        for one in (*reversed(folder.parents), folder):
+            if not one.exists():
+                self._undo.callback(_remove_empty, one)
+
+
+@contextmanager
+def new_session(folder: Path, command: str) -> Iterator[Session]:
+    """Leave a training's folder as it was if the block fails before anything is trained."""
+    session = Session(folder, command)
+    try:
+        yield session
+    except BaseException:
+        session.undo()
+        raise
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):  # what others put there stays
+        folder.rmdir()
+
+
+def _append(folder: Path, command: str) -> None:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
     session = TrainingSession(
         command=command,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +58,7 @@ def train(
     config: TrainingConfig,
     folder: Path,
     *,
+    begun: Callable[[], None] | None = None,
     console: Console | None = None,
 ) -> TrainingSummary:
     """Train, or go on where an earlier session in the same folder stopped or was killed.
@@ -71,6 +72,8 @@ def train(
         batches: Where the samples come from.
         config: The settings.
         folder: Of this training alone.
+        begun: Called after the first step of this session, by the first process alone: before it
+            a training may still be refused.
         console: Where progress goes; stderr if None.
 
     Raises:
@@ -86,7 +89,13 @@ def train(
     with place.locked() if main else nullcontext():
         try:
             session = _Session(
-                accelerator, objective, batches, config, folder=place, console=console
+                accelerator,
+                objective,
+                batches,
+                config,
+                folder=place,
+                begun=begun if main else None,
+                console=console,
             )
             with closing(session):
                 return session.run()
@@ -111,6 +120,7 @@ class _Session:
         config: TrainingConfig,
         *,
         folder: TrainingFolder,
+        begun: Callable[[], None] | None,
         console: Console,
     ) -> None:
         self.accelerator = accelerator
@@ -118,6 +128,7 @@ class _Session:
         self.batches = batches
         self.config = config
         self.folder = folder
+        self.begun = begun
         self.console = console
         self.rank, self.ranks = accelerator.process_index, accelerator.num_processes
         self.samples_per_step = config.batch_size * config.accumulation * self.ranks
@@ -244,6 +255,9 @@ class _Session:
         with closing(stream):
             while self.step < config.steps:
                 self._train_step(stream)
+                if self.begun is not None:
+                    self.begun()
+                    self.begun = None
                 progress.advance(self.step)
                 ends = self.step == config.steps
                 logs = ends or self._is_due(config.log_every)

@@ -42,6 +42,7 @@ from tpgbench.reference_models.lora_dae.tokens import (
     make_word_tokenizer,
     unknown_words,
 )
+from tpgbench.reference_models.training.sessions import Session
 
 CAPTION = "a model wears a red polka dot dress"
 
@@ -403,6 +404,33 @@ class TestRefusals:
         with pytest.raises(TpgbenchError, match=message):
             run_command("--preset", "smoke", "--out", tmp_path / "out", *arguments)
         assert not (tmp_path / "out").exists()
+
+    def test_a_start_that_is_no_base_leaves_nothing(self, tmp_path):
+        (tmp_path / "empty").mkdir()
+        Session(tmp_path, "the training whose base it would be").record()
+        arguments = ("--preset", "smoke", "--no-held-out", "--start", tmp_path / "empty")
+        with pytest.raises(TpgbenchError, match=r"empty: has no readable model_index\.json"):
+            run_command(*arguments, "--out", tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+    def test_a_start_beside_a_base_is_refused(self, tmp_path, base, photos):
+        arguments = ("--base", base, "--dataset", photos, "--start", base, "--no-held-out")
+        with pytest.raises(TpgbenchError, match=r"--start .* is not trained here; leave it out"):
+            run_command(*arguments, "--out", tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+    def test_a_held_out_split_that_is_not_there(self, tmp_path, photos):
+        arguments = ("--preset", "smoke", "--dataset", photos, "--out", tmp_path / "out")
+        with pytest.raises(TpgbenchError, match="--held-out validation: "):
+            run_command(*arguments)
+        assert not (tmp_path / "out").exists()
+
+    def test_a_refused_command_is_no_session(self, tmp_path, tiny):
+        out = shutil.copytree(tiny, tmp_path / "out", ignore=shutil.ignore_patterns("cache"))
+        sessions = (out / "sessions.jsonl").read_text()
+        with pytest.raises(TpgbenchError, match="of another training"):
+            run_command("--preset", "smoke", "--out", out, "--learning-rate", 0.5)
+        assert (out / "sessions.jsonl").read_text() == sessions
 
     @pytest.mark.parametrize(
         ("ranks", "message"),

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tpgbench.errors import TpgbenchError
+from tpgbench.reference_models.shared.autoencoder import PatchAutoencoder
+from tpgbench.reference_models.shared.shipping import weight_sums, write_checksums
 from tpgbench.reference_models.slddm.adjust import adjust_preset
 from tpgbench.reference_models.slddm.checkpoint import load_checkpoint
-from tpgbench.reference_models.slddm.networks import PARTS
+from tpgbench.reference_models.slddm.networks import PARTS, make_autoencoder
 from tpgbench.reference_models.slddm.settings import SD15, SMOKE
 from tpgbench.reference_models.slddm.train import TrainingSpec, train_slddm
 from tpgbench.reference_models.training.folder import read_curve
@@ -220,7 +224,7 @@ def test_stages_need_the_ones_before_them(photos, tmp_path):
     with pytest.raises(TpgbenchError, match="has only ldn, sldm"):
         train_slddm(spec(tmp_path, photos, SD15, stages=("autoencoder",)))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(TpgbenchError, match="empty: holds none of"):
+    with pytest.raises(TpgbenchError, match="empty: is no pipeline folder"):
         train_slddm(spec(tmp_path, photos, stages=("ldn",), start=(tmp_path / "empty",)))
 
 
@@ -230,3 +234,140 @@ def test_data_without_patterns_are_refused(tmp_path):
 
     with pytest.raises(TpgbenchError, match="0 labelled rows in a batch of 8"):
         train_slddm(given)
+
+
+def listing(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def damage(file):
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+
+
+def truncate(file):
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def remove_config(file):
+    (file.parent / "config.json").unlink()
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (damage, "its sha256 begins .* the file is damaged or was changed"),
+        (truncate, r"--start .*\.safetensors: is damaged"),
+        (Path.unlink, r"--start .*ldn: has no weights"),
+        (remove_config, r"ldn: its config\.json cannot be read"),
+    ],
+)
+def test_a_start_that_is_damaged_leaves_nothing(trained, photos, tmp_path, harm, message):
+    start = tmp_path / "start"
+    shutil.copytree(trained[0] / "pipeline", start)
+    sums = {name: one for part in PARTS for name, one in weight_sums(start, part).items()}
+    write_checksums(start, sums)
+    harm(start / "ldn" / "diffusion_pytorch_model.safetensors")
+    given = spec(tmp_path / "out", photos, stages=("sldm",), held_out=None, start=(start,))
+
+    with pytest.raises(TpgbenchError, match=message):
+        train_slddm(given)
+    assert not (tmp_path / "out").exists()
+
+    # So a good one is not kept out.
+    train_slddm(replace(given, start=(trained[0] / "pipeline",)))
+    assert (tmp_path / "out" / "pipeline" / "ldn").is_dir()
+
+
+def test_a_start_that_lacks_a_listed_file_is_refused(trained, photos, tmp_path):
+    start = tmp_path / "start"
+    shutil.copytree(trained[0] / "pipeline", start)
+    write_checksums(start, {"ldn/other.safetensors": "0"})
+
+    with pytest.raises(TpgbenchError, match=r"has no 'ldn/other\.safetensors', which checksums"):
+        train_slddm(spec(tmp_path / "out", photos, stages=("sldm",), start=(start,)))
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_held_out_split_is_looked_at_before_the_first_stage(photos, tmp_path):
+    wrong = spec(tmp_path / "out", photos, held_out="validation")
+
+    with pytest.raises(TpgbenchError, match="--held-out validation: "):
+        train_slddm(wrong)
+    assert not (tmp_path / "out").exists()
+    train_slddm(replace(wrong, stages=("autoencoder",)))  # which has no held-out figures
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 0.5}, {"tracker": "tensorbord"}])
+def test_a_refused_command_is_no_session(trained, photos, tmp_path, change):
+    folder = tmp_path / "out"
+    shutil.copytree(trained[0], folder)
+    before = listing(folder)
+    sessions = (folder / "sessions.jsonl").read_text()
+
+    with pytest.raises(TpgbenchError):
+        train_slddm(replace(spec(folder, photos), preset=adjust_preset(SMOKE, **change)))
+
+    assert listing(folder) == before
+    assert (folder / "sessions.jsonl").read_text() == sessions
+    assert sessions.count("\n") == 1
+
+
+def test_only_a_training_s_records_are_taken_along(trained, photos, tmp_path):
+    lone = tmp_path / "lone" / "pipeline"
+    shutil.copytree(trained[0] / "pipeline", lone)
+    for name in ("data/metadata.jsonl", "data/curve.jsonl", "other/sessions.jsonl"):
+        path = lone.parent / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("garbage\n")
+    further = spec(tmp_path / "out", photos, stages=("sldm",), held_out=None, warm=True)
+
+    train_slddm(replace(further, start=(lone,)))
+    assert not (tmp_path / "out" / "earlier").exists()
+
+    whole = tmp_path / "whole"
+    shutil.copytree(trained[0], whole)
+    (whole / "runs" / "a").mkdir(parents=True)
+    (whole / "runs" / "a" / "sessions.jsonl").write_text("garbage\n")
+    (whole / "list.jsonl").write_text("garbage\n")
+    out = tmp_path / "second"
+    train_slddm(replace(further, folder=out, start=(whole / "pipeline",)))
+    stages = [f"{stage}{end}" for stage in SMOKE.stages for end in ("", "/curve.jsonl")]
+    assert listing(out / "earlier") == sorted([*stages, "sessions.jsonl"])
+
+    third = tmp_path / "third"
+    train_slddm(replace(further, folder=third, start=(out / "pipeline",)))
+    assert (third / "earlier" / "earlier" / "sldm" / "curve.jsonl").is_file()
+
+
+def test_a_base_model_of_another_kind_is_refused(narrow, photos, tmp_path, capfd):
+    base = narrow_stable_diffusion(tmp_path / "base")
+    shutil.rmtree(base / "vae")
+    PatchAutoencoder(width=32).save_pretrained(base / "vae")
+    other = narrow.model_copy(update={"base": str(base)})
+
+    with pytest.raises(TpgbenchError, match="as AutoencoderKL: it is of the class PatchAutoenc"):
+        train_slddm(spec(tmp_path / "out", photos, other))
+    assert not (tmp_path / "out").exists()
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("lacking", "message"),
+    [("file", "no file named diffusion_pytorch_model.safetensors"), ("weight", "has no weight '")],
+)
+def test_missing_weights_are_one_line(narrow, tmp_path, capfd, lacking, message):
+    base = narrow_stable_diffusion(tmp_path / "base")
+    file = base / "vae" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(file)
+    file.unlink()
+    if lacking == "file":
+        torch.save(tensors, file.with_suffix(".bin"))  # which may run code
+    else:
+        save_file({name: one for name, one in tensors.items() if "conv_in" not in name}, file)
+    other = narrow.model_copy(update={"base": str(base)})
+
+    with pytest.raises(TpgbenchError, match=message):
+        make_autoencoder(other, tmp_path / "out")
+    assert capfd.readouterr().err == ""

@@ -1,0 +1,136 @@
+"""Networks taken over from other pipelines: looked at before any is copied, each copied whole."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from ...errors import TpgbenchError
+from ...files import explain_os_errors
+from ..shared.shipping import CHECKSUMS, checked_sums, read_checksums
+from .networks import PARTS
+from .settings import Preset
+
+
+def find_parts(
+    starts: Sequence[Path], parts: Sequence[str], preset: Preset, folder: Path
+) -> dict[str, Path]:
+    """Return the pipeline that each part is taken over from: the first that has it.
+
+    Args:
+        starts: Pipeline folders.
+        parts: Those to take over.
+        preset: What they must be of.
+        folder: Where they go; what is there stays, and is not looked for.
+
+    Raises:
+        TpgbenchError: A folder is no pipeline or has none of the parts, there are none to take
+            over, or a part is damaged or of another preset.
+    """
+    found: dict[str, Path] = {}
+    for start in starts:
+        if not any((start / part).is_dir() for part in PARTS):
+            raise TpgbenchError(
+                f"--start {start}: is no pipeline folder: give one, such as OUT/pipeline of "
+                "'tpgbench train slddm --out OUT'"
+            )
+        if not parts:
+            raise TpgbenchError(
+                f"--start {start}: all stages of the preset '{preset.name}' are trained anew, so "
+                "nothing is taken over: give --stage, or --warm to train its networks further"
+            )
+        held = [part for part in parts if (start / part).is_dir()]
+        if not held:
+            raise TpgbenchError(
+                f"--start {start}: holds none of {', '.join(parts)}: give another pipeline folder"
+            )
+        for part in held:
+            if part not in found and not (folder / part).exists():
+                _check_kind(start / part, preset)
+                _check_weights(start, part)
+                found[part] = start
+    return found
+
+
+def copy_part(start: Path, folder: Path, part: str) -> None:
+    """Copy a part from one pipeline to another, whole or not at all.
+
+    Raises:
+        TpgbenchError: It cannot be read or written.
+    """
+    staging = folder / f".{part}"
+    with explain_os_errors(folder):
+        shutil.rmtree(staging, ignore_errors=True)
+        try:
+            shutil.copytree(start / part, staging)
+            staging.rename(folder / part)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _check_kind(place: Path, preset: Preset) -> None:
+    """Raise unless a part's configuration is what the preset would make."""
+    try:
+        config: dict[str, Any] = json.loads((place / "config.json").read_bytes())
+        (kind,) = config.get("architectures") or [config["_class_name"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TpgbenchError(
+            f"--start {place}: its config.json cannot be read ({type(error).__name__}): get the "
+            "pipeline again, or give another one"
+        ) from error
+    wanted_kind, given = _wanted(preset)[place.name]
+    wanted = {"class": wanted_kind, **json.loads(json.dumps(given or {}))}
+    for name, value in wanted.items():
+        # An older pipeline does not name what was added since.
+        has = kind if name == "class" else config.get(name, value)
+        if has != value:
+            raise TpgbenchError(
+                f"--start {place}: is of another preset than '{preset.name}': its {name} is {has}, "
+                f"not {value}: give the --preset that it was trained with, or another pipeline"
+            )
+
+
+def _wanted(preset: Preset) -> Mapping[str, tuple[str, Mapping[str, Any] | None]]:
+    """Return the class of each part, and those of its arguments that the preset names."""
+    own = preset.networks
+    return {
+        "vae": (
+            "AutoencoderKL" if own.autoencoder is None else "PatchAutoencoder",
+            own.autoencoder,
+        ),
+        "image_encoder": (
+            "CLIPVisionModel" if own.encoder is None else "GarmentEncoder",
+            own.encoder,
+        ),
+        "ldn": ("LDN", own.ldn),
+        "conditioner": ("Conditioner", own.conditioner),
+        "unet": ("SLDDMUNet", own.unet),
+    }
+
+
+def _check_weights(start: Path, part: str) -> None:
+    """Raise unless a part's weights can be read and are what ``checksums.json`` says."""
+    files = sorted((start / part).glob("*.safetensors"))
+    if not files:
+        raise TpgbenchError(f"--start {start / part}: has no weights (*.safetensors): get it again")
+    for file in files:
+        try:
+            with safe_open(file, framework="numpy"):
+                pass
+        except (OSError, SafetensorError) as error:
+            raise TpgbenchError(
+                f"--start {file}: is damaged ({error}): get the pipeline again, or give another one"
+            ) from error
+    with explain_os_errors(start):
+        found = checked_sums(start, part)
+    listed = (name for name in read_checksums(start) if name.startswith(f"{part}/"))
+    missing = next((name for name in listed if name not in found), None)
+    if missing is not None:
+        raise TpgbenchError(
+            f"--start {start}: has no '{missing}', which {CHECKSUMS} lists: get the pipeline again"
+        )
