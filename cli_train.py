@@ -34,7 +34,11 @@ _TRAINER_OPTIONS = (
     click.option("--tracker", help="tensorboard, wandb, ...: any that accelerate knows."),
     click.option("--seed", type=int, help="Of weights, draws and noise."),
     click.option(
-        "--workers", type=int, default=1, show_default=True, help="Render so many at once."
+        "--workers",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="Render so many at once.",
     ),
 )
 
@@ -82,7 +86,8 @@ def train() -> None:
     "--start",
     type=_FOLDER,
     multiple=True,
-    help="Pipeline folder whose networks are taken over; several: from the first that has it.",
+    help="Pipeline folder whose networks are taken over, with --stage or --warm; several: from the "
+    "first that has it.",
 )
 @click.option("--warm", is_flag=True, help="With --start: train its networks further.")
 @click.option("--base", metavar="DIR|ID", help="Stable Diffusion 1.5, for the preset sd15.")

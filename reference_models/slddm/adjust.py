@@ -42,6 +42,12 @@ def adjust_preset(
             f"--size {size}: the networks of the preset '{preset.name}' are made for "
             f"{preset.size} px; leave it out, or take sd15"
         )
+    for option, given in (("--base", base), ("--image-encoder", image_encoder)):
+        if given is not None and preset.base is None:
+            raise TpgbenchError(
+                f"{option} {given}: the preset '{preset.name}' has networks of its own; leave it "
+                "out, or take --preset sd15"
+            )
     own = {
         "base": base,
         "image_encoder": image_encoder,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from tpgbench.cli import cli
 from tpgbench.errors import TpgbenchError
+from tpgbench.reference_models import slddm
+
+CHECKPOINT = Path(slddm.__file__).parents[1] / "checkpoints" / "slddm"
 
 
 def refused(*words: object) -> str:
@@ -41,14 +45,37 @@ def refused(*words: object) -> str:
         (("--dataset", "ctp-sinth"), "unknown dataset 'ctp-sinth': did you mean 'ctp-synth'?"),
         (("--split", "trian"), "trian"),
         (("--stage", "ldn"), "has no 'vae', which --stage ldn needs"),
-        (("--start", "nowhere"), "nowhere: holds none of"),
+        (("--start", "nowhere"), "nowhere: is no pipeline folder"),
+        (("--start", __file__), "test_slddm_cli.py: is no pipeline folder"),
+        (
+            ("--start", CHECKPOINT),
+            "are trained anew, so nothing is taken over: give --stage",
+        ),
+        (("--warm",), "--warm: give --start PIPELINE"),
+        (("--base", "sd"), "--base sd: the preset 'tiny' has networks of its own"),
+        (("--image-encoder", "clip"), "--image-encoder clip: the preset 'tiny' has networks of"),
+        (("--held-out", "test-of-none"), "--held-out test-of-none: "),
+        (
+            ("--preset", "smoke", "--stage", "sldm", "--start", CHECKPOINT),
+            "vae: is of another preset than 'smoke': its width is 128, not 32",
+        ),
         (("--tracker", "tensorbord"), "unknown tracker 'tensorbord': did you mean 'tensorboard'?"),
     ],
 )
 def test_wrong_input_is_refused_in_one_line(tmp_path, monkeypatch, words, message):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
-    assert message in refused("train", "slddm", "--out", tmp_path / "out", *words)
+    assert message in refused("train", "slddm", "--out", tmp_path / "new" / "out", *words)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("model", ["slddm", "lora-dae"])
+def test_no_workers_are_a_usage_error(tmp_path, model):
+    words = ["train", model, "--out", str(tmp_path / "out"), "--workers", "0"]
+    outcome = CliRunner().invoke(cli, words)
+
+    assert outcome.exit_code == 2
+    assert "'--workers': 0 is not in the range x>=1" in outcome.output
 
 
 def test_an_unknown_stage_is_a_usage_error(tmp_path):
