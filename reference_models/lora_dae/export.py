@@ -23,26 +23,30 @@ from .quiet import quiet_libraries
 from .statistics import FILE as STATISTICS
 
 _PARTS = ("base/unet", "base/vae", "base/text_encoder")
-_AUTOENCODER = "train-autoencoder"
 _ABOUT = """\
 LoRA-DAE, re-implemented from its abstract: ranks, bands and equations are ours.
 
-It is a whole small text-to-image model at {size} px. The base reads mannequin-synth's captions
-word by word and was trained on photos whose garments are blurred, so that it knows no fine texture;
-the LoRA was trained on the photos as they are. `base` is a diffusers folder; `lora` (rank
+It is a whole text-to-image model at {size} px. `base` is a diffusers folder; `lora` (rank
 {rank_attention} on cross-attention, {rank_convolution} on convolutions) and, if it is there,
 `lora-attention` hold LoRA weights in diffusers' format, and what they have of band statistics and
-trained gains for the adaptive enhancement.
+trained gains for the adaptive enhancement. What is known of its training stands below. Presets
+that train a base of their own give it the words of mannequin-synth's captions, and photos whose
+garments are blurred, so that it knows no fine texture; the LoRA sees the photos as they are.
 
-`tpgbench run --model lora-dae` samples it."""
+`tpgbench run --model lora-dae --weights FOLDER` samples it, FOLDER being this one."""
+_LIMITS = """\
+Only the paper's abstract is public: ranks, bands and equations are ours. The base takes captions
+alone; a condition is not used. It knows what its training showed it and nothing else: measure it on
+data of your own before you rely on it."""
 
 
-def export_training(training: Path, folder: Path) -> Path:
+def export_training(training: Path, folder: Path, *, licence: str | None = None) -> Path:
     """Write the checkpoint of a training in half precision, whole or not at all.
 
     Args:
         training: The folder that ``tpgbench train lora-dae --out`` made, with a base of its own.
         folder: Where to; what is there is replaced.
+        licence: SPDX identifier for the model card; None leaves it out.
 
     Returns:
         The folder.
@@ -72,25 +76,24 @@ def export_training(training: Path, folder: Path) -> Path:
             CardText(
                 title=LoraDae.name,
                 about=_ABOUT.format(**card.model_dump()),
-                limits=LoraDae.card.limits,
+                limits=_LIMITS,
                 pipeline_tag="text-to-image",
                 tags=("fashion", "diffusion", "lora"),
-                held_out="loss of the LoRA on rows of the validation split",
+                held_out="loss of the LoRA on rows of the split that `--held-out` names, by "
+                "default `validation`",
                 plotted="noise",
                 axis="loss, held-out rows",
-                taken_over=""
-                if (training / _AUTOENCODER).is_dir()
-                else "The autoencoder was taken over (`--autoencoder`), not trained here.",
             ),
             parameters=parameters,
             stages={
-                "autoencoder": _AUTOENCODER,
+                "autoencoder": "train-autoencoder",
                 "base": "train-base",
                 "LoRA": "train-lora",
                 "LoRA on attention alone": "train-lora-attention",
                 "trained gains": "train-gains-lora",
             },
             judged="LoRA",
+            licence=licence,
         )
     return folder
 

@@ -28,7 +28,9 @@ _TEMPLATE = jinja2.Environment(
 ).from_string(
     """\
 ---
-license: apache-2.0
+{% if licence %}
+license: {{ licence }}
+{% endif %}
 library_name: tpgbench
 pipeline_tag: {{ text.pipeline_tag }}
 tags: [{{ text.tags | join(", ") }}]
@@ -52,19 +54,27 @@ tags: [{{ text.tags | join(", ") }}]
 {{ "%.1f" | format(point.seconds / 60) }} |
 {% endfor %}
 
-{% if text.taken_over %}
-{{ text.taken_over }}
+A stage that is not listed was not done in these trainings: what it makes was taken over, or is \
+not there.
+
+{% if text.elsewhere %}
+{{ text.elsewhere }}
 
 {% endif %}
-Sessions, with seed 0 unless a command names another:
+{% if sessions %}
+What a command does not name was left at its default, which for the seed is 0:
 
 {% for session in sessions %}
 - {{ session.date }}, {{ session.environment.get("processor", "unknown processor") }}, \
 {{ session.device }}, {{ session.threads }} thread(s), torch \
 {{ session.environment.get("torch", "unknown") }}, commit \
-{{ session.environment.get("git_commit", "unknown") }}: `{{ session.command }}`
+{{ session.environment.get("git_commit", "unknown") }}: \
+{% if session.command %}`{{ session.command }}`{% else %}called from Python, settings not recorded\
+{% endif %}
+
 {% endfor %}
 
+{% endif %}
 {% if figures %}
 Held-out figures ({{ text.held_out }}):
 
@@ -99,7 +109,7 @@ class CardText:
         held_out: What the held-out figures are of.
         plotted: How the names of the figures begin that the learning curve shows.
         axis: What they are.
-        taken_over: Where parts come from that were not trained here, or nothing.
+        elsewhere: Which parts are not in the folder, and where they are, or nothing.
     """
 
     title: str
@@ -110,7 +120,7 @@ class CardText:
     held_out: str
     plotted: str
     axis: str
-    taken_over: str = ""
+    elsewhere: str = ""
 
 
 def write_card(
@@ -121,6 +131,7 @@ def write_card(
     parameters: Mapping[str, int],
     stages: Mapping[str, str],
     judged: str,
+    licence: str | None = None,
 ) -> None:
     """Write ``README.md``, the learning curve and the records beside a checkpoint's weights.
 
@@ -131,6 +142,7 @@ def write_card(
         parameters: How many each part has.
         stages: The folder of each stage, within the training's.
         judged: The stage whose held-out figures are shown.
+        licence: SPDX identifier; None says none, for only who trained it knows.
 
     Raises:
         TpgbenchError: A file cannot be read or written.
@@ -140,6 +152,7 @@ def write_card(
     names = sorted(figures[-1].validation) if figures else []
     page = _TEMPLATE.render(
         text=text,
+        licence=licence and licence.lower(),  # as the Hub spells them
         parameters=parameters,
         stages={stage: curve[-1] for stage, curve in curves.items() if curve},
         sessions=_all_sessions(training),

@@ -15,6 +15,8 @@ from torch import nn
 from ...errors import TpgbenchError
 from ..shared.autoencoder import PatchAutoencoder
 from ..shared.shipping import (
+    CHECKSUMS,
+    check_folder,
     checked_sums,
     config_sums,
     forget_places,
@@ -43,23 +45,56 @@ def save_checkpoint(pipeline: SLDDMPipeline, folder: Path, *, shared: Path | Non
 
     Returns:
         The folder.
+
+    Raises:
+        TpgbenchError: ``shared`` is no whole checkpoint, or the folder cannot be written.
     """
+    check_shared(shared, folder)
     with new_checkpoint(folder) as staging:
-        cast(pipeline, torch.float16)
-        try:
-            pipeline.save_pretrained(staging)
-        finally:
-            cast(pipeline, torch.float32)
-        forget_places(staging)
-        if shared is not None:
-            known = read_checksums(shared)
-            for part in PARTS:
-                sums = weight_sums(staging, part)
-                if sums and all(known.get(name) == value for name, value in sums.items()):
-                    shutil.rmtree(staging / part)
-        sums = {name: one for part in PARTS for name, one in weight_sums(staging, part).items()}
-        write_checksums(staging, sums)
+        write_parts(pipeline, staging, shared=shared)
     return folder
+
+
+def check_shared(shared: Path | None, folder: Path) -> None:
+    """Raise unless parts can be left out of a folder because a checkpoint has them.
+
+    Raises:
+        TpgbenchError: It is no checkpoint, damaged, or the folder itself.
+    """
+    if shared is None:
+        return
+    if not read_checksums(shared):
+        raise TpgbenchError(
+            f"--shared {shared}: lists no weights in a {CHECKSUMS}: give the folder of a "
+            "checkpoint, such as --out of 'tpgbench convert slddm-training'"
+        )
+    if shared.resolve() == folder.resolve():
+        raise TpgbenchError(f"--shared {shared}: is --out itself: give another checkpoint")
+    check_folder(shared)
+
+
+def write_parts(pipeline: SLDDMPipeline, folder: Path, *, shared: Path | None) -> None:
+    """Write a pipeline in half precision, and the checksums, into an empty folder.
+
+    Args:
+        pipeline: The networks, in float32.
+        folder: Where to.
+        shared: As for `save_checkpoint`.
+    """
+    cast(pipeline, torch.float16)
+    try:
+        pipeline.save_pretrained(folder)
+    finally:
+        cast(pipeline, torch.float32)
+    forget_places(folder)
+    if shared is not None:
+        known = read_checksums(shared)
+        for part in PARTS:
+            sums = weight_sums(folder, part)
+            if sums and all(known.get(name) == value for name, value in sums.items()):
+                shutil.rmtree(folder / part)
+    sums = {name: one for part in PARTS for name, one in weight_sums(folder, part).items()}
+    write_checksums(folder, sums)
 
 
 def load_checkpoint(

@@ -8,25 +8,44 @@ from torch import nn
 
 from ...errors import TpgbenchError
 from ..shared.card import CardText, write_card
-from .checkpoint import load_checkpoint, save_checkpoint
+from ..shared.shipping import new_checkpoint
+from .checkpoint import check_shared, load_checkpoint, write_parts
 from .model import SLDDM, SLDDMFill
 from .networks import PARTS
+from .pipeline import SLDDMPipeline
 from .settings import STAGES
 
+_TITLES = {
+    False: "A training of SLDDM-TPG: semi-supervised latent disentangled diffusion",
+    True: "A training of our extension of SLDDM-TPG, not the paper's method: it starts from the "
+    "garment filled beforehand",
+}
+_PREDICTED = {"epsilon": "the noise", "sample": "the clean latent", "v_prediction": "the velocity"}
 _ABOUT = """\
 {title}.
 
-It has every part of SLDDM-TPG (arXiv 2603.16747) at {size} px, in the preset `tiny`. Where the
-paper has Stable Diffusion's autoencoder, CLIP and VGG, it has a patch autoencoder and one small
-image encoder, both trained here on the same stream of procedural garments. The U-Net predicts the
-clean latent as a change of the garment latent. All rows are labelled.
+It has every part of SLDDM-TPG (arXiv 2603.16747), at {size} px. Its autoencoder is a `{vae}`, its
+image encoder a `{image_encoder}`; the paper has Stable Diffusion's `AutoencoderKL` and CLIP's
+`CLIPVisionModel`. The U-Net predicts {predicted}. What is known of its
+training stands below.
 
-`tpgbench run --model {name}` samples it; number of DDIM steps unless `-o steps=` says otherwise:
-{steps}."""
+`tpgbench run --model {name} --weights FOLDER` samples it, FOLDER being this one; number of DDIM
+steps unless `-o steps=` says otherwise: {steps}."""
+_LIMITS = """\
+It knows what its training showed it and nothing else: measure it on photos of your own before you
+rely on it."""
+_ELSEWHERE = """\
+Not in this folder: {parts}, which are equal in the checkpoint `{shared}`. Copy them from there
+beside the others before you give this folder as `--weights`."""
 
 
 def export_training(
-    training: Path, folder: Path, *, shared: Path | None = None, steps: int | None = None
+    training: Path,
+    folder: Path,
+    *,
+    shared: Path | None = None,
+    steps: int | None = None,
+    licence: str | None = None,
 ) -> Path:
     """Write the checkpoint of a training, whole or not at all.
 
@@ -35,48 +54,67 @@ def export_training(
         folder: Where to; what is there is replaced.
         shared: A checkpoint whose equal parts are left out.
         steps: How many steps it samples in unless the user says otherwise; None for the preset's.
+        licence: SPDX identifier for the model card; None leaves it out.
 
     Returns:
         The folder.
 
     Raises:
-        TpgbenchError: The training has no whole pipeline yet, or a file cannot be written.
+        TpgbenchError: The training has no whole pipeline yet, its records are damaged, ``shared``
+            is no whole checkpoint, or a file cannot be written.
     """
+    check_shared(shared, folder)
     pipeline, _ = load_checkpoint(training / "pipeline")
     if steps is not None:
         if steps < 1:
             raise TpgbenchError(f"--steps {steps}: give at least 1")
         pipeline.register_to_config(steps=steps)
-    save_checkpoint(pipeline, folder, shared=shared)
     model = SLDDMFill if pipeline.config.fill else SLDDM
-    about = _ABOUT.format(
-        title=model.card.title,
-        name=model.name,
+    with new_checkpoint(folder) as staging:
+        write_parts(pipeline, staging, shared=shared)
+        write_card(
+            staging,
+            training,
+            CardText(
+                title=model.name,
+                about=_about(pipeline, model.name),
+                limits=_LIMITS,
+                pipeline_tag="image-to-image",
+                tags=("textile-pattern-generation", "fashion", "diffusion"),
+                held_out="rows of the split that `--held-out` names, by default `validation`; the "
+                "number after a name is that of the sampling steps",
+                plotted="ssim",
+                axis="SSIM, held-out rows",
+                elsewhere=_elsewhere(staging, shared),
+            ),
+            parameters={part: _count(getattr(pipeline, part)) for part in PARTS},
+            stages={stage: stage for stage in STAGES},
+            judged="sldm",
+            licence=licence,
+        )
+    return folder
+
+
+def _about(pipeline: SLDDMPipeline, name: str) -> str:
+    predicted = _PREDICTED[pipeline.scheduler.config.prediction_type]
+    if pipeline.unet.config.garment_residual:
+        predicted += " as a change of the garment latent"
+    return _ABOUT.format(
+        title=_TITLES[pipeline.config.fill],
         size=pipeline.config.size,
+        vae=type(pipeline.vae).__name__,
+        image_encoder=type(pipeline.image_encoder).__name__,
+        predicted=predicted,
+        name=name,
         steps=pipeline.config.steps,
     )
-    write_card(
-        folder,
-        training,
-        CardText(
-            title=model.name,
-            about=about,
-            limits=model.card.limits,
-            pipeline_tag="image-to-image",
-            tags=("textile-pattern-generation", "fashion", "diffusion"),
-            held_out="64 rows of the validation split; the number after a name is that of the "
-            "sampling steps",
-            plotted="ssim",
-            axis="SSIM, held-out rows",
-            taken_over=""
-            if shared is None
-            else "The other parts were taken over from the checkpoint beside this one.",
-        ),
-        parameters={part: _count(getattr(pipeline, part)) for part in PARTS},
-        stages={stage: stage for stage in STAGES},
-        judged="sldm",
-    )
-    return folder
+
+
+def _elsewhere(staging: Path, shared: Path | None) -> str:
+    absent = [part for part in PARTS if not (staging / part).is_dir()]
+    if shared is None or not absent:
+        return ""
+    return _ELSEWHERE.format(parts=", ".join(absent), shared=shared.resolve().name)
 
 
 def _count(network: nn.Module) -> int:

@@ -318,6 +318,8 @@ class TestTinyBase:
         assert "| base/unet |" in card
         assert "| LoRA | 2 | 8 |" in card
         assert str(tiny.parent) not in card
+        for unknown in ("license", "embedded", "validation split", "160 thousand", "small"):
+            assert unknown not in card
         with pytest.raises(TpgbenchError, match="holds something else than a checkpoint"):
             export_training(tiny, tiny)
         export_training(tiny, out)  # an older checkpoint makes room

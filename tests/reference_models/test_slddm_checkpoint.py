@@ -12,8 +12,11 @@ import torch
 from tpgbench.errors import TpgbenchError
 from tpgbench.reference_models.shared.shipping import CHECKSUMS
 from tpgbench.reference_models.slddm.checkpoint import load_checkpoint, save_checkpoint
+from tpgbench.reference_models.slddm.export import export_training
 from tpgbench.reference_models.slddm.networks import PARTS
 from tpgbench.reference_models.slddm.settings import TINY
+from tpgbench.reference_models.training.folder import CurvePoint
+from tpgbench.reference_models.training.sessions import TrainingSession
 
 sys.path.insert(0, str(Path(__file__).parent))
 from slddm_samples import SMALL, SMOKE, untrained
@@ -158,3 +161,89 @@ def test_a_checkpoint_names_no_folder_of_the_machine_that_made_it(stored, tmp_pa
     pipeline, _ = load_checkpoint(stored)
     copied = save_checkpoint(pipeline, tmp_path / "second")
     assert not [path for path in copied.rglob("*.json") if str(stored) in path.read_text()]
+
+
+@pytest.fixture
+def training(copy, tmp_path):
+    """What a training of its stage sldm leaves, on photos of the user's own."""
+    folder = tmp_path / "mine"
+    command = "tpgbench train slddm --preset sd15 --dataset photos --labelled 0.5 --held-out test"
+    session = TrainingSession(
+        command=command, date="2026-01-02", environment={}, device="cpu", threads=1
+    )
+    figures = {"ssim_1": 0.5, "psnr_1": 20.0}
+    point = CurvePoint(
+        **{"step": 3, "samples": 24, "seconds": 60.0, "learning_rate": 0.1, "losses": {}},
+        **{"gradient_norm": 1.0, "validation": figures},
+    )
+    (folder / "sldm").mkdir(parents=True)
+    (folder / "sldm" / "curve.jsonl").write_text(point.model_dump_json() + "\n")
+    (folder / "sessions.jsonl").write_text(session.model_dump_json() + "\n")
+    shutil.move(copy, folder / "pipeline")
+    return folder
+
+
+def test_a_card_says_of_a_users_training_only_what_is_known(training, tmp_path):
+    card = (export_training(training, tmp_path / "out", steps=3) / "README.md").read_text()
+
+    assert "--preset sd15 --dataset photos --labelled 0.5 --held-out test" in card
+    assert "| sldm | 3 | 24 | 1.0 |" in card
+    assert "at 64 px" in card
+    assert "`PatchAutoencoder`" in card
+    assert "otherwise: 3." in card
+    for unknown in (
+        *("`tiny`", "trained here", "procedural", "labelled.", "All rows", "64 rows", "one core"),
+        *("drawn", "license", "Not in this folder"),
+    ):
+        assert unknown not in card
+    out = export_training(training, tmp_path / "out", licence="CC-BY-4.0")
+    card = (out / "README.md").read_text()
+    assert card.startswith("---\nlicense: cc-by-4.0\n")
+
+
+def test_a_card_of_a_training_from_python_claims_no_command(training, tmp_path):
+    path = training / "sessions.jsonl"
+    record = json.loads(path.read_text()) | {"command": ""}
+    path.write_text(json.dumps(record) + "\n")
+
+    card = (export_training(training, tmp_path / "out") / "README.md").read_text()
+    assert "commit unknown: called from Python, settings not recorded\n" in card
+
+
+def test_a_training_with_broken_records_leaves_no_half_checkpoint(training, stored, tmp_path):
+    (training / "sessions.jsonl").write_text("{broken\n")
+    older = shutil.copytree(stored, tmp_path / "older")
+
+    for out in (tmp_path / "out", older):
+        with pytest.raises(TpgbenchError, match=r"sessions\.jsonl: is damaged"):
+            export_training(training, out)
+    assert {path.name for path in tmp_path.iterdir()} == {"mine", "older"}
+    load_checkpoint(older)
+    assert not (older / "README.md").exists()
+
+
+def test_a_card_says_which_parts_are_elsewhere_and_where(training, stored, tmp_path):
+    out = export_training(training, tmp_path / "out", shared=stored)
+    card = (out / "README.md").read_text()
+    assert "Not in this folder: vae, image_encoder, ldn, conditioner, unet, which are" in card
+    assert "the checkpoint `slddm`" in card
+    assert str(stored.parent) not in card
+
+
+@pytest.mark.parametrize(
+    ("shared", "message"),
+    [
+        ("nowhere", r"--shared .*nowhere: lists no weights in a checksums\.json"),
+        ("mine", "lists no weights"),
+        ("out", "is --out itself: give another checkpoint"),
+        ("torn", "has no 'vae/.*it is not complete"),
+    ],
+)
+def test_parts_are_shared_with_whole_checkpoints_alone(training, stored, tmp_path, shared, message):
+    for name in ("out", "torn"):
+        shutil.copytree(stored, tmp_path / name)
+    shutil.rmtree(tmp_path / "torn" / "vae")
+
+    with pytest.raises(TpgbenchError, match=message):
+        export_training(training, tmp_path / "out", shared=tmp_path / shared)
+    load_checkpoint(tmp_path / "out")
