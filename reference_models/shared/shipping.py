@@ -43,16 +43,20 @@ def read_checksums(folder: Path) -> Mapping[str, str]:
     """Return what ``checksums.json`` says; nothing if there is none.
 
     Raises:
-        TpgbenchError: It cannot be read.
+        TpgbenchError: It cannot be read, or holds something else.
     """
     path = folder / CHECKSUMS
     if not path.is_file():
         return {}
     with explain_os_errors(path):
         try:
-            listed: Mapping[str, str] = json.loads(path.read_text())
+            listed = json.loads(path.read_text())
         except ValueError as error:
             raise TpgbenchError(f"{path}: is not JSON ({error}); get the folder again") from error
+    if not isinstance(listed, dict) or not all(isinstance(one, str) for one in listed.values()):
+        raise TpgbenchError(
+            f"{path}: does not say a checksum for each file: it is damaged; get the folder again"
+        )
     return listed
 
 

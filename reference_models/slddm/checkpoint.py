@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
 from diffusers import DDIMScheduler
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from torch import nn
 
@@ -27,12 +28,38 @@ from ..shared.shipping import (
 )
 from .conditioner import Conditioner
 from .image_encoder import GarmentEncoder
+from .latents import Background
 from .ldn import LDN
 from .networks import PARTS
 from .pipeline import SLDDMPipeline
 from .unet import SLDDMUNet
 
 _INDEX = "model_index.json"
+_Origin = Annotated[list[str], Field(min_length=2, max_length=2)]  # a part's module and class
+
+
+class _Index(BaseModel):
+    """``model_index.json``: the parts, and the settings of `SLDDMPipeline`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    vae: _Origin
+    image_encoder: _Origin
+    ldn: _Origin
+    conditioner: _Origin
+    unet: _Origin
+    scheduler: _Origin
+    size: int = Field(default=512, ge=8, multiple_of=8)
+    background: Background = "keep"
+    ldn_factor: float = 1.0
+    negative: Literal["defect", "structured"] = "defect"
+    fill: bool = False
+    signal_scaled: bool = False
+    steps: int = Field(default=50, ge=1, le=1000)
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the pipeline was told beside its parts."""
+        return self.model_dump(exclude={*PARTS, "scheduler"})
 
 
 def save_checkpoint(pipeline: SLDDMPipeline, folder: Path, *, shared: Path | None = None) -> Path:
@@ -118,16 +145,17 @@ def load_checkpoint(
             f"{folder}: has no {_INDEX}: give the folder of a pipeline, such as OUT/pipeline of "
             "'tpgbench train slddm --out OUT'"
         )
-    places = {part: _place(folder, part, shared) for part in PARTS}
+    index = _read_index(folder)
+    places = _places(folder, shared)
     sums: dict[str, str] = {}
     for part, place in places.items():
         sums |= checked_sums(place, part) | config_sums(place, part)
     sums |= config_sums(folder, ".") | config_sums(folder, "scheduler")
     try:
         pipeline = SLDDMPipeline(
-            **{part: _read_part(folder, place, part) for part, place in places.items()},
+            **{part: _read_part(index, place, part) for part, place in places.items()},
             scheduler=DDIMScheduler.from_pretrained(folder, subfolder="scheduler"),
-            **_settings(folder),
+            **index.settings(),
         )
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise TpgbenchError(
@@ -145,15 +173,32 @@ def cast(pipeline: SLDDMPipeline, dtype: torch.dtype) -> None:
         nn.Module.to(getattr(pipeline, part), dtype)
 
 
-def _place(folder: Path, part: str, shared: Path | None) -> Path:
-    for place in (folder, shared):
-        if place is not None and (place / part).is_dir():
-            return place
-    raise TpgbenchError(f"{folder}: has no '{part}': the pipeline is not complete; get it again")
+def _places(folder: Path, shared: Path | None) -> dict[str, Path]:
+    """Return in which folder each part is."""
+    places = {
+        part: place
+        for part in PARTS
+        for place in (shared, folder)  # its own comes last, and counts
+        if place is not None and (place / part).is_dir()
+    }
+    missing = [part for part in PARTS if part not in places]
+    if not missing:
+        return places
+    listed = read_checksums(folder)
+    left_out = listed and not any(name.split("/")[0] in missing for name in listed)
+    raise TpgbenchError(
+        f"{folder}: has no {' and no '.join(repr(part) for part in missing)}: "
+        + (
+            "copy them there from the checkpoint that it shares them with, or convert its training "
+            "without --shared"
+            if left_out
+            else "the pipeline is not complete; get it again"
+        )
+    )
 
 
-def _read_part(folder: Path, place: Path, part: str) -> Any:
-    kind = _part_class(_read_index(folder)[part][1], part)
+def _read_part(index: _Index, place: Path, part: str) -> Any:
+    kind = _part_class(getattr(index, part)[1], part)
     # Safetensors only: the other format may run code.
     return kind.from_pretrained(
         place, subfolder=part, torch_dtype=torch.float32, use_safetensors=True
@@ -178,19 +223,22 @@ def _part_class(name: str, part: str) -> Any:
     raise ValueError(f"the part '{part}' is a {name}, not a {known}")
 
 
-def _settings(folder: Path) -> dict[str, Any]:
-    """Return what the pipeline was told beside its parts."""
-    index = _read_index(folder)
-    return {
-        name: value
-        for name, value in index.items()
-        if not isinstance(value, list) and name[0] != "_"
-    }
-
-
-def _read_index(folder: Path) -> dict[str, Any]:
-    index: dict[str, Any] = json.loads((folder / _INDEX).read_text())
-    return index
+def _read_index(folder: Path) -> _Index:
+    path = folder / _INDEX
+    try:
+        stored = json.loads(path.read_text())
+        if not isinstance(stored, dict):
+            raise ValueError("it holds no settings by name")
+        # What begins with an underscore is diffusers' own.
+        return _Index.model_validate({k: one for k, one in stored.items() if not k.startswith("_")})
+    except ValidationError as error:
+        first = error.errors()[0]
+        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"
+    except (OSError, ValueError) as error:
+        reason = f"cannot be read ({error})"
+    raise TpgbenchError(
+        f"{path}: {reason}; it is damaged or of another model: get it again, or train one"
+    )
 
 
 def _check_shapes(pipeline: SLDDMPipeline, folder: Path) -> None:

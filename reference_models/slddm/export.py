@@ -66,8 +66,8 @@ def export_training(
     check_shared(shared, folder)
     pipeline, _ = load_checkpoint(training / "pipeline")
     if steps is not None:
-        if steps < 1:
-            raise TpgbenchError(f"--steps {steps}: give at least 1")
+        if not 1 <= steps <= 1000:
+            raise TpgbenchError(f"--steps {steps}: give 1 to 1000")
         pipeline.register_to_config(steps=steps)
     model = SLDDMFill if pipeline.config.fill else SLDDM
     with new_checkpoint(folder) as staging:

@@ -72,6 +72,14 @@ def test_equal_parts_are_stored_once(stored, tmp_path):
     pipeline, sums = load_checkpoint(folder, shared=stored)
     assert pipeline.config.fill
     assert sum(name.endswith(".safetensors") for name in sums) == len(PARTS)
+    lacks = "has no 'vae' and no 'image_encoder' and no 'ldn' and no 'conditioner': "
+    with pytest.raises(TpgbenchError, match=f"{lacks}copy them there from .* without --shared"):
+        load_checkpoint(folder)
+    for part in ("vae", "ldn", "image_encoder", "conditioner"):
+        shutil.copytree(stored / part, folder / part)
+    load_checkpoint(folder)
+    (folder / CHECKSUMS).unlink()
+    shutil.rmtree(folder / "vae")
     with pytest.raises(TpgbenchError, match="has no 'vae': the pipeline is not complete"):
         load_checkpoint(folder)
 
@@ -133,7 +141,10 @@ def test_code_is_never_read(copy):
         ("model_index.json", None, r"has no model_index\.json: give the folder of a pipeline"),
         ("model_index.json", "{", "cannot be loaded|is not JSON|damaged"),
         ("model_index.json", "{}", "cannot be loaded|damaged"),
+        ("model_index.json", "[]", r"model_index\.json: .*damaged"),
         (CHECKSUMS, "{", "is not JSON"),
+        (CHECKSUMS, "[]", "does not say a checksum for each file: it is damaged"),
+        (CHECKSUMS, '{"unet/config.json": 1}', "does not say a checksum for each file"),
         ("unet/config.json", None, "cannot be loaded as an SLDDM pipeline"),
         ("scheduler/scheduler_config.json", None, "cannot be loaded as an SLDDM pipeline"),
     ],
@@ -145,6 +156,29 @@ def test_a_damaged_folder_is_refused(copy, file, text, message):
 
     with pytest.raises(TpgbenchError, match=message) as caught:
         load_checkpoint(copy)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("unet", "x", "unet: input should be a valid list"),
+        ("unet", ["x"], "unet: list should have at least 2 items"),
+        ("size", "big", "size: input should be a valid integer"),
+        ("size", 0, "size: input should be greater than or equal to 8"),
+        ("fill", 1, "fill: input should be a valid boolean"),
+        ("background", "blue", "background: input should be 'keep' or 'mean'"),
+        ("steps", 1001, "steps: input should be less than or equal to 1000"),
+        ("", 1, "extra inputs are not permitted"),
+    ],
+)
+def test_a_setting_of_the_wrong_kind_is_refused_when_it_is_read(copy, name, value, message):
+    path = copy / "model_index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {name: value}))
+
+    with pytest.raises(TpgbenchError, match=message) as caught:
+        load_checkpoint(copy)
+    assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
