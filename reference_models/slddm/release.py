@@ -82,7 +82,7 @@ class ReleaseReport:
     unknown: tuple[str, ...]
 
 
-def convert_slddm_release(checkpoint: Path, out: Path) -> ReleaseReport:
+def convert_slddm_release(checkpoint: str | Path, out: str | Path) -> ReleaseReport:
     """Write the networks of a release checkpoint as a diffusers folder.
 
     Each part that the checkpoint holds becomes a subfolder: ``ldn``, ``unet``, ``conditioner``,
@@ -99,13 +99,22 @@ def convert_slddm_release(checkpoint: Path, out: Path) -> ReleaseReport:
         TpgbenchError: The file is damaged, holds more than tensors or no part of SLDDM, or a part
             of it has missing, unknown or misshapen tensors; or ``out`` cannot be made.
     """
+    checkpoint, out = Path(checkpoint), Path(out)
     parts, unknown = _split(read_tensors(checkpoint))
     if not parts:
         raise TpgbenchError(
             f"{checkpoint}: no tensor of SLDDM-TPG is in it (first of {len(unknown)}: "
             f"{', '.join(unknown[:3]) or 'none'}); give a checkpoint of the public release"
         )
-    networks = {name: _LOADERS[name](tensors) for name, tensors in parts.items()}
+    try:
+        networks = {name: _LOADERS[name](tensors) for name, tensors in parts.items()}
+    except TpgbenchError as error:
+        raise TpgbenchError(f"{checkpoint}: {error}") from error
+    except (ValueError, ZeroDivisionError) as error:  # of a network's class
+        raise TpgbenchError(
+            f"{checkpoint}: the shapes of its tensors do not fit together ({_first_line(error)}); "
+            "give the complete checkpoint of the public release"
+        ) from error
     absent = tuple(name for name in _LOADERS if name not in networks)
     with new_folder(out) as staging:
         if absent:
@@ -187,15 +196,21 @@ def _load_vae(tensors: Mapping[str, Tensor]) -> AutoencoderKL:
             sample_size=512,
             scaling_factor=0.18215,
         )
-    converted = convert_ldm_vae_checkpoint(tensors, vae.config)
-    return _filled(vae, converted, "VAE")
+    try:
+        converted = convert_ldm_vae_checkpoint(tensors, vae.config)
+    except KeyError as error:
+        refuse("VAE", missing=[str(error.args[0])])
+        raise
+    # What it does not find it may also call None.
+    found = {name: tensor for name, tensor in converted.items() if tensor is not None}
+    return _filled(vae, found, "VAE")
 
 
 def _load_image_encoder(tensors: Mapping[str, Tensor]) -> CLIPVisionModel:
     named = without_prefix(without_prefix(tensors, _CLIP_PREFIX), "vision_model.")
     named = {name: tensor for name, tensor in named.items() if "position_ids" not in name}
     shapes = Shapes("image encoder", named)
-    width, _, patch, _ = shapes["embeddings.patch_embedding.weight"]
+    width, _, patch, _ = shapes.of("embeddings.patch_embedding.weight", 4)
     positions = shapes["embeddings.position_embedding.weight"][0]
     config = CLIPVisionConfig(
         hidden_size=width,

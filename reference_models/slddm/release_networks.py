@@ -42,7 +42,7 @@ def load_release_ldn(state_dict: Mapping[str, Tensor]) -> LDN:
     tensors = without_prefix(state_dict, LDN_PREFIX)
     shapes = Shapes("LDN", tensors)
     layers = shapes.count("diff.resblocks.")
-    pixels, features = shapes["diff.W_x"]
+    pixels, features = shapes.of("diff.W_x", 2)
     inner = shapes["diff.resblocks.0.to_q.weight"][0]
     with torch.device("meta"):
         ldn = LDN(
@@ -136,7 +136,7 @@ def load_release_conditioner(state_dict: Mapping[str, Tensor]) -> Conditioner:
         TpgbenchError: Tensors are missing, unknown or of other shapes; it names them.
     """
     shapes = Shapes("conditioner", state_dict)
-    context_dim, image_dim = shapes["proj_out.weight"]
+    context_dim, image_dim = shapes.of("proj_out.weight", 2)
     layers = shapes.count("cond_stage_model.mapper.resblocks.")
     with torch.device("meta"):
         conditioner = Conditioner(
@@ -161,7 +161,7 @@ def without_prefix(tensors: Mapping[str, Tensor], prefix: str) -> Mapping[str, T
 
 
 class Shapes:
-    """The shapes of tensors by name; asking for one that is missing raises `TpgbenchError`.
+    """The shapes of tensors by name; `TpgbenchError` for one that is missing or tells no size.
 
     Args:
         part: What the tensors are of, for the error.
@@ -175,7 +175,17 @@ class Shapes:
     def __getitem__(self, name: str) -> Sequence[int]:
         if name not in self._tensors:
             refuse(self._part, missing=[name])
-        return self._tensors[name].shape
+        shape = self._tensors[name].shape
+        if len(shape) < 2 or 0 in shape:
+            refuse(self._part, misshapen=[f"{name} {tuple(shape)}"])
+        return shape
+
+    def of(self, name: str, dimensions: int) -> Sequence[int]:
+        """Return a shape that must have so many dimensions."""
+        shape = self[name]
+        if len(shape) != dimensions:
+            refuse(self._part, misshapen=[f"{name} {tuple(shape)}"])
+        return shape
 
     def __contains__(self, prefix: str) -> bool:
         return any(name.startswith(prefix) for name in self._tensors)
@@ -198,14 +208,15 @@ def unet_layout(shapes: Shapes) -> UNetLayout:
     """
     channels: list[list[int]] = [[]]
     attended = [False]
-    for number in range(1, shapes.count("input_blocks.")):
+    # At least one, which is named where it is missing.
+    for number in range(1, max(2, shapes.count("input_blocks."))):
         if f"input_blocks.{number}.0.op." in shapes:
             channels.append([])
             attended.append(False)
             continue
         channels[-1].append(shapes[f"input_blocks.{number}.0.out_layers.3.weight"][0])
         attended[-1] = attended[-1] or f"input_blocks.{number}.1." in shapes
-    if any(len(level) != len(channels[0]) or len(set(level)) > 1 for level in channels):
+    if any(len(level) != len(channels[0]) or len(set(level)) != 1 for level in channels):
         raise TpgbenchError(
             f"U-Net: levels of {channels} channels are not those of a latent-diffusion U-Net; "
             "give the release's checkpoint"
@@ -244,7 +255,7 @@ def _filled(network: Any, tensors: Mapping[str, Tensor], names: Names, part: str
 def _ours(name: str, tensor: Tensor) -> Tensor:
     if name in TRANSPOSED:
         return tensor.T
-    if is_value(name):
+    if is_value(name) and tensor.ndim:
         return tensor.chunk(3)[-1]
     return tensor
 

@@ -203,6 +203,60 @@ def test_what_sizes_are_read_off_is_named_when_missing():
         load_release_unet(tensors)
 
 
+@pytest.mark.parametrize(
+    ("tensors", "named"),
+    [
+        (
+            {"model.diffusion_model.input_blocks.0.0.weight": (32, 9, 3, 3)},
+            "missing 1: input_blocks.1.0.out_layers.3.weight",
+        ),
+        (
+            {"model.diffusion_model.input_blocks.1.0.op.weight": (32, 32, 3, 3)},
+            "levels of [[], []] channels",
+        ),
+        (
+            {"first_stage_model.encoder.down.0.block.0.conv2.weight": (32, 32, 3, 3)},
+            "missing 1: decoder.conv_in.weight",
+        ),
+        ({"proj_out.weight": ()}, "misshapen 1: proj_out.weight ()"),
+        (
+            {
+                "cond_stage_model.transformer.embeddings.patch_embedding.weight": (8, 3, 2, 2),
+                "cond_stage_model.transformer.embeddings.position_embedding.weight": (5, 8),
+                "cond_stage_model.transformer.encoder.layers.0.mlp.fc1.weight": (8, 8),
+            },
+            "the shapes of its tensors do not fit together",
+        ),
+        (
+            {"cond_stage_model.transformer.embeddings.patch_embedding.weight": (8, 8)},
+            "misshapen 1: embeddings.patch_embedding.weight (8, 8)",
+        ),
+    ],
+)
+def test_what_is_left_of_a_checkpoint_is_refused_by_name(tmp_path, tensors, named):
+    checkpoint = tmp_path / "rest.ckpt"
+    torch.save(
+        {"state_dict": {name: torch.ones(size) for name, size in tensors.items()}}, checkpoint
+    )
+    message = refused(checkpoint, tmp_path / "out")
+    assert named in message
+    assert message.startswith(str(checkpoint))
+
+
+def test_an_autoencoder_that_lacks_any_tensor_is_refused_by_name(tmp_path):
+    vae = AutoencoderKL(
+        down_block_types=["DownEncoderBlock2D"] * 2,
+        up_block_types=["UpDecoderBlock2D"] * 2,
+        block_out_channels=[32, 32],
+        layers_per_block=1,
+    )
+    tensors = vae_tensors(vae)
+    checkpoint = tmp_path / "vae.safetensors"
+    for absent in (name for name in tensors if "upsample" in name or "mid.attn_1" in name):
+        save_file({name: one for name, one in tensors.items() if name != absent}, checkpoint)
+        assert "VAE: these are not the tensors" in refused(checkpoint, tmp_path / "out")
+
+
 def vae_tensors(vae: AutoencoderKL) -> dict[str, torch.Tensor]:
     """An autoencoder's tensors by the names of the latent-diffusion code."""
     levels = len(vae.config.block_out_channels)
@@ -350,7 +404,8 @@ def test_a_stage_1_checkpoint_gives_the_ldn(tmp_path):
     }
     checkpoint = tmp_path / "best.pth"
     torch.save(tensors, checkpoint)
-    report = convert_slddm_release(checkpoint, tmp_path / "out")
+    report = convert_slddm_release(str(checkpoint), str(tmp_path / "out"))
+    assert report.out == tmp_path / "out"
     assert report.parts == ("ldn",)
     config = LDN.load_config(tmp_path / "out" / "ldn")
     assert config["ram_normalised_over"] == "tokens"
