@@ -168,7 +168,7 @@ def load_pipeline(
     location: str | Path,
     *,
     lora: str = "full",
-    base: str | None = None,
+    base: str | Path | None = None,
     enhancement: Enhancement = "statistics",
     gamma: float = 0.5,
     max_gain: float = 1.2,
@@ -191,7 +191,7 @@ def load_pipeline(
         TpgbenchError: A part cannot be had or is of another base, schedule or resolution.
     """
     folder = find_adapter(location, lora)
-    pipeline = load_base(base or read_adapter(folder).base_location(folder))
+    pipeline = load_base(str(base or read_adapter(folder).base_location(folder)))
     load_lora(pipeline, folder)
     set_enhancement(
         pipeline,

@@ -61,7 +61,7 @@ class BandStatistics:
         high = min(low + 1, len(table) - 1)
         return table[low].lerp(table[high], place - low)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: str | Path) -> None:
         """Write ``band_statistics.safetensors``."""
         tensors = {"picture": self.picture.contiguous()}
         if self.garment is not None:
@@ -73,16 +73,16 @@ class BandStatistics:
             "samples": str(self.samples),
             "lora": self.lora,
         }
-        write_atomic(folder / FILE, save(tensors, facts))
+        write_atomic(Path(folder) / FILE, save(tensors, facts))
 
     @classmethod
-    def load(cls, folder: Path) -> BandStatistics:
+    def load(cls, folder: str | Path) -> BandStatistics:
         """Read ``band_statistics.safetensors``.
 
         Raises:
             TpgbenchError: It is missing, damaged, or of a newer format.
         """
-        path = folder / FILE
+        path = Path(folder) / FILE
         try:
             with safe_open(path, framework="pt") as stored:
                 facts = stored.metadata() or {}

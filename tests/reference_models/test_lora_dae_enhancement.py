@@ -196,8 +196,8 @@ def test_inside_a_mask_alone():
 class TestStatistics:
     def test_they_survive_their_file_and_are_read_between_bins(self, tmp_path):
         table = torch.arange(4.0)[:, None, None].expand(4, 2, 4)
-        BandStatistics(table, table, "abc", (8, 6), 7).save(tmp_path)
-        read = BandStatistics.load(tmp_path)
+        BandStatistics(table, table, "abc", (8, 6), 7).save(str(tmp_path))
+        read = BandStatistics.load(str(tmp_path))
         assert (read.schedule, read.latent_size, read.samples) == ("abc", (8, 6), 7)
         assert torch.equal(read.garment, table)
         assert read.at(0, 1000, masked=False)[0, 0] == 0
