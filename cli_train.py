@@ -200,6 +200,12 @@ def lora_dae(
     return _report(train_lora_dae(spec), spec.folder)
 
 
+def _card_options(command: Any) -> Any:
+    """Add what only the owner of a training knows of it, for its model card."""
+    command = click.option("--limits", default="", help="For its card: where it fails.")(command)
+    return click.option("--licence", help="For its card: SPDX identifier.")(command)
+
+
 @click.group()
 def convert() -> None:
     """Bring other people's weights into the formats that are read here."""
@@ -222,20 +228,22 @@ def slddm_release(checkpoint: Path, out: Path) -> int:
 @click.option("--out", type=_FOLDER, required=True, help="The checkpoint's folder.")
 @click.option("--shared", type=_FOLDER, help="Checkpoint whose equal parts are not written again.")
 @click.option("--steps", type=int, help="Sampling steps unless the user says otherwise.")
-def slddm_training(training: Path, out: Path, shared: Path | None, steps: int | None) -> int:
+@_card_options
+def slddm_training(training: Path, out: Path, **given: Any) -> int:
     """Make a checkpoint of a training: half precision, checksums and a model card."""
     from .reference_models.slddm.export import export_training
 
-    click.echo(export_training(training, out, shared=shared, steps=steps))
+    click.echo(export_training(training, out, **given))
     return 0
 
 
 @convert.command("lora-dae-training")
 @click.argument("training", metavar="TRAINING", type=_FOLDER)
 @click.option("--out", type=_FOLDER, required=True, help="The checkpoint's folder.")
-def lora_dae_training(training: Path, out: Path) -> int:
+@_card_options
+def lora_dae_training(training: Path, out: Path, **given: Any) -> int:
     """Make a checkpoint of a training: half precision, checksums and a model card."""
     from .reference_models.lora_dae.export import export_training
 
-    click.echo(export_training(training, out))
+    click.echo(export_training(training, out, **given))
     return 0

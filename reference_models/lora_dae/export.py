@@ -14,12 +14,12 @@ from torch import nn
 from ...errors import TpgbenchError
 from ...files import write_atomic
 from ..shared.card import CardText, write_card
+from ..shared.quiet import quiet_libraries
 from ..shared.shipping import forget_places, new_checkpoint, weight_sums, write_checksums
 from .gain_predictor import FOLDER as PREDICTOR
 from .lora import FILE
 from .model import LoraDae
 from .pipeline import ADAPTER, FOLDERS, load_base, read_adapter
-from .quiet import quiet_libraries
 from .statistics import FILE as STATISTICS
 
 _PARTS = ("base/unet", "base/vae", "base/text_encoder")
@@ -40,13 +40,16 @@ alone; a condition is not used. It knows what its training showed it and nothing
 data of your own before you rely on it."""
 
 
-def export_training(training: Path, folder: Path, *, licence: str | None = None) -> Path:
+def export_training(
+    training: Path, folder: Path, *, licence: str | None = None, limits: str = ""
+) -> Path:
     """Write the checkpoint of a training in half precision, whole or not at all.
 
     Args:
         training: The folder that ``tpgbench train lora-dae --out`` made, with a base of its own.
         folder: Where to; what is there is replaced.
         licence: SPDX identifier for the model card; None leaves it out.
+        limits: What the card should say of where it fails, before what holds of every training.
 
     Returns:
         The folder.
@@ -76,7 +79,7 @@ def export_training(training: Path, folder: Path, *, licence: str | None = None)
             CardText(
                 title=LoraDae.name,
                 about=_ABOUT.format(**card.model_dump()),
-                limits=_LIMITS,
+                limits=f"{limits}\n\n{_LIMITS}" if limits else _LIMITS,
                 pipeline_tag="text-to-image",
                 tags=("fashion", "diffusion", "lora"),
                 held_out="loss of the LoRA on rows of the split that `--held-out` names, by "

@@ -84,7 +84,8 @@ Held-out figures ({{ text.held_out }}):
 |---|{{ "---|" * names | length }}
 {% for point in figures %}
 | {{ "{:,}".format(point.samples) }} | \
-{% for name in names %}{{ "%.4f" | format(point.validation[name]) }} | {% endfor %}
+{% for name in names %}\
+{{ "%.4f" | format(point.validation[name]) if name in point.validation else "-" }} | {% endfor %}
 
 {% endfor %}
 {% endif %}
@@ -243,8 +244,9 @@ def _plot(points: Sequence[CurvePoint], names: Sequence[str], axis: str, path: P
     figure = Figure(figsize=(6, 3.2), layout="constrained")
     axes = figure.add_subplot()
     for name in names:
-        samples = [point.samples for point in points]
-        axes.plot(samples, [point.validation[name] for point in points], label=name)
+        judged = [point for point in points if name in point.validation]
+        samples = [point.samples for point in judged]
+        axes.plot(samples, [point.validation[name] for point in judged], label=name)
     axes.set_xscale("log")
     axes.set_xlabel("samples seen")
     axes.set_ylabel(axis)

@@ -46,6 +46,7 @@ def export_training(
     shared: Path | None = None,
     steps: int | None = None,
     licence: str | None = None,
+    limits: str = "",
 ) -> Path:
     """Write the checkpoint of a training, whole or not at all.
 
@@ -55,6 +56,7 @@ def export_training(
         shared: A checkpoint whose equal parts are left out.
         steps: How many steps it samples in unless the user says otherwise; None for the preset's.
         licence: SPDX identifier for the model card; None leaves it out.
+        limits: What the card should say of where it fails, before what holds of every training.
 
     Returns:
         The folder.
@@ -78,7 +80,7 @@ def export_training(
             CardText(
                 title=model.name,
                 about=_about(pipeline, model.name),
-                limits=_LIMITS,
+                limits=f"{limits}\n\n{_LIMITS}" if limits else _LIMITS,
                 pipeline_tag="image-to-image",
                 tags=("textile-pattern-generation", "fashion", "diffusion"),
                 held_out="rows of the split that `--held-out` names, by default `validation`; the "
