@@ -75,7 +75,7 @@ def test_every_stage_trains_and_leaves_its_part(trained):
     assert {"ssim_1", "psnr_1", "ssim_2", "psnr_2"} == set(summaries["sldm"].validation)
     pipeline, sums = load_checkpoint(folder / "pipeline")
     assert pipeline.config.fill
-    assert len(sums) == len(PARTS)
+    assert {name.split("/")[0] for name in sums} > set(PARTS)
     for stage in summaries:
         assert [point.step for point in read_curve(folder / stage / "curve.jsonl")] == [1, 2, 3]
         assert any((folder / stage / "logs").rglob("events.*"))
