@@ -79,7 +79,7 @@ def export_training(
             CardText(
                 title=LoraDae.name,
                 about=_ABOUT.format(**card.model_dump()),
-                limits=f"{limits}\n\n{_LIMITS}" if limits else _LIMITS,
+                limits=_LIMITS,
                 pipeline_tag="text-to-image",
                 tags=("fashion", "diffusion", "lora"),
                 held_out="loss of the LoRA on rows of the split that `--held-out` names, by "
@@ -97,6 +97,7 @@ def export_training(
             },
             judged="LoRA",
             licence=licence,
+            limits=limits,
         )
     return folder
 

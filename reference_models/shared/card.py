@@ -92,6 +92,10 @@ Held-out figures ({{ text.held_out }}):
 
 ## Limits
 
+{% if limits %}
+{{ limits }}
+
+{% endif %}
 {{ text.limits }}
 """
 )
@@ -133,6 +137,7 @@ def write_card(
     stages: Mapping[str, str],
     judged: str,
     licence: str | None = None,
+    limits: str = "",
 ) -> None:
     """Write ``README.md``, the learning curve and the records beside a checkpoint's weights.
 
@@ -144,6 +149,7 @@ def write_card(
         stages: The folder of each stage, within the training's.
         judged: The stage whose held-out figures are shown.
         licence: SPDX identifier; None says none, for only who trained it knows.
+        limits: What else only they know of where it fails.
 
     Raises:
         TpgbenchError: A file cannot be read or written.
@@ -154,6 +160,7 @@ def write_card(
     page = _TEMPLATE.render(
         text=text,
         licence=licence and licence.lower(),  # as the Hub spells them
+        limits=limits,
         parameters=parameters,
         stages={stage: curve[-1] for stage, curve in curves.items() if curve},
         sessions=_all_sessions(training),

@@ -21,7 +21,6 @@ from ..shared.shipping import (
     checked_sums,
     config_sums,
     forget_places,
-    new_checkpoint,
     read_checksums,
     weight_sums,
     write_checksums,
@@ -49,37 +48,17 @@ class _Index(BaseModel):
     conditioner: _Origin
     unet: _Origin
     scheduler: _Origin
-    size: int = Field(default=512, ge=8, multiple_of=8)
-    background: Background = "keep"
-    ldn_factor: float = 1.0
-    negative: Literal["defect", "structured"] = "defect"
-    fill: bool = False
-    signal_scaled: bool = False
-    steps: int = Field(default=50, ge=1, le=1000)
+    size: int = Field(ge=8, multiple_of=8)
+    background: Background
+    ldn_factor: float
+    negative: Literal["defect", "structured"]
+    fill: bool
+    signal_scaled: bool
+    steps: int = Field(ge=1, le=1000)
 
     def settings(self) -> dict[str, Any]:
         """Return what the pipeline was told beside its parts."""
         return self.model_dump(exclude={*PARTS, "scheduler"})
-
-
-def save_checkpoint(pipeline: SLDDMPipeline, folder: Path, *, shared: Path | None = None) -> Path:
-    """Write a pipeline in half precision, whole or not at all.
-
-    Args:
-        pipeline: The networks, in float32.
-        folder: Where to; what is there is replaced.
-        shared: Another checkpoint: parts equal to its own are left out and taken from there.
-
-    Returns:
-        The folder.
-
-    Raises:
-        TpgbenchError: ``shared`` is no whole checkpoint, or the folder cannot be written.
-    """
-    check_shared(shared, folder)
-    with new_checkpoint(folder) as staging:
-        write_parts(pipeline, staging, shared=shared)
-    return folder
 
 
 def check_shared(shared: Path | None, folder: Path) -> None:
@@ -106,7 +85,7 @@ def write_parts(pipeline: SLDDMPipeline, folder: Path, *, shared: Path | None) -
     Args:
         pipeline: The networks, in float32.
         folder: Where to.
-        shared: As for `save_checkpoint`.
+        shared: Another checkpoint: parts equal to its own are left out and taken from there.
     """
     cast(pipeline, torch.float16)
     try:

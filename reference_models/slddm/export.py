@@ -80,7 +80,7 @@ def export_training(
             CardText(
                 title=model.name,
                 about=_about(pipeline, model.name),
-                limits=f"{limits}\n\n{_LIMITS}" if limits else _LIMITS,
+                limits=_LIMITS,
                 pipeline_tag="image-to-image",
                 tags=("textile-pattern-generation", "fashion", "diffusion"),
                 held_out="rows of the split that `--held-out` names, by default `validation`; the "
@@ -93,6 +93,7 @@ def export_training(
             stages={stage: stage for stage in STAGES},
             judged="sldm",
             licence=licence,
+            limits=limits,
         )
     return folder
 

@@ -8,6 +8,8 @@ import numpy as np
 import PIL.Image
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from tpgbench.reference_models.shared.shipping import new_checkpoint
+from tpgbench.reference_models.slddm.checkpoint import write_parts
 from tpgbench.reference_models.slddm.networks import make_pipeline
 from tpgbench.reference_models.slddm.pipeline import SLDDMPipeline
 from tpgbench.reference_models.slddm.settings import SMOKE, TINY, Preset
@@ -38,6 +40,12 @@ def untrained(preset: Preset = SMALL) -> SLDDMPipeline:
     for part in ("vae", "unet", "ldn", "conditioner", "image_encoder"):
         getattr(pipeline, part).eval()
     return pipeline
+
+
+def save_checkpoint(pipeline: SLDDMPipeline, folder: Path, *, shared: Path | None = None) -> Path:
+    with new_checkpoint(folder) as staging:
+        write_parts(pipeline, staging, shared=shared)
+    return folder
 
 
 def garments(count: int, size: int = 64) -> tuple[torch.Tensor, torch.Tensor]:

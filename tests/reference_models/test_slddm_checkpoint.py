@@ -11,7 +11,7 @@ import pytest
 import torch
 from tpgbench.errors import TpgbenchError
 from tpgbench.reference_models.shared.shipping import CHECKSUMS
-from tpgbench.reference_models.slddm.checkpoint import load_checkpoint, save_checkpoint
+from tpgbench.reference_models.slddm.checkpoint import load_checkpoint
 from tpgbench.reference_models.slddm.export import export_training
 from tpgbench.reference_models.slddm.networks import PARTS
 from tpgbench.reference_models.slddm.settings import TINY
@@ -19,7 +19,7 @@ from tpgbench.reference_models.training.folder import CurvePoint
 from tpgbench.reference_models.training.sessions import TrainingSession
 
 sys.path.insert(0, str(Path(__file__).parent))
-from slddm_samples import SMALL, SMOKE, untrained
+from slddm_samples import SMALL, SMOKE, save_checkpoint, untrained
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 

@@ -14,7 +14,6 @@ from tpgbench.benchmark import catalogue
 from tpgbench.benchmark.sample import Sample
 from tpgbench.errors import TpgbenchError
 from tpgbench.reference_models.slddm import model as model_module
-from tpgbench.reference_models.slddm.checkpoint import save_checkpoint
 from tpgbench.reference_models.slddm.model import SLDDM, SLDDMFill
 from tpgbench.reference_models.slddm.networks import PARTS, make_pipeline
 from tpgbench.reference_models.slddm.settings import TINY, TINY_FILL
@@ -26,6 +25,7 @@ from slddm_samples import (
     narrow_clip,
     narrow_stable_diffusion,
     photo_folder,
+    save_checkpoint,
     untrained,
 )
 
