@@ -74,7 +74,12 @@ def train() -> None:
 
 @train.command()
 @click.option("--preset", default="tiny", show_default=True, help="tiny, tiny-fill, smoke or sd15.")
-@click.option("--dataset", metavar="NAME|DIR", help="Of the task tpg; default: the preset's.")
+@click.option(
+    "--dataset",
+    metavar="NAME|DIR",
+    multiple=True,
+    help="Of the task tpg; several take turns; default: the preset's.",
+)
 @click.option(
     "--stage",
     type=click.Choice(["autoencoder", "ldn", "sldm", "all"]),
@@ -99,7 +104,7 @@ def train() -> None:
 def slddm(
     *,
     preset: str,
-    dataset: str | None,
+    dataset: Sequence[str],
     split: str,
     held_out: str,
     stage: str,
@@ -120,13 +125,13 @@ def slddm(
     from .reference_models.slddm.train import TrainingSpec, train_slddm
 
     chosen: Preset = adjust_preset(get_preset(preset), options=option, **given)
-    source = dataset or chosen.dataset
-    if source is None:
+    sources = tuple(dataset) or chosen.datasets
+    if not sources:
         raise TpgbenchError(f"--preset {preset}: give --dataset, a folder of the task tpg")
     spec = TrainingSpec(
         preset=chosen,
         folder=out,
-        dataset=source,
+        datasets=sources,
         stages=chosen.stages if stage == "all" else (stage,),  # type: ignore[arg-type]
         start=tuple(start),
         warm=warm,

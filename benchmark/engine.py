@@ -110,7 +110,7 @@ def _read_ahead(
 
 def _read(dataset: Dataset, index: int, identity: Identity) -> AnySample | str:
     try:
-        return fit_inputs(dataset[index], size=identity.size, fit=identity.fit)
+        return fit_inputs(dataset[index], size=identity.size, fit=identity.fit, track=dataset.track)
     except (Exception, SystemExit) as error:  # a bad row must not end the run
         return _explain(error)
 

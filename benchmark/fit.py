@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import PIL.Image
 
-from ..datasets_builders.base import FITS, MannequinRow, Row, TpgRow
+from ..datasets_builders.base import FITS, MannequinRow, Row, TpgRow, Track
 from ..errors import TpgbenchError, UnknownNameError
 from ..images import MASK_THRESHOLD, Box, Image, Mask, check_size, square_box
 from ..metrics.base import Comparison
@@ -36,7 +36,7 @@ def check_fit(fit: str, size: int, task: Task) -> None:
         raise TpgbenchError(f"--size {size}: give a size from {MIN_SIZE} to {MAX_SIZE} px")
 
 
-def fit_inputs(row: Row, *, size: int, fit: str) -> AnySample:
+def fit_inputs(row: Row, *, size: int, fit: str, track: Track = "aligned") -> AnySample:
     """Return what a model of the row's task sees of it.
 
     Raises:
@@ -44,10 +44,10 @@ def fit_inputs(row: Row, *, size: int, fit: str) -> AnySample:
     """
     if isinstance(row, MannequinRow):
         return fit_mannequin(row, size=size, fit=fit)
-    return fit_sample(row, size=size, fit=fit)
+    return fit_sample(row, size=size, fit=fit, track=track)
 
 
-def fit_sample(row: Row, *, size: int, fit: str = "box") -> Sample:
+def fit_sample(row: Row, *, size: int, fit: str = "box", track: Track = "aligned") -> Sample:
     """Return what a model of the task ``tpg`` sees of a row.
 
     Args:
@@ -55,6 +55,7 @@ def fit_sample(row: Row, *, size: int, fit: str = "box") -> Sample:
         size: Side of the square frame, in pixels.
         fit: ``"box"``: exactly the square box of the mask. ``"pad"``: the whole photo, its
             shorter side padded. ``"stretch"``: the whole photo, its aspect given up.
+        track: The dataset's.
 
     Raises:
         TpgbenchError: Empty mask, mask and photo of different size, a photo out of bounds, or a
@@ -73,7 +74,7 @@ def fit_sample(row: Row, *, size: int, fit: str = "box") -> Sample:
     visible = resize(mask, size) >= MASK_THRESHOLD
     if not visible.any():
         raise TpgbenchError(f"{row.sample_id}: the mask vanishes at {size} px: raise --size")
-    return Sample(row.sample_id, size, resize(garment, size), visible, row.caption)
+    return Sample(row.sample_id, size, resize(garment, size), visible, row.caption, track)
 
 
 def fit_mannequin(row: MannequinRow, *, size: int, fit: str = "pad") -> MannequinSample:

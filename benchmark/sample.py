@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..datasets_builders.base import Track
 from ..images import Image, Mask
 
 
@@ -17,6 +18,8 @@ class Sample:
         garment: The garment photo in the frame of `fit`, uint8 (size, size, 3).
         mask: True on the garment's visible pixels, bool (size, size).
         caption: What the dataset says of the row, or None.
+        track: Which of the garment's patterns is asked for: ``"aligned"``, the one in the photo's
+            own frame, or ``"unaligned"``, the canonical tile. A model may know the first only.
     """
 
     sample_id: str
@@ -24,6 +27,7 @@ class Sample:
     garment: Image
     mask: Mask
     caption: str | None = None
+    track: Track = "aligned"
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,13 @@ def preset_of(variant: Variant, steps: int, ldn_steps: int) -> Preset:
         ),
     }
     networks = preset.networks.model_copy(
-        update={"ldn": preset.networks.ldn | {"reverse_attention": variant.reverse_attention}}
+        update={
+            "ldn": preset.networks.ldn | {"reverse_attention": variant.reverse_attention},
+            "unet": {
+                **preset.networks.unet,
+                "num_class_embeds": None,
+            },  # one track, nothing to tell
+        }
     )
     return preset.model_copy(
         update={
@@ -91,7 +97,7 @@ def run_variant(name: str, given: argparse.Namespace) -> Path:
     spec = TrainingSpec(
         preset=preset,
         folder=trainings / name,
-        dataset=DATASET,
+        datasets=(DATASET,),
         stages=("ldn", "sldm") if own else ("sldm",),
         start=(given.start,) if own else (trainings / "full" / "pipeline", given.start),
         held_out=None,

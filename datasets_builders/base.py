@@ -5,13 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from ..errors import TpgbenchError, UnknownNameError
 from ..images import Image, Mask
 from ..registry import BUILTIN_DATASETS, Registry
 
 FITS = ("box", "pad", "stretch")
+
+# Which of a garment's patterns is the truth of the task tpg: the one in the garment's own frame, or
+# the canonical tile, which has a phase, scale and rotation of its own.
+Track = Literal["aligned", "unaligned"]
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class Dataset(ABC):
         split: ``"test"``, ...
         size: The side at which its samples are compared unless the user says otherwise.
         fit: How its photos are brought to that size unless the user says otherwise.
+        track: Which of a garment's patterns its truth is, for the task ``tpg``: `Track`.
         fingerprint: Hex digest of what determines the rows; equal prints, equal rows.
         licence: SPDX identifier, or a word on the terms.
     """
@@ -81,6 +86,7 @@ class Dataset(ABC):
     split: str
     size: int
     fit: str = "box"
+    track: Track = "aligned"
     fingerprint: str
     licence: str
 
@@ -147,6 +153,7 @@ class DatasetSource(ABC):
     splits: ClassVar[tuple[str, ...]]
     default_size: ClassVar[int]
     embedded: ClassVar[bool] = False  # True: `open` works with nothing downloaded
+    track: ClassVar[Track] = "aligned"  # of what it opens, and of what is built of it
 
     def open(self, split: str, *, size: int | None = None, seed: int = 0) -> Dataset:
         """Return one split, ready to read.

@@ -35,6 +35,7 @@ class CachedDataset(Dataset):
         self.split = dataset.split
         self.size = dataset.size
         self.fit = dataset.fit
+        self.track = dataset.track
         self.fingerprint = dataset.fingerprint
         self.licence = dataset.licence
         self._dataset = dataset

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .base import DatasetCard, DatasetSource, TpgRow
+from .base import DatasetCard, DatasetSource, TpgRow, Track
 from .rendered import LICENCE, RenderedSplit
-from .synth.render import SEVERITIES, VERSION, Track, render, row_id
+from .synth.render import SEVERITIES, VERSION, render, row_id
 from .synth.streams import SceneKey
 
 ROWS = {"validation": 200, "test": 200, "robustness": 40 * len(SEVERITIES)}
@@ -36,14 +36,14 @@ class SynthDataset(RenderedSplit):
             version=VERSION,
             options={"track": track},
         )
-        self._track = track
+        self.track = track
 
     def _row_id(self, index: int) -> str:
         return row_id(*self._scene(index))
 
     def _render(self, index: int) -> TpgRow:
         key, severity = self._scene(index)
-        return render(key, size=self.size, track=self._track, severity=severity)
+        return render(key, size=self.size, track=self.track, severity=severity)
 
     def _scene(self, index: int) -> tuple[SceneKey, int | None]:
         if self.split == "robustness":
@@ -70,7 +70,6 @@ class CtpSynth(DatasetSource):
     splits: ClassVar[tuple[str, ...]] = ("train", *ROWS)
     default_size: ClassVar[int] = 128
     embedded: ClassVar[bool] = True
-    track: ClassVar[Track] = "aligned"
 
     def open(self, split: str, *, size: int | None = None, seed: int = 0) -> SynthDataset:
         """Return one split; nothing is rendered before a row is asked for.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from ...errors import TpgbenchError
-from ..base import TpgRow
+from ..base import TpgRow, Track
 from .families import PHRASES
 from .palette import colour_name
 from .pattern import Pattern, draw_pattern
@@ -19,8 +19,6 @@ VERSION = 1
 MIN_SIZE, MAX_SIZE = 64, 1024
 _STRENGTHS = {1: 0.12, 2: 0.3, 3: 0.5, 4: 0.75, 5: 1.0}
 SEVERITIES = tuple(_STRENGTHS)
-
-Track = Literal["aligned", "unaligned"]
 
 
 def check_size(size: int) -> None:

@@ -43,6 +43,7 @@ class Preset(TrainedPreset):
     """A size of LoRA-DAE.
 
     Attributes:
+        dataset: What it trains on unless the user says otherwise.
         networks: Of the base, if it is trained from nothing.
         smooth: The base sees garments blurred by so many pixels: it learns no fine texture.
         rank_attention: Of the LoRA on cross-attention.
@@ -57,6 +58,7 @@ class Preset(TrainedPreset):
         training: How each stage trains.
     """
 
+    dataset: str | None
     networks: BaseNetworks | None = None
     smooth: float = 0.0
     rank_attention: int = 8

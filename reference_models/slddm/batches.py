@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...datasets_builders.base import Track
 from ...errors import TpgbenchError
 from ..training.blocks import Array, BlockStore
 from ..training.pool import Pool, PooledBatches
+from .contexts import track_labels
 
 _CHANNEL_ORDERS = np.array(list(permutations(range(3))))
 
@@ -21,8 +23,8 @@ class TpgBatches(PooledBatches):
     """Augmented rows of `TpgRows` as tensors.
 
     A batch holds ``garment`` and ``pattern`` (B, 3, S, S) in [-1, 1], ``mask`` (B, 1, S, S) of 0
-    and 1, ``labelled`` (B,) bool, ``fill`` where the rows have it, and ``progress``, the share of
-    the training that is done.
+    and 1, ``labelled`` (B,) bool, ``tracks`` (B,) from `track_labels`, ``fill`` where the rows have
+    it, and ``progress``, the share of the training that is done.
 
     Args:
         store: The rows.
@@ -31,8 +33,8 @@ class TpgBatches(PooledBatches):
         steps: How many steps the training has.
         labelled: The share of rows whose pattern may be used; a row keeps its lot.
         only_labelled: Whether to draw no others.
-        transpose: Whether x and y may change places. Not where the truth is drawn in a canonical
-            orientation.
+        track: Of the rows. On ``"unaligned"`` x and y may not change places: the truth is drawn in
+            a canonical orientation.
         seed: Of the draws and the augmentation.
 
     Raises:
@@ -48,14 +50,14 @@ class TpgBatches(PooledBatches):
         steps: int,
         labelled: float = 1.0,
         only_labelled: bool = False,
-        transpose: bool = True,
+        track: Track = "aligned",
         seed: int = 0,
     ) -> None:
         super().__init__(store, pool, batch_size=batch_size, seed=seed)
         self._steps = steps
         self._labelled = labelled
         self._only_labelled = only_labelled
-        self._transpose = transpose
+        self._track: Track = track
         if only_labelled and not any(map(self._keeps_label, range(pool.rows))):
             raise TpgbenchError(
                 f"--labelled {labelled}: leaves none of {pool.rows} rows its pattern; give a "
@@ -66,7 +68,7 @@ class TpgBatches(PooledBatches):
         """Return what determines the batches."""
         return super().identity() | {
             "labelled": [self._labelled, self._only_labelled],
-            "transpose": self._transpose,
+            "track": self._track,
         }
 
     def draw(self, pool: int, rng: np.random.Generator) -> list[int]:
@@ -84,6 +86,7 @@ class TpgBatches(PooledBatches):
         """Return stacked rows as tensors, turned and coloured anew."""
         rows["labelled"] &= np.array([self._keeps_label(index) for index in indices])
         batch = to_tensors(self._augment(rows, rng))
+        batch["tracks"] = track_labels([self._track] * len(indices))
         batch["progress"] = torch.tensor(step / max(self._steps, 1))
         return batch
 
@@ -105,7 +108,7 @@ class TpgBatches(PooledBatches):
                     picture = picture[:, :, ::-1]
                 if flip:
                     picture = picture[:, ::-1]
-                if transpose and self._transpose:
+                if transpose and self._track == "aligned":
                     picture = picture.transpose(0, 2, 1)
                 augmented[name][place] = picture
         return {**rows, **augmented}

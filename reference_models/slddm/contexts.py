@@ -1,45 +1,58 @@
-"""What the U-Net is told: the channels beside the noise, and the tokens that it attends to."""
+"""What the U-Net is told: channels beside the noise, tokens to attend to, the pattern's track."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ...datasets_builders.base import Track
 from .conditioner import Conditioner
 from .unet import SLDDMUNet
+
+_TRACKS: tuple[Track, ...] = get_args(Track)
+
+
+def track_labels(tracks: Sequence[Track]) -> Tensor:
+    """Return the class label of each garment's wanted pattern, (B,): 0 for ``"aligned"``, 1."""
+    return torch.tensor([_TRACKS.index(track) for track in tracks])
 
 
 @dataclass(frozen=True)
 class Context:
-    """What the U-Net attends to, one token each.
+    """What the U-Net attends to, one token each, and which of a garment's patterns is wanted.
 
     Attributes:
         image: The image context, (B, 1, D).
         ldn: The LDN contexts, content (f_S) and structured (f_A), (B, 1, D) each.
+        tracks: From `track_labels`; a network that is not told them ignores them.
     """
 
     image: Tensor
     ldn: tuple[Tensor, ...]
+    tracks: Tensor
 
     def __getitem__(self, rows: Tensor) -> Context:
         """Return the context of some rows."""
-        return Context(self.image[rows], tuple(token[rows] for token in self.ldn))
+        ldn = tuple(token[rows] for token in self.ldn)
+        return Context(self.image[rows], ldn, self.tracks[rows])
 
     def where(self, keep: Tensor, other: Context) -> Context:
-        """Return this context where ``keep`` (B,) is true and the other one elsewhere."""
+        """Return the tokens of this context where ``keep`` (B,) is true, of the other elsewhere."""
         keep = keep[:, None, None]
         return Context(
             torch.where(keep, self.image, other.image),
             tuple(torch.where(keep, a, b) for a, b in zip(self.ldn, other.ldn, strict=True)),
+            self.tracks,
         )
 
 
 def positive_context(
-    conditioner: Conditioner, embedding: Tensor, features: Mapping[str, Tensor]
+    conditioner: Conditioner, embedding: Tensor, features: Mapping[str, Tensor], tracks: Tensor
 ) -> Context:
     """Return the context of garments.
 
@@ -47,6 +60,7 @@ def positive_context(
         conditioner: Maps embeddings and LDN features to tokens.
         embedding: From `embed`.
         features: What the LDN says of the garments' latents.
+        tracks: From `track_labels`.
     """
     return Context(
         conditioner.image_context(embedding),
@@ -54,22 +68,27 @@ def positive_context(
             conditioner.ldn_context(features["content"]),
             conditioner.ldn_context(features["structured"]),
         ),
+        tracks,
     )
 
 
 def negative_context(
-    conditioner: Conditioner, features: Mapping[str, Tensor], negative: str = "defect"
+    conditioner: Conditioner,
+    features: Mapping[str, Tensor],
+    tracks: Tensor,
+    negative: str = "defect",
 ) -> Context:
     """Return the context that guidance steers away from.
 
     Args:
         conditioner: As above.
         features: As above.
+        tracks: As above.
         negative: Which feature stands at every level: ``"defect"`` (f_T), as the paper says, or
             ``"structured"`` (f_A), as the release does when it samples.
     """
     token = conditioner.ldn_context(features[negative])
-    return Context(conditioner.unconditional(len(token)), (token, token))
+    return Context(conditioner.unconditional(len(token)), (token, token), tracks)
 
 
 def known_channels(source: Tensor, mask: Tensor, extra: Tensor | None = None) -> Tensor:
@@ -116,6 +135,7 @@ def predict(
         sample,
         timesteps,
         encoder_hidden_states=context.image,
+        class_labels=context.tracks if unet.config.num_class_embeds else None,
         cross_attention_kwargs={"ldn_contexts": list(context.ldn)},
     ).sample
     return predicted

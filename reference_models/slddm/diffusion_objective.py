@@ -164,8 +164,9 @@ class DiffusionObjective(Objective):
         if not settings.structured:
             features["structured"] = torch.zeros_like(features["structured"])
         dropped = self._chance(settings.context_dropout, len(mask), generator)
-        context = positive_context(self.conditioner, embedding, features).where(
-            ~dropped, negative_context(self.conditioner, features, config.negative)
+        tracks = batch["tracks"]
+        context = positive_context(self.conditioner, embedding, features, tracks).where(
+            ~dropped, negative_context(self.conditioner, features, tracks, config.negative)
         )
         blank = self._chance(settings.garment_dropout, len(mask), generator)
         seen = source.masked_fill(blank[:, None, None, None], 0)

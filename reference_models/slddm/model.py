@@ -12,6 +12,7 @@ from pydantic import Field
 from ...benchmark.fit import resize
 from ...benchmark.model import MODELS, Model, ModelCard, ModelConfig
 from ...benchmark.sample import Sample
+from ...datasets_builders.base import Track
 from ...errors import TpgbenchError
 from ...hub import get_pipeline_folder
 from ...images import MASK_THRESHOLD, Image
@@ -42,6 +43,11 @@ class SLDDMConfig(ModelConfig):
     strength: float = Field(
         1.0, gt=0.0, le=1.0, description="How much noise the garment latent starts with."
     )
+    track: Track | None = Field(
+        None,
+        description="Which pattern to make, for weights that know both: aligned with the garment, "
+        "or unaligned, the canonical tile; default: the one that the dataset has.",
+    )
 
 
 class SLDDM(Model):
@@ -53,7 +59,7 @@ class SLDDM(Model):
         title="SLDDM-TPG: semi-supervised latent disentangled diffusion, trained here at 128 px",
         source=_PAPER,
         licence="Apache-2.0",
-        parameters=3_601_479,
+        parameters=3_601_991,
         trained_on="ctp-synth, train",
         limits="Not trained to its end: hours of one core, as counted above. One step scores best "
         "so far; more leave grain. It has seen drawn garments only; photos are the task of the "
@@ -135,6 +141,7 @@ class SLDDM(Model):
             _to_pixels([one.garment for one in fitted]),
             masks,
             self._fill(fitted),
+            tracks=[self.config.track or sample.track for sample in samples],
             num_inference_steps=self.config.steps,
             guidance_scale=self.config.guidance,
             strength=self.config.strength,
@@ -167,7 +174,7 @@ class SLDDMFill(SLDDM):
         update={
             "title": "SLDDM-TPG from the garment filled by its autocorrelation (our extension)",
             "source": f"{_PAPER}, with the baseline '{_FILLER}' before it: not the paper's method",
-            "parameters": 3_615_303,
+            "parameters": 3_615_815,
         }
     )
     checkpoint: ClassVar[str] = "slddm-fill"

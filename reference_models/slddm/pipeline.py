@@ -12,6 +12,7 @@ from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
+from ...datasets_builders.base import Track
 from ...errors import TpgbenchError
 from ..shared.autoencoder import PatchAutoencoder
 from .conditioner import Conditioner
@@ -21,6 +22,7 @@ from .contexts import (
     noisy_channels,
     positive_context,
     predict,
+    track_labels,
 )
 from .image_encoder import GarmentEncoder
 from .latents import carried_over, cover_background, decode, embed, encode, read_features
@@ -102,6 +104,7 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
         mask: Tensor,
         fill: Tensor | None = None,
         *,
+        tracks: Sequence[Track] | None = None,
         num_inference_steps: int | None = None,
         guidance_scale: float = 1.0,
         strength: float = 1.0,
@@ -115,6 +118,8 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
             garment: The box crops, (B, 3, S, S) in [-1, 1]; S divisible by 8.
             mask: (B, 1, S, S), 1 on the garment's visible pixels.
             fill: What the garment latent shows, as ``garment``, for a pipeline that wants it.
+            tracks: Which of its patterns is wanted, a garment each, for a U-Net that knows several;
+                None for ``"aligned"``.
             num_inference_steps: Denoising steps; None for the pipeline's own number.
             guidance_scale: 1 asks the network once a step, more steers away from the negative
                 branch.
@@ -131,14 +136,15 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
             TpgbenchError: Sides that the networks cannot take, or a fill too few or too many.
         """
         self._check(garment, mask, fill)
+        wanted = track_labels(tracks or ["aligned"] * len(garment)).to(self.device)
         garment, mask = garment.to(self.device), mask.to(self.device)
         cloth = cover_background(garment, mask, self.config.background)
         garment_latents = encode(self.vae, cloth)
         features = read_features(self.ldn, garment_latents, self.config.ldn_factor)
         embedding = embed(self.image_encoder, cloth)
-        context = positive_context(self.conditioner, embedding, features)
+        context = positive_context(self.conditioner, embedding, features, wanted)
         guided = guidance_scale != 1
-        negative = negative_context(self.conditioner, features, self.config.negative)
+        negative = negative_context(self.conditioner, features, wanted, self.config.negative)
         source, beyond = garment_latents, None
         if fill is not None:
             fill = fill.to(self.device)

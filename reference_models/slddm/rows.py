@@ -11,6 +11,7 @@ import numpy as np
 
 from ...benchmark.fit import fit_sample, fit_truth
 from ...benchmark.model import MODELS, Model
+from ...datasets_builders.base import Track
 from ..training.blocks import Array
 from ..training.dataset_rows import DatasetRows
 
@@ -32,6 +33,11 @@ class TpgRows(DatasetRows):
 
     fit: str = "box"
     filler: str | None = None
+
+    @property
+    def track(self) -> Track:
+        """Which of a garment's patterns their truth is."""
+        return self.open().track
 
     def further_identity(self) -> dict[str, Any]:
         """Return the version of the filler."""

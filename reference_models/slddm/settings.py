@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ...datasets_builders.base import Track
 from ..shared.settings import AUTOENCODER_TRAINING, LATENT_CHANNELS, SCHEDULE
 from ..training.config import TrainingConfig
 from ..training.presets import TrainedPreset, find_preset
@@ -126,6 +127,7 @@ class Preset(TrainedPreset):
     """A size of SLDDM-TPG.
 
     Attributes:
+        datasets: What it trains on, in turns, unless the user says otherwise.
         networks: Their arguments.
         image_encoder: Hub id or folder of CLIP, or None.
         filler: The weight-free model that fills the rendered garments, or None. Presets that
@@ -139,6 +141,7 @@ class Preset(TrainedPreset):
         steps: Sampling steps unless the user says otherwise.
     """
 
+    datasets: tuple[str, ...]
     networks: Networks
     image_encoder: str | None = None
     filler: str | None = None
@@ -159,7 +162,7 @@ class Preset(TrainedPreset):
 SD15 = Preset(
     name="sd15",
     size=512,
-    dataset=None,
+    datasets=(),
     networks=Networks(
         scheduler=SCHEDULE | {"prediction_type": "epsilon", "timestep_spacing": "leading"},
     ),
@@ -223,6 +226,7 @@ _TINY_NETWORKS = Networks(
         "norm_num_groups": 16,
         "garment_residual": True,
         "one_token_contexts": True,
+        "num_class_embeds": len(get_args(Track)),
         "explicit_attention": True,
     },
     scheduler=SCHEDULE | {"prediction_type": "sample", "timestep_spacing": "trailing"},
@@ -232,7 +236,7 @@ _TINY_NETWORKS = Networks(
 TINY = Preset(
     name="tiny",
     size=128,
-    dataset="ctp-synth",
+    datasets=("ctp-synth", "ctp-synth-unaligned"),
     networks=_TINY_NETWORKS,
     filler="autofill",
     diffusion=DiffusionSettings(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from ..training.pool import Pool
 from ..training.sessions import Session, new_session
 from ..training.trainer import TrainingSummary
 from ..training.trainer import train as optimise
+from ..training.turns import Turns
 from .autoencoder_objective import AutoencoderObjective
 from .batches import TpgBatches
 from .diffusion_objective import DiffusionObjective
@@ -31,7 +33,6 @@ from .rows import TpgRows
 from .settings import Preset, Stage
 from .start import copy_part, find_parts
 
-_HELD_OUT = 64
 _MADE_BY: dict[Stage, tuple[str, ...]] = {
     "autoencoder": ("vae", "image_encoder"),
     "ldn": ("ldn",),
@@ -46,20 +47,20 @@ class TrainingSpec:
     Attributes:
         preset: Networks, losses and how each stage trains.
         folder: Where everything goes: a folder a stage, and ``pipeline``.
-        dataset: A registered name or a folder, of the task ``tpg``.
+        datasets: Registered names or folders, of the task ``tpg``; they take turns.
         stages: Which to do; those before must have been done, here or in ``start``.
         start: Pipeline folders whose parts are taken over, each from the first that has it.
         warm: Whether also those parts are taken over that the stages train.
-        split: Of the dataset, to train on.
-        held_out: Of the dataset, to judge by; None for no figures.
-        data_seed: Of a procedural dataset.
-        workers: Processes that render rows.
+        split: Of the datasets, to train on.
+        held_out: Of the datasets, to judge by; None for no figures.
+        data_seed: Of procedural datasets.
+        workers: Processes a dataset that render rows.
         command: What was typed, for the model card.
     """
 
     preset: Preset
     folder: Path
-    dataset: str
+    datasets: tuple[str, ...]
     stages: tuple[Stage, ...]
     start: tuple[Path, ...] = ()
     warm: bool = False
@@ -111,9 +112,13 @@ def _check(spec: TrainingSpec) -> None:
         raise TpgbenchError(
             "--warm: give --start PIPELINE, whose networks are trained further, or leave it out"
         )
-    _rows(spec, spec.split, preset.filler).open()
+    if len(set(spec.datasets)) < len(spec.datasets):
+        raise TpgbenchError(f"--dataset {spec.datasets[-1]}: is given twice; give each once")
+    for rows in _rows(spec, spec.split):
+        rows.open()
     if spec.held_out is not None and "sldm" in spec.stages:
-        _rows(spec, spec.held_out, preset.filler).check_held_out()
+        for rows in _rows(spec, spec.held_out):
+            rows.check_held_out()
 
 
 def _take_over(spec: TrainingSpec, session: Session) -> None:
@@ -168,9 +173,7 @@ def _train_sldm(spec: TrainingSpec, session: Session) -> TrainingSummary:
     pipeline = make_pipeline(preset, folder)
     held_out = None
     if spec.held_out is not None:
-        rows = _rows(spec, spec.held_out, preset.filler)
-        count = min(_HELD_OUT, rows.count() or _HELD_OUT)
-        held_out = HeldOut(rows, count, sorted({1, preset.steps}))
+        held_out = HeldOut(_rows(spec, spec.held_out), sorted({1, preset.steps}))
     objective = DiffusionObjective(pipeline, preset.diffusion, held_out)
     summary = _optimise(spec, session, "sldm", objective)
     # Also when it was stopped: half a training is a model that can be looked at.
@@ -192,26 +195,33 @@ def _optimise(
 ) -> TrainingSummary:
     preset = spec.preset
     config: TrainingConfig = preset.training[stage]
+    with ExitStack() as stores:
+        members = []
+        for rows in _rows(spec, spec.split):
+            store = BlockStore(rows, user_cache("training"), workers=spec.workers)
+            member = TpgBatches(
+                stores.enter_context(store),
+                Pool.of(rows.count(), first_rows=preset.first_rows, reuse=preset.reuse),
+                batch_size=config.batch_size,
+                steps=config.steps * config.accumulation // len(spec.datasets),
+                labelled=preset.labelled,
+                # The losses of the LDN compare garments with patterns.
+                only_labelled=preset.only_labelled or stage == "ldn",
+                track=rows.track,
+                seed=config.seed,
+            )
+            members.append(member)
+        folder = spec.folder / stage
+        return optimise(objective, Turns(members), config, folder, begun=session.record)
+
+
+def _rows(spec: TrainingSpec, split: str) -> list[TpgRows]:
     # Stages of one preset share the rendered rows, filled or not.
-    rows = _rows(spec, spec.split, preset.filler)
-    pool = Pool.of(rows.count(), first_rows=preset.first_rows, reuse=preset.reuse)
-    with BlockStore(rows, user_cache("training"), workers=spec.workers) as store:
-        batches = TpgBatches(
-            store,
-            pool,
-            batch_size=config.batch_size,
-            steps=config.steps * config.accumulation,
-            labelled=preset.labelled,
-            # The losses of the LDN compare garments with patterns.
-            only_labelled=preset.only_labelled or stage == "ldn",
-            transpose=spec.dataset != "ctp-synth-unaligned",
-            seed=config.seed,
-        )
-        return optimise(objective, batches, config, spec.folder / stage, begun=session.record)
-
-
-def _rows(spec: TrainingSpec, split: str, filler: str | None) -> TpgRows:
-    return TpgRows(spec.dataset, split, spec.preset.size, seed=spec.data_seed, filler=filler)
+    size, filler = spec.preset.size, spec.preset.filler
+    return [
+        TpgRows(dataset, split, size, seed=spec.data_seed, filler=filler)
+        for dataset in spec.datasets
+    ]
 
 
 def _check_parts(spec: TrainingSpec, stage: Stage, needed: tuple[str, ...]) -> None:

@@ -49,6 +49,8 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
             networks that predict the clean latent.
         one_token_contexts: Every context is one token, so that queries, keys and norms of the
             cross-attentions have no effect and are left out.
+        num_class_embeds: How many kinds of pattern it can be asked for, one class embedding each
+            (`contexts.Context.tracks`); None: it knows one kind and is not told.
         explicit_attention: Self-attention by matrix products and a softmax instead of PyTorch's
             fused kernel. On a CPU, with 256 tokens of 64 channels, that takes 0.6 of the time in
             bfloat16 with one head, but longer in float32.
@@ -74,6 +76,7 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
         attention_head_dim: int = 8,
         garment_residual: bool = False,
         one_token_contexts: bool = False,
+        num_class_embeds: int | None = None,
         explicit_attention: bool = False,
     ) -> None:
         super().__init__(
@@ -88,7 +91,11 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
             cross_attention_dim=cross_attention_dim,
             transformer_layers_per_block=transformer_layers_per_block,
             attention_head_dim=attention_head_dim,
+            num_class_embeds=num_class_embeds,
         )
+        if self.class_embedding is not None:
+            # A network that knew one kind before says the same of every kind, until it trains.
+            nn.init.zeros_(self.class_embedding.weight)
         outermost = self._outermost_levels()
         for name, module in list(self.named_modules()):
             if isinstance(module, Transformer2DModel):
@@ -141,6 +148,18 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
         made.load_state_dict(state)
         return made
 
+    def told_kinds(self, count: int) -> SLDDMUNet:
+        """Return the same network with class embeddings: at first it says the same of each class.
+
+        Args:
+            count: ``num_class_embeds``.
+        """
+        told: SLDDMUNet = type(self).from_config(self.config, num_class_embeds=count)
+        told.load_state_dict(
+            {**self.state_dict(), "class_embedding.weight": told.class_embedding.weight}
+        )
+        return told
+
     def freeze_backbone(self) -> None:
         """Let only the LDN attention train, and the input convolution.
 
@@ -159,6 +178,8 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
         sample: Tensor,
         timestep: Tensor | float,
         encoder_hidden_states: Tensor,
+        *,
+        class_labels: Tensor | None = None,
         cross_attention_kwargs: dict[str, Any] | None = None,
         return_dict: bool = True,
     ) -> UNet2DConditionOutput | tuple[Tensor]:
@@ -168,6 +189,7 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
             sample: Noisy latents, garment latents and masks, (B, in_channels, h, w).
             timestep: One, or one a sample.
             encoder_hidden_states: The image context, (B, T, cross_attention_dim).
+            class_labels: Which kind of pattern is wanted, (B,), for a network that is told.
             cross_attention_kwargs: ``{"ldn_contexts": [content, structured]}``, or a list of one.
             return_dict: Whether to return an object with ``sample`` or a tuple.
 
@@ -178,6 +200,7 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
             sample,
             timestep,
             encoder_hidden_states,
+            class_labels=class_labels,
             cross_attention_kwargs=cross_attention_kwargs,
             return_dict=False,
         )
@@ -213,7 +236,8 @@ def _parent_settings() -> set[str]:
 
 def _settings(cls: type[SLDDMUNet], unet: UNet2DConditionModel) -> dict[str, Any]:
     """Return the settings of a U-Net that ours has too; its others must stand at our defaults."""
-    ours = _parent_settings() & cls._get_init_keys(cls)
+    # What a backbone's classes stand for is not ours to know.
+    ours = _parent_settings() & cls._get_init_keys(cls) - {"num_class_embeds"}
     with torch.device("meta"):
         defaults = UNet2DConditionModel().config
     for name in sorted(_parent_settings() - ours):

@@ -17,7 +17,6 @@ class TrainedPreset(BaseModel):
     Attributes:
         name: ``"tiny"``, ...
         size: Side of the pictures in pixels.
-        dataset: What it trains on unless the user says otherwise.
         base: Hub id or folder of the diffusers pipeline that it starts from, or None.
         first_rows: Of an endless dataset: how many rows the training starts with.
         reuse: Of an endless dataset: how often a row is drawn before another one comes.
@@ -28,7 +27,6 @@ class TrainedPreset(BaseModel):
 
     name: str
     size: int = Field(ge=16)
-    dataset: str | None
     base: str | None = None
     first_rows: int = Field(default=2048, ge=1)
     reuse: float = Field(default=12.0, gt=0)

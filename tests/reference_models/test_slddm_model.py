@@ -72,7 +72,7 @@ def test_both_are_listed_without_their_weights(monkeypatch, tmp_path):
     entries = {entry.name: entry for entry in catalogue.list_models()}
 
     assert entries["slddm"].licence == entries["slddm-fill"].licence == "Apache-2.0"
-    assert set(entries["slddm"].options) == {"steps", "guidance", "strength"}
+    assert set(entries["slddm"].options) == {"steps", "guidance", "strength", "track"}
     assert not [line for line in catalogue.diagnose().broken if "slddm" in line]
 
 

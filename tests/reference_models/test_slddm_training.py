@@ -48,7 +48,7 @@ def spec(folder, photos, preset=SMOKE, **changes):
     given = {
         "preset": adjust_preset(preset, tracker="tensorboard"),
         "folder": folder,
-        "dataset": str(photos),
+        "datasets": (str(photos),),
         "stages": preset.stages,
         "split": "test",
         "held_out": "test",
