@@ -78,7 +78,7 @@ def train() -> None:
     "--dataset",
     metavar="NAME|DIR",
     multiple=True,
-    help="Of the task tpg; several take turns; default: the preset's.",
+    help="Of the task tpg; several take turns, one given twice has two; default: the preset's.",
 )
 @click.option(
     "--stage",

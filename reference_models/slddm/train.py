@@ -47,7 +47,8 @@ class TrainingSpec:
     Attributes:
         preset: Networks, losses and how each stage trains.
         folder: Where everything goes: a folder a stage, and ``pipeline``.
-        datasets: Registered names or folders, of the task ``tpg``; they take turns.
+        datasets: Registered names or folders, of the task ``tpg``. They take turns, and one that
+            stands here twice has two.
         stages: Which to do; those before must have been done, here or in ``start``.
         start: Pipeline folders whose parts are taken over, each from the first that has it.
         warm: Whether also those parts are taken over that the stages train.
@@ -112,8 +113,6 @@ def _check(spec: TrainingSpec) -> None:
         raise TpgbenchError(
             "--warm: give --start PIPELINE, whose networks are trained further, or leave it out"
         )
-    if len(set(spec.datasets)) < len(spec.datasets):
-        raise TpgbenchError(f"--dataset {spec.datasets[-1]}: is given twice; give each once")
     for rows in _rows(spec, spec.split):
         rows.open()
     if spec.held_out is not None and "sldm" in spec.stages:
@@ -197,13 +196,15 @@ def _optimise(
     config: TrainingConfig = preset.training[stage]
     with ExitStack() as stores:
         members = []
+        steps = config.steps * config.accumulation
         for rows in _rows(spec, spec.split):
+            turns = spec.datasets.count(rows.dataset) / len(spec.datasets)
             store = BlockStore(rows, user_cache("training"), workers=spec.workers)
             member = TpgBatches(
                 stores.enter_context(store),
                 Pool.of(rows.count(), first_rows=preset.first_rows, reuse=preset.reuse),
                 batch_size=config.batch_size,
-                steps=config.steps * config.accumulation // len(spec.datasets),
+                steps=round(steps * turns),
                 labelled=preset.labelled,
                 # The losses of the LDN compare garments with patterns.
                 only_labelled=preset.only_labelled or stage == "ldn",
@@ -211,16 +212,17 @@ def _optimise(
                 seed=config.seed,
             )
             members.append(member)
-        folder = spec.folder / stage
-        return optimise(objective, Turns(members), config, folder, begun=session.record)
+        names = list(dict.fromkeys(spec.datasets))
+        batches = Turns(members, [names.index(dataset) for dataset in spec.datasets])
+        return optimise(objective, batches, config, spec.folder / stage, begun=session.record)
 
 
 def _rows(spec: TrainingSpec, split: str) -> list[TpgRows]:
-    # Stages of one preset share the rendered rows, filled or not.
+    """Return the rows of each dataset; all stages of a preset share them, filled or not."""
     size, filler = spec.preset.size, spec.preset.filler
     return [
         TpgRows(dataset, split, size, seed=spec.data_seed, filler=filler)
-        for dataset in spec.datasets
+        for dataset in dict.fromkeys(spec.datasets)
     ]
 
 
