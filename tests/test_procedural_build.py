@@ -76,6 +76,17 @@ def test_mannequins_are_the_rendered_ones(tmp_path, monkeypatch):
     assert api_datasets.verify_dataset(tmp_path / "out").differences == ()
 
 
+def test_the_files_tell_of_which_pattern_they_are(built, tmp_path, monkeypatch):
+    api_datasets.build_dataset("ctp-synth-unaligned", out=tmp_path / "out", size=64)
+    monkeypatch.setenv("TPGBENCH_ROW_CACHE", str(tmp_path / "rows"))
+    for name, folder, track in (
+        ("ctp-synth", built, "aligned"),
+        ("ctp-synth-unaligned", tmp_path / "out", "unaligned"),
+    ):
+        assert api_datasets.load_dataset(name, size=64).track == track
+        assert api_datasets.load_dataset(folder).track == track
+
+
 def test_at_its_own_size_it_is_the_same_dataset_and_at_another_it_is_not(built):
     rendered = api_datasets.load_dataset("ctp-synth", size=64)
     stored = ParquetDataset(built)

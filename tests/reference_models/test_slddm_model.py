@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,42 @@ def test_a_batch_is_the_sum_of_its_samples(kind, weights, fill_weights):
     assert max(np.abs(a.astype(int) - b).max() for a, b in zip(together, alone, strict=True)) <= 1
     (other,) = model.generate(given[:1], [99])
     assert np.abs(other.astype(int) - together[0]).max() > 1
+
+
+@pytest.fixture(scope="module")
+def told_weights(tmp_path_factory):
+    pipeline = untrained()
+    torch.nn.init.normal_(pipeline.unet.class_embedding.weight)
+    return str(save_checkpoint(pipeline, tmp_path_factory.mktemp("told") / "slddm"))
+
+
+def test_the_wanted_pattern_is_the_sample_s_or_the_option_s(told_weights):
+    plain, told = loaded(SLDDM, told_weights), loaded(SLDDM, told_weights, track="unaligned")
+    given = samples(2)
+    seeds = [1, 2]
+    aligned = plain.generate(given, seeds)
+    unaligned = plain.generate([replace(one, track="unaligned") for one in given], seeds)
+
+    assert np.abs(np.float64(aligned) - np.float64(unaligned)).mean() > 1
+    np.testing.assert_array_equal(told.generate(given, seeds), unaligned)
+    # Each garment of a batch is told for itself.
+    mixed = plain.generate([given[0], replace(given[1], track="unaligned")], seeds)
+    assert np.abs(np.int16(mixed[0]) - np.int16(aligned[0])).max() <= 1
+    assert np.abs(np.int16(mixed[1]) - np.int16(unaligned[1])).max() <= 1
+
+
+def test_the_dataset_says_which_pattern_is_wanted(told_weights, tmp_path):
+    def run(dataset, name, **options):
+        given = {"size": 64, "limit": 2, "options": {"steps": 1, **options}}
+        api.generate("slddm", dataset=dataset, weights=told_weights, out=tmp_path / name, **given)
+        files = sorted((tmp_path / name / "generations").glob("*.png"))
+        assert len(files) == 2
+        return [file.read_bytes() for file in files]
+
+    unaligned = run("ctp-synth-unaligned", "unaligned")
+    assert unaligned == run("ctp-synth", "asked", track="unaligned")
+    assert unaligned != run("ctp-synth", "aligned")
+    assert unaligned != run("ctp-synth-unaligned", "overruled", track="aligned")
 
 
 def test_other_sizes_are_brought_to_the_networks_own(weights):

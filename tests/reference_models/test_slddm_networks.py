@@ -38,7 +38,14 @@ def small_ldn(**settings) -> LDN:
     return LDN(latent_channels=6, latent_size=8, **sizes, **ram, **settings).eval()
 
 
-def ask(unet: SLDDMUNet, *, tokens: int = 1, contexts: int = 2, seed: int = 1) -> torch.Tensor:
+def ask(
+    unet: SLDDMUNet,
+    *,
+    tokens: int = 1,
+    contexts: int = 2,
+    seed: int = 1,
+    kinds: list[int] | None = None,
+) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     sample = torch.randn(2, unet.config.in_channels, 8, 8, generator=generator)
     image, *ldn = torch.randn(1 + contexts, 2, tokens, 24, generator=generator)
@@ -46,6 +53,7 @@ def ask(unet: SLDDMUNet, *, tokens: int = 1, contexts: int = 2, seed: int = 1) -
         sample,
         torch.tensor([3, 700]),
         encoder_hidden_states=image,
+        class_labels=None if kinds is None else torch.tensor(kinds),
         cross_attention_kwargs={"ldn_contexts": ldn},
     ).sample
 
@@ -263,3 +271,16 @@ def test_importing_the_package_imports_nothing_heavy():
         "assert 'LDN' in dir(s); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@torch.no_grad()
+def test_a_network_told_of_kinds_says_the_same_of_each_until_it_trains():
+    unet = small_unet()
+    said = ask(unet)
+    told = unet.told_kinds(2)
+    torch.testing.assert_close(ask(told, kinds=[0, 1]), said, atol=0, rtol=0)
+
+    told.class_embedding.weight[1] = 0.5
+    first, second = ask(told, kinds=[0, 1])
+    torch.testing.assert_close(first, said[0], atol=0, rtol=0)
+    assert (second - said[1]).abs().max() > 1e-3
