@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -45,7 +45,7 @@ class HeldOut:
         read = []
         self._tracks: list[Track] = []
         for source in sources:
-            own = _labelled_rows(source)
+            own = list(labelled_rows(source))
             read += own
             self._tracks += [source.track] * len(own)
         self._patterns = [row["pattern"].transpose(1, 2, 0) for row in read]
@@ -112,16 +112,24 @@ class HeldOut:
         return torch.cat(outputs)
 
 
-def _labelled_rows(source: TpgRows) -> list[Mapping[str, Array]]:
+def labelled_rows(source: TpgRows) -> Iterator[Mapping[str, Array]]:
+    """Yield those of a split's first rows that have a pattern to judge by.
+
+    Raises:
+        TpgbenchError: None has.
+    """
     count = min(_COUNT, source.count() or _COUNT)
-    read = [source.read(index) for index in range(count)]
-    labelled = [row for row in read if row["labelled"]]
-    if not labelled:
+    none = True
+    for index in range(count):
+        row = source.read(index)
+        if row["labelled"]:
+            none = False
+            yield row
+    if none:
         raise TpgbenchError(
             f"--held-out {source.split}: none of the first {count} rows of {source.dataset} has a "
             "pattern to judge by; give another split"
         )
-    return labelled
 
 
 def to_images(patterns: Tensor) -> list[Image]:

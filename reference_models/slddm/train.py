@@ -26,7 +26,7 @@ from ..training.turns import Turns
 from .autoencoder_objective import AutoencoderObjective
 from .batches import TpgBatches
 from .diffusion_objective import DiffusionObjective
-from .held_out import HeldOut
+from .held_out import HeldOut, labelled_rows
 from .ldn_objective import LdnObjective
 from .networks import PARTS, make_autoencoder, make_image_encoder, make_ldn, make_pipeline
 from .rows import TpgRows
@@ -118,6 +118,7 @@ def _check(spec: TrainingSpec) -> None:
     if spec.held_out is not None and "sldm" in spec.stages:
         for rows in _rows(spec, spec.held_out):
             rows.check_held_out()
+            next(labelled_rows(rows))
 
 
 def _take_over(spec: TrainingSpec, session: Session) -> None:

@@ -118,6 +118,35 @@ def test_killed_and_resumed_gives_the_same_weights(trained, photos, tmp_path):
     assert [name for name in found if not torch.equal(found[name], expected[name])] == []
 
 
+def test_both_tracks_train_together_and_each_is_judged_fairly(tmp_path):
+    tracks = ("ctp-synth", "ctp-synth-unaligned")
+    given = spec(tmp_path, None, datasets=tracks, split="train", held_out="validation")
+
+    figures = train_slddm(given)["sldm"].validation
+
+    names = {f"{kind}{shift}" for kind in ("ssim", "psnr") for shift in ("", "_shift")}
+    assert set(figures) == {f"{name}_{steps}" for name in names for steps in (1, 2)}
+    moved = weights(tmp_path)["unet/class_embedding.weight"].any(dim=1)
+    assert moved.tolist() == [True, True]
+
+
+def test_a_network_that_knew_one_track_is_told_of_both(trained, photos, tmp_path):
+    unet = {**SMOKE.networks.unet, "num_class_embeds": None}
+    untold = SMOKE.model_copy(update={"networks": SMOKE.networks.model_copy(update={"unet": unet})})
+    start = (trained[0] / "pipeline",)
+    one = spec(tmp_path / "one", photos, untold, stages=("sldm",), start=start)
+    train_slddm(one)
+    assert "unet/class_embedding.weight" not in weights(one.folder)
+
+    both = spec(
+        tmp_path / "both", photos, stages=("sldm",), start=(one.pipeline_folder,), warm=True
+    )
+    train_slddm(both)
+    # All rows are of the aligned track: nothing tells it of the other.
+    moved = weights(both.folder)["unet/class_embedding.weight"].any(dim=1)
+    assert moved.tolist() == [True, False]
+
+
 def test_a_share_of_labels_changes_what_is_learned(trained, photos, tmp_path):
     folder, _ = trained
     changed = spec(
@@ -232,8 +261,11 @@ def test_data_without_patterns_are_refused(tmp_path):
     bare = photo_folder(tmp_path / "bare", 3, unlabelled=3)
     given = spec(tmp_path / "out", bare)
 
-    with pytest.raises(TpgbenchError, match="0 labelled rows in a batch of 8"):
+    with pytest.raises(TpgbenchError, match="--held-out test: none of the first 3 rows"):
         train_slddm(given)
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(TpgbenchError, match="0 labelled rows in a batch of 8"):
+        train_slddm(replace(given, held_out=None))
 
 
 def listing(folder):
