@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import logging
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +16,10 @@ from .files import known_sha256
 from .weights import is_offline, weights_folder
 
 WEIGHTS = "model.safetensors"  # the only format that is read: others may run code
+
+_INDEX = "model_index.json"  # of a diffusers pipeline: its parts
+_FILES = ("*.json", "*.safetensors", "*.txt")
+_IGNORED = ("*.fp16.safetensors", "*.non_ema.safetensors", "safety_checker/*")
 
 
 class HubModel(BaseModel):
@@ -115,25 +121,12 @@ def _open(model: HubModel, *, download: bool) -> Path:
     return folder
 
 
-@lru_cache(maxsize=8)
-def _snapshot(
-    repository: str, revision: str | None, patterns: tuple[str, ...], download: bool
-) -> Path:
-    # Asked once a process: the hub's client would go to the network for every sample.
-    from huggingface_hub import snapshot_download
+def get_pipeline_folder(location: str, part: str | None = None) -> Path:
+    """Return the folder of a diffusers pipeline or model: the given one, or a snapshot.
 
-    return Path(
-        snapshot_download(
-            repository,
-            revision=revision,
-            allow_patterns=list(patterns),
-            local_files_only=not download,
-        )
-    )
-
-
-def get_pipeline_folder(location: str) -> Path:
-    """Return the folder of a diffusers pipeline: the given one, or a repository's snapshot.
+    Args:
+        location: A folder, or a repository's id.
+        part: The one subfolder that is needed of a pipeline; None for all of it.
 
     Raises:
         TpgbenchError: There is no such folder, and no such repository that can be had.
@@ -142,9 +135,47 @@ def get_pipeline_folder(location: str) -> Path:
     if folder.is_dir():
         return folder
     try:
-        return _snapshot(location, None, ("*.json", "*.safetensors", "*.txt"), not is_offline())
+        return _snapshot(location, None, _pipeline_files(location, part), not is_offline())
     except Exception as error:  # the hub's own, its HTTP client's, or the system's
         raise TpgbenchError(
             f"{location} is no folder, and cannot be had from the hub ({type(error).__name__}): "
             "give a folder, or a repository's id where there is a network"
         ) from error
+
+
+def _pipeline_files(repository: str, part: str | None) -> tuple[str, ...]:
+    """Return the patterns of the files that are wanted of a repository.
+
+    Those of Stable Diffusion hold the same weights once more beside the pipeline's parts.
+    """
+    if part is not None:
+        return tuple(f"{part}/{pattern}" for pattern in _FILES)
+    index = _snapshot(repository, None, (_INDEX,), not is_offline()) / _INDEX
+    if not index.is_file():
+        return _FILES
+    parts = [name for name in json.loads(index.read_bytes()) if not name.startswith("_")]
+    return ("*.json", *(f"{part}/{pattern}" for part in parts for pattern in _FILES))
+
+
+@lru_cache(maxsize=8)
+def _snapshot(
+    repository: str, revision: str | None, patterns: tuple[str, ...], download: bool
+) -> Path:
+    # Asked once a process: the hub's client would go to the network for every sample.
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.utils import logging as hub_logging
+
+    # Without a network it warns at each of its six attempts; our one line says it all.
+    verbosity = hub_logging.get_verbosity()
+    hub_logging.set_verbosity(logging.ERROR)
+    try:
+        folder = snapshot_download(
+            repository,
+            revision=revision,
+            allow_patterns=list(patterns),
+            ignore_patterns=list(_IGNORED),
+            local_files_only=not download,
+        )
+    finally:
+        hub_logging.set_verbosity(verbosity)
+    return Path(folder)

@@ -10,6 +10,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, ModelMixin, UNet2DConditionM
 from safetensors import SafetensorError
 
 from ...errors import TpgbenchError
+from ...hub import get_pipeline_folder
 from ..shared.autoencoder import PatchAutoencoder
 from ..shared.quiet import quiet_libraries
 from .conditioner import Conditioner
@@ -120,6 +121,9 @@ def _embedding_length(image_encoder: Any) -> int:
 
 def _load(kind: Any, place: Path | str | None, part: str | None = None) -> Any:
     where = {} if part is None else {"subfolder": part}
+    what = f"the part '{part}' of {place}" if part else str(place)
+    if not isinstance(place, Path):
+        place = get_pipeline_folder(str(place), part)
     try:
         with quiet_libraries():
             if issubclass(kind, ModelMixin):
@@ -135,7 +139,6 @@ def _load(kind: Any, place: Path | str | None, part: str | None = None) -> Any:
         if told["missing_keys"]:
             raise ValueError(f"it has no weight '{min(told['missing_keys'])}'")
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        what = f"the part '{part}' of {place}" if part else str(place)
         raise TpgbenchError(
             f"{what} cannot be loaded as {kind.__name__}: {str(error).splitlines()[0]}; give a hub "
             "id or a diffusers folder that has it"
