@@ -14,7 +14,7 @@ from ...datasets_builders.base import Track
 from ...errors import TpgbenchError
 from ..training.blocks import Array, BlockStore
 from ..training.pool import Pool, PooledBatches
-from .contexts import track_labels
+from .contexts import label_tracks
 
 _CHANNEL_ORDERS = np.array(list(permutations(range(3))))
 
@@ -23,7 +23,8 @@ class TpgBatches(PooledBatches):
     """Augmented rows of `TpgRows` as tensors.
 
     A batch holds ``garment`` and ``pattern`` (B, 3, S, S) in [-1, 1], ``mask`` (B, 1, S, S) of 0
-    and 1, ``labelled`` (B,) bool, ``tracks`` (B,) from `track_labels`, ``fill`` where the rows have
+    and 1, ``labelled`` (B,) bool, ``track_labels`` (B,) from
+    `label_tracks`, ``fill`` where the rows have
     it, and ``progress``, the share of the training that is done.
 
     Args:
@@ -68,7 +69,7 @@ class TpgBatches(PooledBatches):
         """Return what determines the batches."""
         return super().identity() | {
             "labelled": [self._labelled, self._only_labelled],
-            "track": self._track,
+            "transpose": self._track == "aligned",
         }
 
     def draw(self, pool: int, rng: np.random.Generator) -> list[int]:
@@ -86,7 +87,7 @@ class TpgBatches(PooledBatches):
         """Return stacked rows as tensors, turned and coloured anew."""
         rows["labelled"] &= np.array([self._keeps_label(index) for index in indices])
         batch = to_tensors(self._augment(rows, rng))
-        batch["tracks"] = track_labels([self._track] * len(indices))
+        batch["track_labels"] = label_tracks([self._track] * len(indices))
         batch["progress"] = torch.tensor(step / max(self._steps, 1))
         return batch
 

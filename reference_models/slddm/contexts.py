@@ -15,10 +15,11 @@ from .conditioner import Conditioner
 from .unet import SLDDMUNet
 
 _TRACKS: tuple[Track, ...] = get_args(Track)
+ALIGNED = _TRACKS.index("aligned")
 
 
-def track_labels(tracks: Sequence[Track]) -> Tensor:
-    """Return the class label of each garment's wanted pattern, (B,): 0 for ``"aligned"``, 1."""
+def label_tracks(tracks: Sequence[Track]) -> Tensor:
+    """Return the class label of each track, (B,): `ALIGNED`, or 1 for ``"unaligned"``."""
     return torch.tensor([_TRACKS.index(track) for track in tracks])
 
 
@@ -29,17 +30,17 @@ class Context:
     Attributes:
         image: The image context, (B, 1, D).
         ldn: The LDN contexts, content (f_S) and structured (f_A), (B, 1, D) each.
-        tracks: From `track_labels`; a network that is not told them ignores them.
+        track_labels: From `label_tracks`; a network without class embeddings ignores them.
     """
 
     image: Tensor
     ldn: tuple[Tensor, ...]
-    tracks: Tensor
+    track_labels: Tensor
 
     def __getitem__(self, rows: Tensor) -> Context:
         """Return the context of some rows."""
         ldn = tuple(token[rows] for token in self.ldn)
-        return Context(self.image[rows], ldn, self.tracks[rows])
+        return Context(self.image[rows], ldn, self.track_labels[rows])
 
     def where(self, keep: Tensor, other: Context) -> Context:
         """Return the tokens of this context where ``keep`` (B,) is true, of the other elsewhere."""
@@ -47,12 +48,15 @@ class Context:
         return Context(
             torch.where(keep, self.image, other.image),
             tuple(torch.where(keep, a, b) for a, b in zip(self.ldn, other.ldn, strict=True)),
-            self.tracks,
+            self.track_labels,
         )
 
 
 def positive_context(
-    conditioner: Conditioner, embedding: Tensor, features: Mapping[str, Tensor], tracks: Tensor
+    conditioner: Conditioner,
+    embedding: Tensor,
+    features: Mapping[str, Tensor],
+    track_labels: Tensor,
 ) -> Context:
     """Return the context of garments.
 
@@ -60,7 +64,7 @@ def positive_context(
         conditioner: Maps embeddings and LDN features to tokens.
         embedding: From `embed`.
         features: What the LDN says of the garments' latents.
-        tracks: From `track_labels`.
+        track_labels: From `label_tracks`.
     """
     return Context(
         conditioner.image_context(embedding),
@@ -68,14 +72,14 @@ def positive_context(
             conditioner.ldn_context(features["content"]),
             conditioner.ldn_context(features["structured"]),
         ),
-        tracks,
+        track_labels,
     )
 
 
 def negative_context(
     conditioner: Conditioner,
     features: Mapping[str, Tensor],
-    tracks: Tensor,
+    track_labels: Tensor,
     negative: str = "defect",
 ) -> Context:
     """Return the context that guidance steers away from.
@@ -83,12 +87,12 @@ def negative_context(
     Args:
         conditioner: As above.
         features: As above.
-        tracks: As above.
+        track_labels: As above.
         negative: Which feature stands at every level: ``"defect"`` (f_T), as the paper says, or
             ``"structured"`` (f_A), as the release does when it samples.
     """
     token = conditioner.ldn_context(features[negative])
-    return Context(conditioner.unconditional(len(token)), (token, token), tracks)
+    return Context(conditioner.unconditional(len(token)), (token, token), track_labels)
 
 
 def known_channels(source: Tensor, mask: Tensor, extra: Tensor | None = None) -> Tensor:
@@ -135,7 +139,7 @@ def predict(
         sample,
         timesteps,
         encoder_hidden_states=context.image,
-        class_labels=context.tracks if unet.config.num_class_embeds else None,
+        class_labels=context.track_labels if unet.config.num_class_embeds else None,
         cross_attention_kwargs={"ldn_contexts": list(context.ldn)},
     ).sample
     return predicted

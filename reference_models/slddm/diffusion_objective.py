@@ -14,6 +14,7 @@ from torch.nn import functional
 from ..shared.image_losses import gradient_loss, l1_loss, masked_mse, ssim_loss
 from ..training.objective import Objective, ParameterGroup
 from .contexts import (
+    ALIGNED,
     Context,
     known_channels,
     negative_context,
@@ -149,6 +150,8 @@ class DiffusionObjective(Objective):
     def _inputs(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> _Inputs:
         settings, config = self._settings, self._pipeline.config
         mask = batch["mask"]
+        # Without a pattern a row is judged by the garment as it is worn.
+        tracks = batch["track_labels"].masked_fill(~batch["labelled"], ALIGNED)
         with torch.no_grad():
             cloth = cover_background(batch["garment"], mask, config.background)
             garment_latents = encode(self.vae, cloth).float()
@@ -157,14 +160,13 @@ class DiffusionObjective(Objective):
             source, beyond = garment_latents, None
             if config.fill:
                 source = encode(self.vae, batch["fill"]).float()
-                beyond = carried_over(self.vae, batch["fill"], source)
+                beyond = carried_over(self.vae, batch["fill"], source, tracks)
             target = encode(self.vae, batch["pattern"]).float()
         if not settings.content:
             features["content"] = torch.zeros_like(features["content"])
         if not settings.structured:
             features["structured"] = torch.zeros_like(features["structured"])
         dropped = self._chance(settings.context_dropout, len(mask), generator)
-        tracks = batch["tracks"]
         context = positive_context(self.conditioner, embedding, features, tracks).where(
             ~dropped, negative_context(self.conditioner, features, tracks, config.negative)
         )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .contexts import ALIGNED
 from .image_encoder import GarmentEncoder
 from .ldn import LDN
 
@@ -47,15 +48,19 @@ def decode(vae: Any, latents: Tensor) -> Tensor:
     return images
 
 
-def carried_over(vae: Any, images: Tensor, latents: Tensor) -> Tensor:
+def carried_over(vae: Any, images: Tensor, latents: Tensor, track_labels: Tensor) -> Tensor:
     """Return what of images their latents do not hold: the images less the decoded latents.
+
+    It lies in the garment's frame; where a canonical tile is wanted, it is zero.
 
     Args:
         vae: The autoencoder.
         images: (B, 3, H, W) in [-1, 1].
         latents: From `encode`.
+        track_labels: Of the wanted patterns, (B,), from `label_tracks`.
     """
-    return images - decode(vae, latents).to(images.dtype)
+    aligned = (track_labels == ALIGNED)[:, None, None, None]
+    return (images - decode(vae, latents).to(images.dtype)) * aligned
 
 
 def embed(image_encoder: Any, garment: Tensor) -> Tensor:

@@ -170,6 +170,7 @@ class SLDDMFill(SLDDM):
     """An extension: the diffusion starts from the garment filled by its own autocorrelation."""
 
     name = "slddm-fill"
+    version = 2
     card = SLDDM.card.model_copy(
         update={
             "title": "SLDDM-TPG from the garment filled by its autocorrelation (our extension)",

@@ -18,11 +18,11 @@ from ..shared.autoencoder import PatchAutoencoder
 from .conditioner import Conditioner
 from .contexts import (
     known_channels,
+    label_tracks,
     negative_context,
     noisy_channels,
     positive_context,
     predict,
-    track_labels,
 )
 from .image_encoder import GarmentEncoder
 from .latents import carried_over, cover_background, decode, embed, encode, read_features
@@ -136,20 +136,20 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
             TpgbenchError: Sides that the networks cannot take, or a fill too few or too many.
         """
         self._check(garment, mask, fill)
-        wanted = track_labels(tracks or ["aligned"] * len(garment)).to(self.device)
+        labels = label_tracks(tracks or ["aligned"] * len(garment)).to(self.device)
         garment, mask = garment.to(self.device), mask.to(self.device)
         cloth = cover_background(garment, mask, self.config.background)
         garment_latents = encode(self.vae, cloth)
         features = read_features(self.ldn, garment_latents, self.config.ldn_factor)
         embedding = embed(self.image_encoder, cloth)
-        context = positive_context(self.conditioner, embedding, features, wanted)
+        context = positive_context(self.conditioner, embedding, features, labels)
         guided = guidance_scale != 1
-        negative = negative_context(self.conditioner, features, wanted, self.config.negative)
+        negative = negative_context(self.conditioner, features, labels, self.config.negative)
         source, beyond = garment_latents, None
         if fill is not None:
             fill = fill.to(self.device)
             source = encode(self.vae, fill)
-            beyond = carried_over(self.vae, fill, source)
+            beyond = carried_over(self.vae, fill, source, labels)
         frame = known_channels(source, mask, garment_latents if self.config.fill else None)
 
         generators = list(generator) if isinstance(generator, Sequence) else generator

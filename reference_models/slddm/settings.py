@@ -298,6 +298,7 @@ _SMOKE_TRAINING = TrainingConfig(
 SMOKE = TINY_FILL.model_copy(
     update={
         "name": "smoke",
+        "datasets": ("ctp-synth", "ctp-synth-unaligned"),  # in three steps each has a turn
         "size": 64,
         "first_rows": 64,
         "networks": TINY_FILL.networks.model_copy(

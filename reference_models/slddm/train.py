@@ -22,7 +22,7 @@ from ..training.pool import Pool
 from ..training.sessions import Session, new_session
 from ..training.trainer import TrainingSummary
 from ..training.trainer import train as optimise
-from ..training.turns import Turns
+from ..training.turns import Turns, turns_had
 from .autoencoder_objective import AutoencoderObjective
 from .batches import TpgBatches
 from .diffusion_objective import DiffusionObjective
@@ -196,16 +196,16 @@ def _optimise(
     preset = spec.preset
     config: TrainingConfig = preset.training[stage]
     with ExitStack() as stores:
+        names = list(dict.fromkeys(spec.datasets))
+        order = [names.index(dataset) for dataset in spec.datasets]
         members = []
-        steps = config.steps * config.accumulation
-        for rows in _rows(spec, spec.split):
-            turns = spec.datasets.count(rows.dataset) / len(spec.datasets)
+        for place, rows in enumerate(_rows(spec, spec.split)):
             store = BlockStore(rows, user_cache("training"), workers=spec.workers)
             member = TpgBatches(
                 stores.enter_context(store),
                 Pool.of(rows.count(), first_rows=preset.first_rows, reuse=preset.reuse),
                 batch_size=config.batch_size,
-                steps=round(steps * turns),
+                steps=turns_had(order, place, config.steps * config.accumulation),
                 labelled=preset.labelled,
                 # The losses of the LDN compare garments with patterns.
                 only_labelled=preset.only_labelled or stage == "ldn",
@@ -213,8 +213,7 @@ def _optimise(
                 seed=config.seed,
             )
             members.append(member)
-        names = list(dict.fromkeys(spec.datasets))
-        batches = Turns(members, [names.index(dataset) for dataset in spec.datasets])
+        batches = members[0] if len(members) == 1 else Turns(members, order)
         return optimise(objective, batches, config, spec.folder / stage, begun=session.record)
 
 

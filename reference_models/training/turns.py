@@ -30,18 +30,26 @@ class Turns(Batches):
             TpgbenchError: A row cannot be had.
         """
         place = self._order[step % len(self._order)]
-        return self._members[place].take(self._own_step(place, step), rank, ranks)
+        return self._members[place].take(turns_had(self._order, place, step), rank, ranks)
 
     def prepare(self, step: int, ranks: int) -> None:
         """Have what is taken about a later step made, without waiting."""
         for place, member in enumerate(self._members):
-            member.prepare(self._own_step(place, step), ranks)
+            member.prepare(turns_had(self._order, place, step), ranks)
 
     def identity(self) -> dict[str, Any]:
         """Return what determines the batches."""
-        return {"turns": [self._members[place].identity() for place in self._order]}
+        members = {str(place): member.identity() for place, member in enumerate(self._members)}
+        return {"order": list(self._order), "members": members}
 
-    def _own_step(self, place: int, step: int) -> int:
-        """Return how many turns a member has had before a step."""
-        rounds, turn = divmod(step, len(self._order))
-        return rounds * self._order.count(place) + self._order[:turn].count(place)
+
+def turns_had(order: Sequence[int], place: int, step: int) -> int:
+    """Return how many turns a member has had before a step.
+
+    Args:
+        order: As in `Turns`.
+        place: The member's.
+        step: From 0.
+    """
+    rounds, turn = divmod(step, len(order))
+    return rounds * order.count(place) + order[:turn].count(place)

@@ -63,10 +63,6 @@ def test_what_is_prepared_is_taken_next(step):
         assert member.prepared == [min(own for name, own in later if name == member.name)]
 
 
-def test_one_alone_has_every_step():
-    assert asked(Turns([Counted("a")], [0]), 3) == [("a", 0), ("a", 1), ("a", 2)]
-
-
 def test_the_shares_are_part_of_what_determines_a_training():
     members = [Counted("a"), Counted("b")]
     assert Turns(members, [0, 0, 1]).identity() != Turns(members, [0, 1]).identity()
