@@ -38,7 +38,7 @@ _TRAINER_OPTIONS = (
         type=click.IntRange(min=1),
         default=1,
         show_default=True,
-        help="Render so many at once.",
+        help="Processes that render, for each dataset.",
     ),
 )
 

@@ -6,7 +6,8 @@ DIR is a pipeline folder with the autoencoder and image encoder that all share. 
 its diffusion model for the same number of steps on the same rows in the same order, and runs on the
 test split. All but the one without reverse attention share the full model's LDN, whose training
 would be the same to the bit. The garment latent is dropped from half of the rows: where it can be
-copied, no feature has work to do. Prints Markdown; a second call resumes.
+copied, no feature has work to do. With one track there is nothing to tell the U-Net of tracks.
+Prints Markdown; a second call resumes.
 """
 
 from __future__ import annotations
@@ -74,10 +75,7 @@ def preset_of(variant: Variant, steps: int, ldn_steps: int) -> Preset:
     networks = preset.networks.model_copy(
         update={
             "ldn": preset.networks.ldn | {"reverse_attention": variant.reverse_attention},
-            "unet": {
-                **preset.networks.unet,
-                "num_class_embeds": None,
-            },  # one track, nothing to tell
+            "unet": preset.networks.unet | {"num_class_embeds": None},
         }
     )
     return preset.model_copy(

@@ -14,7 +14,7 @@ from ..registry import BUILTIN_DATASETS, Registry
 FITS = ("box", "pad", "stretch")
 
 # Which of a garment's patterns is the truth of the task tpg: the one in the garment's own frame, or
-# the canonical tile, which has a phase, scale and rotation of its own.
+# the textile's own, at another phase, scale and rotation (ctp-synth's canonical tile).
 Track = Literal["aligned", "unaligned"]
 
 
@@ -153,7 +153,6 @@ class DatasetSource(ABC):
     splits: ClassVar[tuple[str, ...]]
     default_size: ClassVar[int]
     embedded: ClassVar[bool] = False  # True: `open` works with nothing downloaded
-    track: ClassVar[Track] = "aligned"  # of what it opens, and of what is built of it
 
     def open(self, split: str, *, size: int | None = None, seed: int = 0) -> Dataset:
         """Return one split, ready to read.

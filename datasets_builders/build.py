@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from ..errors import TpgbenchError
 from ..images import MASK_THRESHOLD, check_size
 from .audit import RowAudit
-from .base import DatasetSource
+from .base import DatasetSource, Track
 from .build_info import BuildInfo
 from .integrity import BuildReport, Finding, FindingKind, summarise
 from .integrity_page import write_integrity_page
@@ -42,6 +42,7 @@ class PackagedDataset(DatasetSource):
         lists: Files of the source, beside the images, that determine the rows; where they are
             there, the manifest names them.
         configs: Its configurations, the default one first.
+        track: Which of a garment's patterns its truth is, for the task ``tpg``.
         where_to_get: Where its owner gives it out, and on what terms, in one line.
         hub: Whether a source may be the id of a Hub dataset, which is then downloaded.
     """
@@ -50,6 +51,7 @@ class PackagedDataset(DatasetSource):
     builder_version: ClassVar[int]
     lists: ClassVar[tuple[str, ...]] = ()
     configs: ClassVar[tuple[str, ...]] = (DEFAULT_CONFIG,)
+    track: ClassVar[Track] = "aligned"
     where_to_get: ClassVar[str]
     hub: ClassVar[bool] = False
 
@@ -150,6 +152,7 @@ class _Build:
                 builder_version=dataset.builder_version,
                 options=options,
                 default_size=dataset.default_size,
+                track=dataset.track,
             ),
         )
 

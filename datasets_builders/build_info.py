@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from ..errors import TpgbenchError
+from .base import Track
 from .integrity import Finding
 from .shards import DATA_FOLDER
 
@@ -55,6 +56,7 @@ class BuildInfo(BaseModel):
         options: What else determines the rows.
         default_size: Side in pixels at which samples are compared.
         rendered_size: Side in pixels at which a procedural dataset was rendered; else None.
+        track: Which of a garment's patterns its truth is, for the task ``tpg``.
         licence: SPDX identifier, or a word on the terms.
         fingerprint: Hex SHA-256 of what determines the rows.
         configs: Configuration to its splits that have rows; the first is the default, and any but
@@ -72,6 +74,7 @@ class BuildInfo(BaseModel):
     options: dict[str, JsonValue]
     default_size: int
     rendered_size: int | None = None
+    track: Track = "aligned"
     licence: str
     fingerprint: str
     configs: dict[str, dict[str, SplitInfo]]

@@ -70,6 +70,7 @@ class CtpSynth(DatasetSource):
     splits: ClassVar[tuple[str, ...]] = ("train", *ROWS)
     default_size: ClassVar[int] = 128
     embedded: ClassVar[bool] = True
+    track: ClassVar[Track] = "aligned"
 
     def open(self, split: str, *, size: int | None = None, seed: int = 0) -> SynthDataset:
         """Return one split; nothing is rendered before a row is asked for.

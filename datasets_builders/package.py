@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from ..files import sha256_file
-from .base import DatasetCard
+from .base import DatasetCard, Track
 from .build_info import BuildInfo, FileInfo, SplitInfo
 from .card import write_card
 from .croissant import write_croissant
@@ -35,6 +35,7 @@ class Package:
         options: What else determines the rows.
         default_size: Side in pixels at which samples are compared.
         rendered_size: Side at which a procedural dataset is rendered; else None.
+        track: Which of a garment's patterns its truth is, for the task ``tpg``.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Package:
     options: Mapping[str, JsonValue]
     default_size: int
     rendered_size: int | None = None
+    track: Track = "aligned"
 
 
 class PackageWriter:
@@ -120,7 +122,8 @@ class PackageWriter:
             builder_version=package.builder_version,
             options=dict(package.options),
             default_size=package.default_size,
-            rendered_size=package.rendered_size,
+            rendered_size=self._package.rendered_size,
+            track=package.track,
             licence=package.card.licence,
             fingerprint=fingerprint or self._fingerprint.hexdigest(),
             configs=self._splits,

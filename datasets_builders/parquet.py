@@ -13,7 +13,7 @@ import pyarrow as pa
 from ..errors import TpgbenchError, UnknownNameError
 from ..files import known_sha256
 from ..images import Image, Mask, read_image, read_mask
-from .base import DATASETS, Dataset, MannequinRow, Row, TpgRow
+from .base import Dataset, MannequinRow, Row, TpgRow
 from .build_info import BuildInfo, SplitInfo
 from .digests import check_digests
 from .rows import DEFAULT_CONFIG
@@ -78,8 +78,7 @@ class ParquetDataset(Dataset):
             check_digests(folder, info, shards[split])
             self.name = f"{info.name}-{config}" if several else info.name
             self.licence = info.licence
-            if info.name in DATASETS:
-                self.track = DATASETS.get(info.name).track
+            self.track = info.track
             self.size = info.default_size if size is None else size
             whole = info.fingerprint_at(self.size)
             self.fingerprint = _hash([whole, config]) if several else whole

@@ -65,6 +65,7 @@ def build_procedural(
         options={"size": size, "seed": seed},
         default_size=size,
         rendered_size=size,
+        track=opened[dataset.splits[0]].track,
     )
     with new_folder(out) as staging:
         writer = PackageWriter(staging.folder, package)

@@ -14,13 +14,13 @@ from ...datasets_builders.base import Track
 from .conditioner import Conditioner
 from .unet import SLDDMUNet
 
-_TRACKS: tuple[Track, ...] = get_args(Track)
-ALIGNED = _TRACKS.index("aligned")
+TRACKS: tuple[Track, ...] = get_args(Track)
+ALIGNED = TRACKS.index("aligned")
 
 
 def label_tracks(tracks: Sequence[Track]) -> Tensor:
     """Return the class label of each track, (B,): `ALIGNED`, or 1 for ``"unaligned"``."""
-    return torch.tensor([_TRACKS.index(track) for track in tracks])
+    return torch.tensor([TRACKS.index(track) for track in tracks])
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,16 @@ _ABOUT = """\
 
 It has every part of SLDDM-TPG (arXiv 2603.16747), at {size} px. Its autoencoder is a `{vae}`, its
 image encoder a `{image_encoder}`; the paper has Stable Diffusion's `AutoencoderKL` and CLIP's
-`CLIPVisionModel`. The U-Net predicts {predicted}. What is known of its
-training stands below.
+`CLIPVisionModel`. The U-Net predicts {predicted}, and
+{told}. What is known of its training stands below.
 
 `tpgbench run --model {name} --weights FOLDER` samples it, FOLDER being this one; number of DDIM
 steps unless `-o steps=` says otherwise: {steps}."""
+_TOLD = (
+    "is told which pattern is wanted: the one in the garment's frame (track `aligned`), or the "
+    "textile's own (`unaligned`)"
+)
+_UNTOLD = "knows one kind of pattern: that of the datasets that it was trained on"
 _LIMITS = """\
 It knows what its training showed it and nothing else: measure it on photos of your own before you
 rely on it."""
@@ -84,7 +89,8 @@ def export_training(
                 pipeline_tag="image-to-image",
                 tags=("textile-pattern-generation", "fashion", "diffusion"),
                 held_out="rows of the split that `--held-out` names, by default `validation`; the "
-                "number after a name is that of the sampling steps",
+                "number after a name is that of the sampling steps; those with `shift` forgive a "
+                "translation, and are of the unaligned track's rows, the others of the aligned one's",
                 plotted="ssim",
                 axis="SSIM, held-out rows",
                 elsewhere=_elsewhere(staging, shared),
@@ -108,6 +114,7 @@ def _about(pipeline: SLDDMPipeline, name: str) -> str:
         vae=type(pipeline.vae).__name__,
         image_encoder=type(pipeline.image_encoder).__name__,
         predicted=predicted,
+        told=_TOLD if pipeline.unet.config.num_class_embeds else _UNTOLD,
         name=name,
         steps=pipeline.config.steps,
     )

@@ -23,7 +23,7 @@ _COUNT = 64
 _BATCH = 32
 _SHOWN = 8
 
-# A canonical tile's position cannot be known: there only what forgives a shift is fair.
+# The unaligned truth is not in the photo's frame: there only what forgives a shift is fair.
 _MEASURES: dict[Track, dict[str, Callable[[Image, Image], float]]] = {
     "aligned": {"ssim": ssim, "psnr": psnr},
     "unaligned": {"ssim_shift": ssim_shift, "psnr_shift": psnr_shift},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -60,7 +61,7 @@ class SLDDM(Model):
         source=_PAPER,
         licence="Apache-2.0",
         parameters=3_601_991,
-        trained_on="ctp-synth, train",
+        trained_on="ctp-synth and ctp-synth-unaligned, train",
         limits="Not trained to its end: hours of one core, as counted above. One step scores best "
         "so far; more leave grain. It has seen drawn garments only; photos are the task of the "
         "preset sd15, whose weights you train or convert.",
@@ -98,6 +99,11 @@ class SLDDM(Model):
         if pipeline.config.fill != (self.checkpoint == SLDDMFill.checkpoint):
             right = SLDDMFill.name if pipeline.config.fill else SLDDM.name
             raise TpgbenchError(f"{folder}: is a checkpoint of '{right}': run --model {right}")
+        if self.config.track and not pipeline.unet.config.num_class_embeds:
+            raise TpgbenchError(
+                f"-o track={self.config.track}: {folder} knows one kind of pattern only: leave it "
+                "out, or give weights that were trained on both tracks"
+            )
         pipeline.set_progress_bar_config(disable=True)
         if precision == "fp32":
             # Explicit attention, which the tiny preset trains with, is faster in bfloat16 alone.
@@ -188,7 +194,7 @@ class SLDDMFill(SLDDM):
 
 def _at_size(sample: Sample, size: int) -> Sample:
     mask = resize(sample.mask.astype(np.uint8) * np.uint8(255), size) >= MASK_THRESHOLD
-    return Sample(sample.sample_id, size, resize(sample.garment, size), mask, sample.caption)
+    return replace(sample, size=size, garment=resize(sample.garment, size), mask=mask)
 
 
 def _to_pixels(images: Sequence[Image]) -> Tensor:

@@ -77,9 +77,9 @@ def make_pipeline(preset: Preset, folder: Path) -> SLDDMPipeline:
     if (folder / "unet").is_dir():
         unet = _load(SLDDMUNet, folder / "unet")
         conditioner = _load(Conditioner, folder / "conditioner")
-        kinds = (preset.networks.unet or {}).get("num_class_embeds")
-        if kinds is not None and unet.config.num_class_embeds is None:
-            unet = unet.told_kinds(kinds)
+        classes = (preset.networks.unet or {}).get("num_class_embeds")
+        if classes is not None and unet.config.num_class_embeds is None:
+            unet = unet.with_class_embeddings(classes)
     else:
         if preset.networks.unet is not None:
             unet = SLDDMUNet(**preset.networks.unet)

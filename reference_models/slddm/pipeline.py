@@ -17,6 +17,7 @@ from ...errors import TpgbenchError
 from ..shared.autoencoder import PatchAutoencoder
 from .conditioner import Conditioner
 from .contexts import (
+    TRACKS,
     known_channels,
     label_tracks,
     negative_context,
@@ -133,10 +134,12 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
             [0, 1], or scaled latents.
 
         Raises:
-            TpgbenchError: Sides that the networks cannot take, or a fill too few or too many.
+            TpgbenchError: Sides that the networks cannot take, a fill too few or too many, or not
+                one track a garment.
         """
-        self._check(garment, mask, fill)
-        labels = label_tracks(tracks or ["aligned"] * len(garment)).to(self.device)
+        tracks = ["aligned"] * len(garment) if tracks is None else tracks
+        self._check(garment, mask, fill, tracks)
+        labels = label_tracks(tracks).to(self.device)
         garment, mask = garment.to(self.device), mask.to(self.device)
         cloth = cover_background(garment, mask, self.config.background)
         garment_latents = encode(self.vae, cloth)
@@ -176,7 +179,9 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
         self.maybe_free_model_hooks()
         return ImagePipelineOutput(images=images) if return_dict else (images,)
 
-    def _check(self, garment: Tensor, mask: Tensor, fill: Tensor | None) -> None:
+    def _check(
+        self, garment: Tensor, mask: Tensor, fill: Tensor | None, tracks: Sequence[Track]
+    ) -> None:
         height, width = garment.shape[-2:]
         if height != width or width % 8:
             raise TpgbenchError(
@@ -186,6 +191,10 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
             raise TpgbenchError(
                 f"masks of shape {tuple(mask.shape)} for garments of shape "
                 f"{tuple(garment.shape)}: give one mask a garment, of its size"
+            )
+        if len(tracks) != len(garment) or not set(tracks) <= set(TRACKS):
+            raise TpgbenchError(
+                f"tracks {tracks!r} for {len(garment)} garments: give each 'aligned' or 'unaligned'"
             )
         if (fill is not None) != self.config.fill:
             wanted = "needs a filled garment (fill=)" if self.config.fill else "takes no fill"

@@ -52,7 +52,7 @@ class TpgRows(DatasetRows):
             TpgbenchError: It cannot be read or fitted.
         """
         row = self.row(index)
-        sample = fit_sample(row, size=self.size, fit=self.fit)
+        sample = fit_sample(row, size=self.size, fit=self.fit, track=self.track)
         truth = fit_truth(row, size=self.size, fit=self.fit)
         arrays = {
             "garment": _planes(sample.garment),

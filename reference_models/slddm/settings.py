@@ -237,7 +237,6 @@ _TINY_NETWORKS = Networks(
 TINY = Preset(
     name="tiny",
     size=128,
-    # Next to nothing can be known of a canonical tile's position: that track is learned sooner.
     datasets=("ctp-synth", "ctp-synth", "ctp-synth", "ctp-synth-unaligned"),
     networks=_TINY_NETWORKS,
     filler="autofill",

@@ -88,8 +88,8 @@ def _check_kind(place: Path, preset: Preset) -> None:
     for name, value in wanted.items():
         # An older pipeline does not name what was added since.
         has = kind if name == "class" else config.get(name, value)
-        told_later = name == "num_class_embeds" and has is None
-        if has != value and not told_later:
+        gets_them = name == "num_class_embeds" and has is None
+        if has != value and not gets_them:
             raise TpgbenchError(
                 f"--start {place}: is of another preset than '{preset.name}': its {name} is {has}, "
                 f"not {value}: give the --preset that it was trained with, or another pipeline"

@@ -113,8 +113,14 @@ def _check(spec: TrainingSpec) -> None:
         raise TpgbenchError(
             "--warm: give --start PIPELINE, whose networks are trained further, or leave it out"
         )
-    for rows in _rows(spec, spec.split):
-        rows.open()
+    tracks = {rows.track for rows in _rows(spec, spec.split)}
+    told = preset.networks.unet is not None and preset.networks.unet.get("num_class_embeds")
+    if len(tracks) > 1 and not told:
+        raise TpgbenchError(
+            f"--dataset {' --dataset '.join(spec.datasets)}: are of both tracks, and the U-Net of "
+            f"the preset '{preset.name}' is not told which is wanted: give datasets of one track, "
+            "or the preset tiny"
+        )
     if spec.held_out is not None and "sldm" in spec.stages:
         for rows in _rows(spec, spec.held_out):
             rows.check_held_out()

@@ -49,8 +49,8 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
             networks that predict the clean latent.
         one_token_contexts: Every context is one token, so that queries, keys and norms of the
             cross-attentions have no effect and are left out.
-        num_class_embeds: How many kinds of pattern it can be asked for, one class embedding each
-            (`contexts.Context.tracks`); None: it knows one kind and is not told.
+        num_class_embeds: How many tracks it can be asked for, one class embedding each
+            (`contexts.label_tracks`); None: it is not told which is wanted.
         explicit_attention: Self-attention by matrix products and a softmax instead of PyTorch's
             fused kernel. On a CPU, with 256 tokens of 64 channels, that takes 0.6 of the time in
             bfloat16 with one head, but longer in float32.
@@ -94,7 +94,7 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
             num_class_embeds=num_class_embeds,
         )
         if self.class_embedding is not None:
-            # A network that knew one kind before says the same of every kind, until it trains.
+            # A network that gets them later says the same of each class, until it trains.
             nn.init.zeros_(self.class_embedding.weight)
         outermost = self._outermost_levels()
         for name, module in list(self.named_modules()):
@@ -148,12 +148,8 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
         made.load_state_dict(state)
         return made
 
-    def told_kinds(self, count: int) -> SLDDMUNet:
-        """Return the same network with class embeddings: at first it says the same of each class.
-
-        Args:
-            count: ``num_class_embeds``.
-        """
+    def with_class_embeddings(self, count: int) -> SLDDMUNet:
+        """Return the same network with so many: at first it says the same of each class."""
         told: SLDDMUNet = type(self).from_config(self.config, num_class_embeds=count)
         told.load_state_dict(
             {**self.state_dict(), "class_embedding.weight": told.class_embedding.weight}
@@ -161,12 +157,14 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
         return told
 
     def freeze_backbone(self) -> None:
-        """Let only the LDN attention train, and the input convolution.
+        """Let only the LDN attention train, the input convolution, and class embeddings.
 
-        The latter is new where it reads the garment and the mask.
+        The convolution is new where it reads the garment and the mask.
         """
         self.requires_grad_(False)
         self.conv_in.requires_grad_(True)
+        if self.class_embedding is not None:
+            self.class_embedding.requires_grad_(True)
         for module in self.modules():
             if isinstance(module, LDNTransformerBlock):
                 module.attn_ldn.requires_grad_(True)
@@ -189,7 +187,7 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
             sample: Noisy latents, garment latents and masks, (B, in_channels, h, w).
             timestep: One, or one a sample.
             encoder_hidden_states: The image context, (B, T, cross_attention_dim).
-            class_labels: Which kind of pattern is wanted, (B,), for a network that is told.
+            class_labels: Of the wanted tracks, (B,), for a network that has class embeddings.
             cross_attention_kwargs: ``{"ldn_contexts": [content, structured]}``, or a list of one.
             return_dict: Whether to return an object with ``sample`` or a tuple.
 

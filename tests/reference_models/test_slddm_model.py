@@ -128,6 +128,19 @@ def test_the_wanted_pattern_is_the_sample_s_or_the_option_s(told_weights):
     assert np.abs(np.int16(mixed[1]) - np.int16(unaligned[1])).max() <= 1
 
 
+def test_a_track_is_not_asked_of_weights_that_know_one(tmp_path):
+    pipeline = untrained()
+    untold = {**pipeline.unet.config, "num_class_embeds": None}
+    pipeline.register_modules(unet=type(pipeline.unet).from_config(untold))
+    weights = str(save_checkpoint(pipeline, tmp_path / "untold"))
+
+    with pytest.raises(TpgbenchError, match=r"-o track=unaligned: .*untold knows one kind"):
+        loaded(SLDDM, weights, track="unaligned")
+    # A dataset may be of either: such weights were trained on its like, or they were not.
+    given = [replace(one, track="unaligned") for one in samples(1)]
+    assert len(loaded(SLDDM, weights).generate(given, [1])) == 1
+
+
 def test_the_dataset_says_which_pattern_is_wanted(told_weights, tmp_path):
     def run(dataset, name, **options):
         given = {"size": 64, "limit": 2, "options": {"steps": 1, **options}}

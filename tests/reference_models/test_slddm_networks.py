@@ -44,7 +44,7 @@ def ask(
     tokens: int = 1,
     contexts: int = 2,
     seed: int = 1,
-    kinds: list[int] | None = None,
+    classes: list[int] | None = None,
 ) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     sample = torch.randn(2, unet.config.in_channels, 8, 8, generator=generator)
@@ -53,7 +53,7 @@ def ask(
         sample,
         torch.tensor([3, 700]),
         encoder_hidden_states=image,
-        class_labels=None if kinds is None else torch.tensor(kinds),
+        class_labels=None if classes is None else torch.tensor(classes),
         cross_attention_kwargs={"ldn_contexts": ldn},
     ).sample
 
@@ -274,13 +274,13 @@ def test_importing_the_package_imports_nothing_heavy():
 
 
 @torch.no_grad()
-def test_a_network_told_of_kinds_says_the_same_of_each_until_it_trains():
+def test_class_embeddings_say_the_same_of_each_class_until_they_train():
     unet = small_unet()
     said = ask(unet)
-    told = unet.told_kinds(2)
-    torch.testing.assert_close(ask(told, kinds=[0, 1]), said, atol=0, rtol=0)
+    told = unet.with_class_embeddings(2)
+    torch.testing.assert_close(ask(told, classes=[0, 1]), said, atol=0, rtol=0)
 
     told.class_embedding.weight[1] = 0.5
-    first, second = ask(told, kinds=[0, 1])
+    first, second = ask(told, classes=[0, 1])
     torch.testing.assert_close(first, said[0], atol=0, rtol=0)
     assert (second - said[1]).abs().max() > 1e-3

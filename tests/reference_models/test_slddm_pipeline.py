@@ -12,6 +12,7 @@ from diffusers import DDPMScheduler, DPMSolverMultistepScheduler, EulerDiscreteS
 from tpgbench.errors import TpgbenchError
 from tpgbench.reference_models.slddm import contexts
 from tpgbench.reference_models.slddm import pipeline as pipeline_module
+from tpgbench.reference_models.slddm.latents import carried_over, decode, encode
 from tpgbench.reference_models.slddm.pipeline import SLDDMPipeline
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -173,3 +174,41 @@ def test_wrong_input_is_refused_in_one_line(pipeline, change, message):
 
     with pytest.raises(TpgbenchError, match=message):
         pipeline(images, masks, fill, **{"num_inference_steps": 1, **change})
+
+
+@pytest.mark.parametrize(
+    "tracks", [[], ["aligned"], ["aligned", "aligned", "aligned"], "unaligned", ["x", "aligned"]]
+)
+def test_each_garment_has_one_track(pipeline, tracks):
+    with pytest.raises(TpgbenchError, match="for 2 garments: give each 'aligned' or 'unaligned'"):
+        pipeline(*garments(2), tracks=tracks)
+
+
+@torch.no_grad()
+def test_a_canonical_tile_takes_nothing_over_that_lies_in_the_garment_s_frame():
+    vae = untrained().vae
+    images, _ = garments(2)
+    latents = encode(vae, images)
+    beyond = carried_over(vae, images, latents, contexts.label_tracks(["aligned", "unaligned"]))
+
+    torch.testing.assert_close(beyond[0], (images - decode(vae, latents))[0])
+    assert beyond[0].abs().max() > 0.01
+    assert not beyond[1].any()
+
+
+def test_guidance_goes_by_the_wanted_track_on_both_branches(pipeline, monkeypatch):
+    asked = []
+
+    def predict(unet, noisy, known, timesteps, context):
+        asked.append(context.track_labels.tolist())
+        return torch.zeros_like(noisy)
+
+    monkeypatch.setattr(pipeline_module, "predict", predict)
+    pipeline(
+        *garments(2),
+        tracks=["unaligned", "aligned"],
+        num_inference_steps=1,
+        guidance_scale=2.0,
+        generator=generators(2),
+    )
+    assert asked == [[1, 0], [1, 0]]

@@ -19,13 +19,21 @@ from tpgbench.reference_models.shared.autoencoder import PatchAutoencoder
 from tpgbench.reference_models.shared.shipping import weight_sums, write_checksums
 from tpgbench.reference_models.slddm.adjust import adjust_preset
 from tpgbench.reference_models.slddm.checkpoint import load_checkpoint
+from tpgbench.reference_models.slddm.contexts import label_tracks
+from tpgbench.reference_models.slddm.diffusion_objective import DiffusionObjective
 from tpgbench.reference_models.slddm.networks import PARTS, make_autoencoder
 from tpgbench.reference_models.slddm.settings import SD15, SMOKE
 from tpgbench.reference_models.slddm.train import TrainingSpec, train_slddm
 from tpgbench.reference_models.training.folder import read_curve
 
 sys.path.insert(0, str(Path(__file__).parent))
-from slddm_samples import narrow_clip, narrow_stable_diffusion, photo_folder
+from slddm_samples import (
+    garments,
+    narrow_clip,
+    narrow_stable_diffusion,
+    photo_folder,
+    untrained,
+)
 
 # As SD15's, a hundredth of its size.
 NARROW_LDN = {"encoder_widths": (8, 8), "hidden": 16, "features": 24, "predictor": 8}
@@ -128,6 +136,35 @@ def test_both_tracks_train_together_and_each_is_judged_fairly(tmp_path):
     assert set(figures) == {f"{name}_{steps}" for name in names for steps in (1, 2)}
     moved = weights(tmp_path)["unet/class_embedding.weight"].any(dim=1)
     assert moved.tolist() == [True, True]
+
+
+def test_both_tracks_without_telling_are_refused(tmp_path):
+    unet = SMOKE.networks.unet | {"num_class_embeds": None}
+    untold = SMOKE.model_copy(update={"networks": SMOKE.networks.model_copy(update={"unet": unet})})
+    tracks = ("ctp-synth", "ctp-synth-unaligned")
+
+    with pytest.raises(TpgbenchError, match="both tracks, and the U-Net of the preset 'smoke'"):
+        train_slddm(spec(tmp_path / "out", None, untold, datasets=tracks, split="train"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unlabelled_row_asks_for_what_it_is_judged_by():
+    """Its pattern unknown, it is judged by the garment as worn, whatever its dataset's track."""
+    pipeline = untrained(SMOKE)
+    torch.nn.init.normal_(pipeline.unet.class_embedding.weight)
+    objective = DiffusionObjective(pipeline, SMOKE.diffusion)
+    images, masks = garments(4)
+
+    def losses(track, *, labelled):
+        batch = {"garment": images, "mask": masks, "pattern": images.flip(0), "fill": images}
+        batch["labelled"] = torch.full((4,), labelled)
+        batch["track_labels"] = label_tracks([track] * 4)
+        with torch.no_grad():
+            said = objective(batch, torch.Generator().manual_seed(0))
+        return {name: float(value) for name, value in said.items()}
+
+    assert losses("unaligned", labelled=False) == losses("aligned", labelled=False)
+    assert losses("unaligned", labelled=True) != losses("aligned", labelled=True)
 
 
 def test_a_network_that_knew_one_track_is_told_of_both(trained, photos, tmp_path):
