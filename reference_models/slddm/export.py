@@ -90,7 +90,7 @@ def export_training(
                 tags=("textile-pattern-generation", "fashion", "diffusion"),
                 held_out="rows of the split that `--held-out` names, by default `validation`; the "
                 "number after a name is that of the sampling steps; those with `shift` forgive a "
-                "translation, and are of the unaligned track's rows, the others of the aligned one's",
+                "translation and are of the unaligned track, the others of the aligned one",
                 plotted="ssim",
                 axis="SSIM, held-out rows",
                 elsewhere=_elsewhere(staging, shared),
