@@ -2,8 +2,9 @@
 
     python benchmarks/compare_models.py [--limit N] [--out runs/models]
 
-Prints Markdown. In each column the best and all that no paired test tells from it are bold. A
-second call resumes; what is done is not done again.
+Prints Markdown. In each column the best and all that no paired test tells from it are bold. The
+first row is no method: it says what a figure is worth that shows no pattern at all. A second call
+resumes; what is done is not done again.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ import datetime
 import platform
 from pathlib import Path
 
+import numpy as np
+import PIL.Image
 import tpgbench
 from tables import table
 from tpgbench.benchmark.environment import processor_name
+from tpgbench.benchmark.fit import fit_sample
 
 MODELS = ("crop", "tile-crop", "quilting", "lattice", "autofill", "slddm", "slddm-fill")
 # On the unaligned track the truth is a canonical tile: only what ignores position is fair there.
@@ -23,6 +27,22 @@ TRACKS = {
     "ctp-synth": ("ssim", "psnr", "ssim_shift", "psnr_shift", "repeat", "palette"),
     "ctp-synth-unaligned": ("ssim_shift", "psnr_shift", "repeat", "palette"),
 }
+
+
+def blank(dataset: str, limit: int | None, out: Path) -> Path:
+    """Score the garments' mean colours, each all over its frame; return the run's folder."""
+    rows = tpgbench.load_dataset(dataset, "test")
+    images = out / f"blank-{dataset}-images"
+    images.mkdir(parents=True, exist_ok=True)
+    for index in range(min(len(rows), limit or len(rows))):
+        sample = fit_sample(rows[index], size=rows.size)
+        colour = np.rint(sample.garment[sample.mask].mean(axis=0)).astype(np.uint8)
+        picture = PIL.Image.fromarray(np.broadcast_to(colour, sample.garment.shape).copy())
+        picture.save(images / f"{sample.sample_id}.png")
+    outcome = tpgbench.score_images(
+        images, dataset, name="mean colour", limit=limit, out=out / f"blank-{dataset}"
+    )
+    return outcome.path
 
 
 def main() -> None:
@@ -34,7 +54,7 @@ def main() -> None:
     today = datetime.datetime.now(datetime.UTC).date()
     print(f"{platform.system()} {platform.machine()}, {processor_name()}, {today}\n")
     for dataset, metrics in TRACKS.items():
-        paths = []
+        paths = [blank(dataset, given.limit, given.out)]
         for model in MODELS:
             outcome = tpgbench.run(
                 model,
