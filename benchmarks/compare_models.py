@@ -14,12 +14,10 @@ import datetime
 import platform
 from pathlib import Path
 
-import numpy as np
-import PIL.Image
 import tpgbench
+from blank import score_blank
 from tables import table
 from tpgbench.benchmark.environment import processor_name
-from tpgbench.benchmark.fit import fit_sample
 
 MODELS = ("crop", "tile-crop", "quilting", "lattice", "autofill", "slddm", "slddm-fill")
 # On the unaligned track the truth is a canonical tile: only what ignores position is fair there.
@@ -27,22 +25,6 @@ TRACKS = {
     "ctp-synth": ("ssim", "psnr", "ssim_shift", "psnr_shift", "repeat", "palette"),
     "ctp-synth-unaligned": ("ssim_shift", "psnr_shift", "repeat", "palette"),
 }
-
-
-def blank(dataset: str, limit: int | None, out: Path) -> Path:
-    """Score the garments' mean colours, each all over its frame; return the run's folder."""
-    rows = tpgbench.load_dataset(dataset, "test")
-    images = out / f"blank-{dataset}-images"
-    images.mkdir(parents=True, exist_ok=True)
-    for index in range(min(len(rows), limit or len(rows))):
-        sample = fit_sample(rows[index], size=rows.size)
-        colour = np.rint(sample.garment[sample.mask].mean(axis=0)).astype(np.uint8)
-        picture = PIL.Image.fromarray(np.broadcast_to(colour, sample.garment.shape).copy())
-        picture.save(images / f"{sample.sample_id}.png")
-    outcome = tpgbench.score_images(
-        images, dataset, name="mean colour", limit=limit, out=out / f"blank-{dataset}"
-    )
-    return outcome.path
 
 
 def main() -> None:
@@ -54,7 +36,7 @@ def main() -> None:
     today = datetime.datetime.now(datetime.UTC).date()
     print(f"{platform.system()} {platform.machine()}, {processor_name()}, {today}\n")
     for dataset, metrics in TRACKS.items():
-        paths = [blank(dataset, given.limit, given.out)]
+        paths = [score_blank(dataset, given.limit, given.out)]
         for model in MODELS:
             outcome = tpgbench.run(
                 model,
