@@ -13,8 +13,9 @@ from ..registry import BUILTIN_DATASETS, Registry
 
 FITS = ("box", "pad", "stretch")
 
-# Which of a garment's patterns is the truth of the task tpg: the one in the garment's own frame, or
-# the textile's own, at another phase, scale and rotation (ctp-synth's canonical tile).
+# Which of a garment's patterns is asked for in the task tpg: the one in the garment's own frame, or
+# the canonical tile, as ctp-synth-unaligned draws it. A dataset whose patterns lie in neither, as
+# CTP-HD's files do, counts as aligned: no model can be asked for a form that has no rule.
 Track = Literal["aligned", "unaligned"]
 
 
