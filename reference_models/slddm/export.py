@@ -33,7 +33,7 @@ image encoder a `{image_encoder}`; the paper has Stable Diffusion's `Autoencoder
 steps unless `-o steps=` says otherwise: {steps}."""
 _TOLD = (
     "is told which pattern is wanted: the one in the garment's frame (track `aligned`), or the "
-    "textile's own (`unaligned`)"
+    "canonical tile (`unaligned`)"
 )
 _UNTOLD = "knows one kind of pattern: that of the datasets that it was trained on"
 _LIMITS = """\
