@@ -56,7 +56,7 @@ class Variant:
 
 VARIANTS = {
     "full": Variant("all parts"),
-    "without-f_S": Variant("does the content feature help most?", ("content=false",)),
+    "without-f_S": Variant("does the content feature help?", ("content=false",)),
     "without-f_A": Variant("does the structured feature help?", ("structured=false",)),
     "without-reverse": Variant("does reverse attention help?", reverse_attention=False),
     "without-STD": Variant("does STD help?", ("weights.std=0", "weights.std_cross=0")),

@@ -20,7 +20,7 @@ from tables import table
 from tpgbench.benchmark.environment import processor_name
 
 MODELS = ("crop", "tile-crop", "quilting", "lattice", "autofill", "slddm", "slddm-fill")
-# On the unaligned track the truth is a canonical tile: only what ignores position is fair there.
+# The unaligned truth is not in the photo's frame: plain SSIM and PSNR are not fair there.
 TRACKS = {
     "ctp-synth": ("ssim", "psnr", "ssim_shift", "psnr_shift", "repeat", "palette"),
     "ctp-synth-unaligned": ("ssim_shift", "psnr_shift", "repeat", "palette"),

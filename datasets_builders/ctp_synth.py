@@ -98,7 +98,7 @@ class CtpSynthUnaligned(CtpSynth):
 
     name: ClassVar[str] = "ctp-synth-unaligned"
     card: ClassVar[DatasetCard] = DatasetCard(
-        title="Procedural garment photos; the pattern is a canonical tile, as in CTP-HD",
+        title="Procedural garment photos; the pattern is a canonical tile",
         source=CtpSynth.card.source,
         licence=LICENCE,
         limits=(

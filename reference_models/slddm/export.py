@@ -88,8 +88,9 @@ def export_training(
                 limits=_LIMITS,
                 pipeline_tag="image-to-image",
                 tags=("textile-pattern-generation", "fashion", "diffusion"),
-                held_out="rows of the split that `--held-out` names, by default `validation`; the "
-                "number after a name is that of the sampling steps; those with `shift` forgive a "
+                held_out="the first 64 rows of the split that `--held-out` names, by default "
+                "`validation`; the number after a name is that of the sampling steps; those with "
+                "`shift` forgive a "
                 "translation and are of the unaligned track, the others of the aligned one",
                 plotted="ssim",
                 axis="SSIM, held-out rows",
@@ -107,7 +108,7 @@ def export_training(
 def _about(pipeline: SLDDMPipeline, name: str) -> str:
     predicted = _PREDICTED[pipeline.scheduler.config.prediction_type]
     if pipeline.unet.config.garment_residual:
-        predicted += " as a change of the garment latent"
+        predicted += " as a change of the latent that it starts from"
     return _ABOUT.format(
         title=_TITLES[pipeline.config.fill],
         size=pipeline.config.size,
