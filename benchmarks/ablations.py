@@ -31,6 +31,7 @@ from tpgbench.reference_models.slddm.train import TrainingSpec, train_slddm
 DATASET = "ctp-synth-unaligned"
 METRICS = ("ssim_shift", "psnr_shift", "repeat", "palette")
 LABELLED = 0.5
+FIRST_ROWS = 2048
 _SAYS = {"yes": "**helps**", "no, the reverse": "**costs**"}
 STEPS = 1  # after so short a training, more of them leave grain that hides all else
 COMMON = ("garment_dropout=0.5",)
@@ -85,6 +86,7 @@ def preset_of(variant: Variant, steps: int, ldn_steps: int) -> Preset:
     return preset.model_copy(
         update={
             "training": training,
+            "first_rows": FIRST_ROWS,
             "networks": networks,
             "only_labelled": not variant.unlabelled,
         }

@@ -237,6 +237,7 @@ _TINY_NETWORKS = Networks(
 TINY = Preset(
     name="tiny",
     size=128,
+    first_rows=1024,  # of each dataset: the first step waits for them
     datasets=("ctp-synth", "ctp-synth", "ctp-synth", "ctp-synth-unaligned"),
     networks=_TINY_NETWORKS,
     filler="autofill",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
@@ -14,6 +16,11 @@ from .config import TrainingConfig
 
 _SECONDS_BETWEEN_LINES = 30.0
 _REPORTS_AVERAGED = 20
+_SECONDS_OF_SILENCE = 5.0
+_WAITING = (
+    "train: waits for its first rows; a procedural dataset's are rendered, which takes minutes, "
+    "and kept for later trainings"
+)
 
 
 class TrainingProgress:
@@ -56,6 +63,16 @@ class TrainingProgress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Say why nothing happens, if the block takes long: rows may have to be rendered first."""
+        hint = threading.Timer(_SECONDS_OF_SILENCE, self.say, (_WAITING,))
+        hint.start()
+        try:
+            yield
+        finally:
+            hint.cancel()
 
     def advance(self, step: int) -> None:
         """Say that so many steps are done."""

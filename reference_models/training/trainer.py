@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -248,13 +249,17 @@ class _Session:
         config = self.config
         preview_batch = None
         if config.preview_every is not None and self.accelerator.is_main_process:
-            preview_batch = self.batches.take(0, self.rank, self.ranks)
+            with progress.waiting():
+                preview_batch = self.batches.take(0, self.rank, self.ranks)
         steps = range(self.step * config.accumulation, config.steps * config.accumulation)
         pin = self.accelerator.device.type == "cuda"
         stream = read_ahead(self.batches, steps, self.rank, self.ranks, pin=pin)
         with closing(stream):
+            with progress.waiting():
+                first = next(stream)
+            following = chain((first,), stream)
             while self.step < config.steps:
-                self._train_step(stream)
+                self._train_step(following)
                 if self.begun is not None:
                     self.begun()
                     self.begun = None

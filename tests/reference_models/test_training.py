@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).parent))
 
 from tpgbench.errors import TpgbenchError
+from tpgbench.reference_models.training import progress
 from tpgbench.reference_models.training.folder import TrainingFolder, read_curve
 from tpgbench.reference_models.training.objective import ParameterGroup
 from tpgbench.reference_models.training.trainer import train
@@ -371,3 +373,18 @@ def test_progress_shows_loss_speed_and_time_left(tmp_path, terminal):
     assert "loss 0." in text
     if not terminal:
         assert text.count("\n") == 1  # one line in thirty seconds, and the last
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_long_wait_for_the_first_rows_is_explained(tmp_path, monkeypatch, slow):
+    monkeypatch.setattr(progress, "_SECONDS_OF_SILENCE", 0.2 if slow else 60.0)
+
+    class Rendered(Points):
+        def take(self, step, rank, ranks):
+            if slow and step == 0:
+                time.sleep(0.6)
+            return super().take(step, rank, ranks)
+
+    stream = io.StringIO()
+    train(Regression(), Rendered(), config(), tmp_path, console=Console(file=stream, width=120))
+    assert stream.getvalue().count("waits for its first rows") == slow
