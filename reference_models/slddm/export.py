@@ -89,9 +89,9 @@ def export_training(
                 pipeline_tag="image-to-image",
                 tags=("textile-pattern-generation", "fashion", "diffusion"),
                 held_out="the first rows, 64 at most, of the split that `--held-out` names, by "
-                "default `validation`; the number after a name is that of the sampling steps; those "
-                "with `shift` forgive a translation and are of the unaligned track, the others of "
-                "the aligned one",
+                "default `validation`; the number after a name is that of the sampling steps; "
+                "those with `shift` forgive a translation and are of the unaligned track, the "
+                "others of the aligned one",
                 plotted="ssim",
                 axis="SSIM, held-out rows",
                 elsewhere=_elsewhere(staging, shared),
