@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .lazy import lazy_names
+from .core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .api import RunOutcome, compare, generate, report, run, score, score_images
-    from .api_datasets import build_dataset, load_dataset, show_dataset, verify_dataset
-    from .errors import TpgbenchError
+    from .api.datasets import build_dataset, load_dataset, show_dataset, verify_dataset
+    from .api.runs import RunOutcome, compare, generate, report, run, score, score_images
+    from .core.errors import TpgbenchError
 
 __version__ = "0.1.0"
 
@@ -39,16 +39,16 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "RunOutcome": "api",
-        "TpgbenchError": "errors",
-        "build_dataset": "api_datasets",
+        "TpgbenchError": "core.errors",
+        "build_dataset": "api",
         "compare": "api",
         "generate": "api",
-        "load_dataset": "api_datasets",
+        "load_dataset": "api",
         "report": "api",
         "run": "api",
         "score": "api",
         "score_images": "api",
-        "show_dataset": "api_datasets",
-        "verify_dataset": "api_datasets",
+        "show_dataset": "api",
+        "verify_dataset": "api",
     },
 )

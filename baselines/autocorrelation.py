@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from ..images import Mask
+from ..core.images import Mask
 
 # Sum of squared colours, from 0 to 1, below which cloth counts as plain: nothing to correlate.
 _PLAIN = 1e-3

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..benchmark.model import ModelCard
-from ..images import Mask
+from ..core.images import Mask
 from .autocorrelation import lag_lengths, lag_map_shape, masked_autocorrelation
 from .base import Baseline, BaselineConfig
 from .fill import inverse_distance_fill, mean_of_translates

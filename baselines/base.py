@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ..benchmark.model import Model, ModelConfig
 from ..benchmark.sample import Sample
-from ..images import Image, Mask
+from ..core.images import Image, Mask
 from .shading import flatten_shading
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..benchmark.model import ModelCard
-from ..images import Mask
+from ..core.images import Mask
 from .base import Baseline, BaselineConfig
 from .fill import inverse_distance_fill
 

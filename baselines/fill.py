@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from ..images import Mask
+from ..core.images import Mask
 from .autocorrelation import lag_lengths, lag_map_shape
 
 # How much the ground counts beside a translate of weight 1: only where nothing else is known.

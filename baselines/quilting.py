@@ -8,7 +8,7 @@ from pydantic import Field
 from scipy import fft
 
 from ..benchmark.model import ModelCard
-from ..images import Mask
+from ..core.images import Mask
 from .base import Baseline, BaselineConfig
 from .fill import inverse_distance_fill
 from .region import interior

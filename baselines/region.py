@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from ..images import Mask
+from ..core.images import Mask
 
 EDGE = 1 / 64  # how far a garment's edge mixes with what lies behind, in parts of the side
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from ..images import Mask
+from ..core.images import Mask
 
 _DARKEST = 0.03  # local brightness below which a gain would only amplify noise
 _BARELY_COVERED = 1e-3

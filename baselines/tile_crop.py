@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..benchmark.model import ModelCard
-from ..images import Mask
+from ..core.images import Mask
 from .base import Baseline, BaselineConfig
 from .region import EDGE, interior, largest_rectangle
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from ..core.weights import WeightFile, is_offline, weights_folder
 from ..datasets_builders.base import DATASETS
 from ..metrics.base import METRICS
-from ..weights import WeightFile, is_offline, weights_folder
-from .environment import available_devices, describe_environment
 from .model import MODELS
+from .run.environment import available_devices, describe_environment
 from .weight_list import WeightStatus, list_weights
 
 

@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 import PIL.Image
 
+from ..core.errors import TpgbenchError, UnknownNameError
+from ..core.images import MASK_THRESHOLD, Box, Image, Mask, check_size, square_box
 from ..datasets_builders.base import FITS, MannequinRow, Row, TpgRow, Track
-from ..errors import TpgbenchError, UnknownNameError
-from ..images import MASK_THRESHOLD, Box, Image, Mask, check_size, square_box
 from ..metrics.base import Comparison
 from .sample import AnySample, MannequinSample, Sample
 from .tasks import Task

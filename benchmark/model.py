@@ -9,10 +9,10 @@ from typing import Any, ClassVar, Generic
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar
 
-from ..errors import TpgbenchError
-from ..images import Image
-from ..registry import BUILTIN_MODELS, Registry
-from ..weights import WeightFile
+from ..core.errors import TpgbenchError
+from ..core.images import Image
+from ..core.registry import BUILTIN_MODELS, Registry
+from ..core.weights import WeightFile
 from .sample import AnySample, Sample
 
 GivenSample = TypeVar("GivenSample", bound=AnySample, default=Sample)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..core.images import Image, Mask
 from ..datasets_builders.base import Track
-from ..images import Image, Mask
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..core.errors import UnknownNameError
 from ..datasets_builders.base import FITS
-from ..errors import UnknownNameError
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from ..errors import UnknownNameError
-from ..hub import HubModel, find_hub_model, get_hub_model, how_to_get_hub_model, hub_location
+from ..core.errors import UnknownNameError
+from ..core.hub import HubModel, find_hub_model, get_hub_model, how_to_get_hub_model, hub_location
+from ..core.weights import WeightFile, find_weights, get_weights, how_to_get, weights_folder
 from ..metrics.base import METRICS
-from ..weights import WeightFile, find_weights, get_weights, how_to_get, weights_folder
 from .model import MODELS
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from ..errors import TpgbenchError, UnknownNameError
-from ..images import Image, Mask
-from ..registry import BUILTIN_DATASETS, Registry
+from ..core.errors import TpgbenchError, UnknownNameError
+from ..core.images import Image, Mask
+from ..core.registry import BUILTIN_DATASETS, Registry
 
 FITS = ("box", "pad", "stretch")
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from ..errors import TpgbenchError
+from ..core.errors import TpgbenchError
 from .base import DatasetCard
-from .build import PackagedDataset
-from .integrity import Finding, FindingKind
-from .lists import read_lines
-from .pictures import Pictures, check_inside
-from .rows import RawRow, RowRefusedError
-from .schema import DEFAULT_SIZE, TPG_SCHEMA
-from .sources import SourceFolder, split_suffix
+from .packaging.build import PackagedDataset
+from .packaging.pictures import Pictures, check_inside
+from .packaging.rows import RawRow, RowRefusedError
+from .reading.findings import Finding, FindingKind
+from .reading.lists import read_lines
+from .reading.schema import DEFAULT_SIZE, TPG_SCHEMA
+from .reading.sources import SourceFolder, split_suffix
 
 # Test first: a garment that it names is kept from training.
 _LISTS = {"test": "test.txt", "train": "train.txt"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .base import DatasetCard, DatasetSource, TpgRow, Track
-from .rendered import LICENCE, RenderedSplit
+from .reading.rendered import LICENCE, RenderedSplit
 from .synth.render import SEVERITIES, VERSION, render, row_id
 from .synth.streams import SceneKey
 

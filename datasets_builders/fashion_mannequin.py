@@ -8,20 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from ..errors import TpgbenchError
-from ..images import read_image
+from ..core.errors import TpgbenchError
+from ..core.images import read_image
 from .base import DatasetCard
-from .build import PackagedDataset
-from .embedded_photos import EmbeddedPhoto, EmbeddedPhotos
-from .grouped_split import group_rows, split_groups
-from .integrity import Finding, FindingKind
-from .metadata import Entry, read_metadata
-from .near_duplicates import Appearance, describe_appearance
-from .pictures import check_inside
-from .rows import RawRow, RowRefusedError
-from .schema import DEFAULT_SIZE, MANNEQUIN_SCHEMA
-from .shards import find_shards
-from .sources import SourceFolder, split_suffix
+from .packaging.build import PackagedDataset
+from .packaging.grouped_split import group_rows, split_groups
+from .packaging.near_duplicates import Appearance, describe_appearance
+from .packaging.pictures import check_inside
+from .packaging.rows import RawRow, RowRefusedError
+from .reading.embedded_photos import EmbeddedPhoto, EmbeddedPhotos
+from .reading.findings import Finding, FindingKind
+from .reading.metadata import Entry, read_metadata
+from .reading.schema import DEFAULT_SIZE, MANNEQUIN_SCHEMA
+from .reading.shards import find_shards
+from .reading.sources import SourceFolder, split_suffix
 
 METADATA = ("metadata.jsonl", "metadata.csv")
 _SPLITS = ("test", "validation", "train")  # held-out ones first: what they show is kept from train

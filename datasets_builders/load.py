@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..errors import TpgbenchError, UnknownNameError
+from ..core.errors import TpgbenchError, UnknownNameError
 from .base import DATASETS, Dataset
-from .build_info import BUILD_INFO_NAME
-from .cached import CachedDataset
 from .ctp_hd import CtpHd, is_ctp_hd
 from .fashion_mannequin import FashionMannequin, is_fashion_mannequin
-from .folder import PhotoFolder
-from .parquet import ParquetDataset
-from .rows import DEFAULT_CONFIG
-from .shards import find_shards
-from .sources import SourceFolder
+from .reading.build_info import BUILD_INFO_NAME
+from .reading.cached import CachedDataset
+from .reading.folder import PhotoFolder
+from .reading.parquet import ParquetDataset
+from .reading.schema import DEFAULT_CONFIG
+from .reading.shards import find_shards
+from .reading.sources import SourceFolder
 from .viton_hd import VitonHd, is_viton_hd
 
 ROW_CACHE = "TPGBENCH_ROW_CACHE"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from .base import DatasetCard, DatasetSource, MannequinRow
-from .rendered import LICENCE, RenderedSplit
+from .reading.rendered import LICENCE, RenderedSplit
 from .synth.mannequin import VERSION, render_mannequin
 from .synth.render import row_id
 from .synth.streams import SceneKey

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..errors import TpgbenchError
+from ..core.errors import TpgbenchError
 from .base import DatasetCard
-from .build import PackagedDataset
-from .integrity import Finding, FindingKind
-from .lists import read_pairs
-from .pictures import Pictures, check_inside
-from .rows import RawRow, RowRefusedError
-from .schema import DEFAULT_SIZE, TPG_SCHEMA, Column, RowSchema
-from .sources import SourceFolder, split_suffix
+from .packaging.build import PackagedDataset
+from .packaging.pictures import Pictures, check_inside
+from .packaging.rows import RawRow, RowRefusedError
+from .reading.findings import Finding, FindingKind
+from .reading.lists import read_pairs
+from .reading.schema import DEFAULT_SIZE, TPG_SCHEMA, Column, RowSchema
+from .reading.sources import SourceFolder, split_suffix
 
 PAIRED, UNPAIRED = "paired", "unpaired"
 _PUBLISHED = {"test": 2_032, "train": 11_647}  # lines of the pair lists

@@ -13,9 +13,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from tpgbench.core.registry import BUILTIN_METRICS
 from tpgbench.metrics.base import METRICS, Metric, SetMetric, make_metric
 from tpgbench.metrics.presets import PRESETS, Preset
-from tpgbench.registry import BUILTIN_METRICS
 
 REPOSITORY = Path(__file__).parents[1]
 _NOTE = "<!-- Made by docs/make_metric_pages.py: change the docstring, not this page. -->"

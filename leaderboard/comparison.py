@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..benchmark.compare import PairTest, RunComparison
-from ..files import write_atomic
+from ..benchmark.comparing.compare import PairTest, RunComparison
+from ..benchmark.comparing.ranking import AT_LEVEL, Ranking, find_value, rank
+from ..core.files import write_atomic
+from ..core.pages import render_page
 from ..metrics.base import Value
-from ..pages import render_page
 from .charts import ChartFigure, dot_plot
 from .formatting import (
     format_difference,
@@ -20,7 +21,6 @@ from .formatting import (
     unit_of,
 )
 from .groups import LABEL_LENGTH, GroupMean
-from .ranking import AT_LEVEL, Ranking, find_value, rank
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..errors import TpgbenchError
+from ..core.errors import TpgbenchError
 from ..metrics.base import Value, make_metric
 
 FEW_SAMPLES = 30  # below this a value is marked: its interval is itself uncertain

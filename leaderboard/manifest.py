@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..benchmark.identity import RunRecord
-from ..benchmark.results import Result
+from ..benchmark.run.identity import RunRecord
+from ..benchmark.run.results import Result
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..benchmark.identity import RunRecord
-from ..benchmark.store import RunStore
+from ..benchmark.run.identity import RunRecord
+from ..benchmark.run.store import RunStore
+from ..core.files import write_atomic
+from ..core.pages import render_page
 from ..datasets_builders.base import Dataset
-from ..files import write_atomic
 from ..metrics.base import Value
-from ..pages import render_page
 from .cards import make_grid
 from .charts import ChartFigure, dot_plot, histogram, trend
 from .formatting import (

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..benchmark.score_table import read_scores
-from ..benchmark.store import RunStore
-from ..errors import TpgbenchError
+from ..benchmark.run.store import RunStore
+from ..benchmark.scoring.table import read_scores
+from ..core.errors import TpgbenchError
 
 _FACTS = ("sample_id", "garment_id", "error", "meta")
 

@@ -12,8 +12,9 @@ import rich.box
 from rich.table import Table
 from rich.text import Text
 
-from ..benchmark.compare import RunComparison
-from ..benchmark.results import Result
+from ..benchmark.comparing.compare import RunComparison
+from ..benchmark.comparing.ranking import AT_LEVEL, find_value, rank
+from ..benchmark.run.results import Result
 from ..metrics.base import Value
 from .formatting import (
     FEW_SAMPLES,
@@ -22,7 +23,6 @@ from .formatting import (
     shorten,
     unit_of,
 )
-from .ranking import AT_LEVEL, find_value, rank
 
 _LONGEST_NAME = 40
 

@@ -9,12 +9,12 @@ import numpy as np
 import PIL.Image
 
 from ..benchmark.fit import fit_inputs, fit_truth
-from ..benchmark.identity import RunRecord
+from ..benchmark.run.identity import RunRecord
 from ..benchmark.sample import AnySample, Sample
+from ..core.errors import TpgbenchError
+from ..core.images import Image, Mask, read_image
+from ..core.pages import data_uri, shrink
 from ..datasets_builders.base import Dataset
-from ..errors import TpgbenchError
-from ..images import Image, Mask, read_image
-from ..pages import data_uri, shrink
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .distribution import compute_fid, compute_is, compute_kid, save_statistics
     from .paired import compute_lpips, compute_psnr, compute_ssim
     from .presets import compute_preset
-    from .shells import CTS, FID, KID, LPIPS, PSNR, SSIM, InceptionScore
+    from .torch import CTS, FID, KID, LPIPS, PSNR, SSIM, InceptionScore
 
 __all__ = [
     "CTS",
@@ -38,13 +38,13 @@ __all__ = [
 ]
 
 _MODULES = {
-    "CTS": "shells",
-    "FID": "shells",
-    "KID": "shells",
-    "LPIPS": "shells",
-    "PSNR": "shells",
-    "SSIM": "shells",
-    "InceptionScore": "shells",
+    "CTS": "torch",
+    "FID": "torch",
+    "KID": "torch",
+    "LPIPS": "torch",
+    "PSNR": "torch",
+    "SSIM": "torch",
+    "InceptionScore": "torch",
     "compute_fid": "distribution",
     "compute_is": "distribution",
     "compute_kid": "distribution",

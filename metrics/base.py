@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from ..errors import TpgbenchError, UnknownNameError
-from ..hub import HubModel
-from ..images import Image, Mask
-from ..registry import BUILTIN_METRICS, Registry
-from ..weights import WeightFile, get_weights
+from ..core.errors import TpgbenchError, UnknownNameError
+from ..core.hub import HubModel
+from ..core.images import Image, Mask
+from ..core.registry import BUILTIN_METRICS, Registry
+from ..core.weights import WeightFile, get_weights
 from .bootstrap import bootstrap_mean_interval
 from .patches import largest_square
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from ..errors import TpgbenchError
-from ..hub import get_hub_model, hub_label
-from ..images import Image
+from ..core.errors import TpgbenchError
+from ..core.hub import get_hub_model, hub_label
+from ..core.images import Image
 from .base import Comparison, SampleMetric
 from .features.clip_files import CLIP, CLIP_VERSION
 from .inputs import check_image

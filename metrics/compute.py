@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import TpgbenchError
+from ..core.errors import TpgbenchError
 from .base import Value
 from .distribution import compute_fid, compute_is, compute_kid, save_statistics
 from .paired import compute_paired

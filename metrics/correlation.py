@@ -8,7 +8,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from ..images import Image, Mask
+from ..core.images import Image, Mask
 
 # An overlap with less than this part of the whole picture's variance is flat: what the
 # transforms leave there is their own rounding.

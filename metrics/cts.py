@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from ..hub import get_hub_model, hub_label
-from ..images import Image, Mask
-from . import patches
+from ..core.hub import get_hub_model, hub_label
+from ..core.images import Image, Mask
+from ..metrics import patches
 from .base import Comparison, SampleMetric
 from .features.clip_files import CLIP, CLIP_VERSION
 from .inputs import check_garment, check_image

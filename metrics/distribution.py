@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import TpgbenchError
-from ..images import open_picture, read_image
+from ..core.errors import TpgbenchError
+from ..core.images import open_picture, read_image
 from .base import Value
 from .features.cache import FeatureCache, file_key
 from .features.extraction import FeatureCollector, Inspected, read_ahead

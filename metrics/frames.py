@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import PIL.Image
 
-from ..images import Image
+from ..core.images import Image
 
 LADI_SIZE = (384, 512)  # width and height to which LaDI-VTON resizes both images
 HRVTON_SIDE = 128  # the side at which HR-VITON measures LPIPS

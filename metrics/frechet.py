@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import TpgbenchError
+from ..core.errors import TpgbenchError
 
 _MIN_BLOCK_ROWS = 2_048  # a QR of fewer rows would spend its time on the triangle above them
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..weights import weights_hash
+from ..core.weights import weights_hash
 from .base import SetMetric
 from .features.inception import BACKBONE, INCEPTION_WEIGHTS, InceptionFeatures
 from .features.protocols import PROTOCOLS

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import TpgbenchError
-from ..images import Image, Mask
+from ..core.errors import TpgbenchError
+from ..core.images import Image, Mask
 
 
 def check_image(image: Image, name: str, *, min_side: int = 1) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from ..errors import TpgbenchError
-from ..images import Image, Mask
+from ..core.errors import TpgbenchError
+from ..core.images import Image, Mask
 from .correlation import normalised_correlation
 from .inputs import check_image
 

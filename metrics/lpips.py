@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from ..images import Image
-from ..weights import get_weights, weights_hash
-from . import frames
+from ..core.images import Image
+from ..core.weights import get_weights, weights_hash
+from ..metrics import frames
 from .base import Comparison, SampleMetric
 from .features.backbones import BACKBONES, heads_label
 from .inputs import check_pair

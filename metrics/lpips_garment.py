@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from ..images import Image, Mask
-from ..weights import get_weights, weights_hash
-from . import patches
+from ..core.images import Image, Mask
+from ..core.weights import get_weights, weights_hash
+from ..metrics import patches
 from .base import Comparison, SampleMetric
 from .features.backbones import BACKBONES, heads_label
 from .inputs import check_garment, check_image

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from ..images import Image
-from . import frames
+from ..core.images import Image
+from ..metrics import frames
 from .base import Comparison, SampleMetric
 from .inputs import check_pair
 

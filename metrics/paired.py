@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ..errors import TpgbenchError
-from ..images import read_image
+from ..core.errors import TpgbenchError
+from ..core.images import read_image
 from .base import Comparison, SampleMetric, Value, make_metric
 from .folders import ImageSource, read_images
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images import Image
+from ..core.images import Image
 from .base import Comparison, SampleMetric
 from .inputs import check_image
 

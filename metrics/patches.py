@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from ..images import Box, Image, Mask
+from ..core.images import Box, Image, Mask
 
 GARMENT_PATCHES = 16
 GARMENT_PARTS = (4, 6, 8, 12, 16)  # a garment patch is this part of the frame's side, or less

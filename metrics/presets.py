@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 
 import PIL.Image
 
-from ..errors import UnknownNameError
-from ..images import Image
-from . import frames
+from ..core.errors import UnknownNameError
+from ..core.images import Image
+from ..metrics import frames
 from .base import Value
 from .distribution import compute_fid, compute_is, compute_kid
 from .folders import ImageSource, read_images

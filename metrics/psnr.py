@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..images import Image
+from ..core.images import Image
 from .base import Comparison, SampleMetric
 from .inputs import check_pair
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import TpgbenchError
-from ..images import Image
+from ..core.errors import TpgbenchError
+from ..core.images import Image
 from .base import Comparison, SampleMetric
 from .inputs import check_pair
 from .lattice import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..hub import get_hub_model, hub_label
+from ..core.hub import get_hub_model, hub_label
 from .base import FeatureExtractor
 from .features.clip_files import CLIP, CLIP_VERSION
 from .retrieval_metric import RetrievalMetric

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images import Image
+from ..core.images import Image
 from .base import FeatureExtractor
 from .retrieval_metric import RetrievalMetric
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import scipy.ndimage
 
-from ..images import Image
+from ..core.images import Image
 from .base import Comparison, SampleMetric
 from .correlation import normalised_correlation
 from .inputs import check_pair

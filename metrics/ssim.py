@@ -8,8 +8,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..images import Image
-from . import frames
+from ..core.images import Image
+from ..metrics import frames
 from .base import Comparison, SampleMetric
 from .inputs import check_pair
 

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[1]
-PLUGIN = ROOT / "tests" / "plugin"
-
-# The tests' own models and datasets are found as another package's are: by their entry points.
-sys.path.insert(0, str(PLUGIN))
+from places import ROOT
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import shapes
+from ..synth import shapes
 from .figure import HIP, SIDES, WAIST, Part, Pose, limb, mirrored
 from .palette import draw_colour
 from .raster import Floats, Points

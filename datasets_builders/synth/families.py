@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from . import motifs, organic, woven
+from ..synth import motifs, organic, woven
 from .canvas import Design
 from .wallpaper import wallpaper
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import shapes
+from ..synth import shapes
 from .raster import Floats, Points
 from .shapes import place, smooth, stroke
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import shapes
+from ..synth import shapes
 from .figure import SIDES, Pose, limb, mirrored
 from .raster import Points
 from .shapes import place, smooth, stroke

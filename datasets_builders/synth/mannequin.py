@@ -8,7 +8,7 @@ from dataclasses import asdict
 import numpy as np
 
 from ..base import MannequinRow
-from . import anatomy
+from ..synth import anatomy
 from .captions import write_caption
 from .cloth import Surface
 from .figure import SIDES, Part

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import shapes
+from ..synth import shapes
 from .alphabet import LETTERS, letter
 from .canvas import HEXAGONAL, SQUARE, Canvas, Design
 from .layouts import draw_period, draw_rotation, scatter

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import shapes
+from ..synth import shapes
 from .camera import Camera
 from .figure import SIDES, Pose, limb
 from .garments import Garment

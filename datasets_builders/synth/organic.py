@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import Voronoi
 
-from . import shapes
+from ..synth import shapes
 from .canvas import SQUARE, Canvas, Design
 from .layouts import draw_period, draw_rotation, scatter
 from .palette import draw_colour, draw_palette

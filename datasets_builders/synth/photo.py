@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from ...images import Box, Image, Mask, square_box
+from ...core.images import Box, Image, Mask, square_box
 from .camera import Camera, draw_camera
 from .cloth import Surface, draw_drape, fix_gauge
 from .figure import Pose, body, draw_pose

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import TpgbenchError
+from ...core.errors import TpgbenchError
 from ..base import TpgRow, Track
 from .families import PHRASES
 from .palette import colour_name

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import anatomy
+from ..synth import anatomy
 from .anatomy import Person, draw_person
 from .camera import Camera
 from .captions import Facts

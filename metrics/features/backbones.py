@@ -6,9 +6,9 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import TpgbenchError
-from ...files import known_sha256
-from ...weights import WeightFile
+from ...core.errors import TpgbenchError
+from ...core.files import known_sha256
+from ...core.weights import WeightFile
 
 _OWNER = "https://download.pytorch.org/models"
 _LICENCE = "BSD-3-Clause"

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import TpgbenchError
-from ...files import explain_os_errors, user_cache, write_atomic
-from ...images import Image
+from ...core.errors import TpgbenchError
+from ...core.files import explain_os_errors, user_cache, write_atomic
+from ...core.images import Image
 
 _CHECK_BYTES = 16
 

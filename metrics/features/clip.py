@@ -14,9 +14,9 @@ import transformers
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...errors import TpgbenchError
-from ...hub import WEIGHTS, hub_hash
-from ...images import Image
+from ...core.errors import TpgbenchError
+from ...core.hub import WEIGHTS, hub_hash
+from ...core.images import Image
 from ..base import FeatureExtractor
 from .clip_files import CLIP, CLIP_VERSION
 from .device import compute_device, float32_inference

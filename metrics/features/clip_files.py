@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...hub import HubModel
+from ...core.hub import HubModel
 
 CLIP_VERSION = 1  # of our own code around it; raise it when equal images get other vectors
 

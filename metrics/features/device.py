@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from ...errors import TpgbenchError
+from ...core.errors import TpgbenchError
 
 
 class _FullPrecision:

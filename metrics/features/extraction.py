@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...images import Image
+from ...core.images import Image
 from ..base import FeatureExtractor
 from .cache import FeatureCache
 

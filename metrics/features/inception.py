@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...files import known_sha256
-from ...images import Image
-from ...weights import WeightFile, get_weights, weights_hash
+from ...core.files import known_sha256
+from ...core.images import Image
+from ...core.weights import WeightFile, get_weights, weights_hash
 from ..base import FeatureExtractor
 from ..inputs import check_image
 from .device import compute_device, float32_inference

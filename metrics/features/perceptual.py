@@ -13,10 +13,10 @@ import torchvision
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ...errors import TpgbenchError
-from ...files import known_sha256
-from ...images import Image
-from ...weights import get_weights
+from ...core.errors import TpgbenchError
+from ...core.files import known_sha256
+from ...core.images import Image
+from ...core.weights import get_weights
 from .backbones import BACKBONES, heads_file
 from .device import compute_device, float32_inference, has_float64
 from .winograd import WinogradConvolution

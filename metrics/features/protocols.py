@@ -13,7 +13,7 @@ import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
 
-from ...images import Image
+from ...core.images import Image
 
 SIDE = 299
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import TpgbenchError
-from ...files import sha256_file, write_atomic
+from ...core.errors import TpgbenchError
+from ...core.files import sha256_file, write_atomic
 from ..frechet import Gaussian
 
 

@@ -10,7 +10,7 @@ from diffusers.schedulers.scheduling_ddim import DDIMSchedulerOutput
 from torch import Tensor
 from torch.nn import functional
 
-from ...errors import TpgbenchError
+from ...core.errors import TpgbenchError
 from .bands import LEVELS, band_deviations, split_bands
 from .statistics import BandStatistics
 

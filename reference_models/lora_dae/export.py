@@ -11,8 +11,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
 
-from ...errors import TpgbenchError
-from ...files import write_atomic
+from ...core.errors import TpgbenchError
+from ...core.files import write_atomic
 from ..shared.card import CardText, write_card
 from ..shared.quiet import quiet_libraries
 from ..shared.shipping import forget_places, new_checkpoint, weight_sums, write_checksums

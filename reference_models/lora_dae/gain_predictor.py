@@ -11,7 +11,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from ...errors import TpgbenchError
+from ...core.errors import TpgbenchError
 from .statistics import BandStatistics
 
 FOLDER = "gain_predictor"

@@ -11,8 +11,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from ...errors import TpgbenchError
-from ...files import write_atomic
+from ...core.errors import TpgbenchError
+from ...core.files import write_atomic
 
 ATTENTION = r".*attn2\.(to_q|to_k|to_v|to_out\.0)"
 CONVOLUTION = r".*(resnets\.\d+\.(conv1|conv2|conv_shortcut)|(down|up)samplers\.0\.conv)"

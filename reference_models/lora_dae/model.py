@@ -13,9 +13,9 @@ from pydantic import Field
 from ...benchmark.fit import resize
 from ...benchmark.model import Model, ModelCard, ModelConfig
 from ...benchmark.sample import MannequinSample
-from ...errors import TpgbenchError
-from ...files import known_sha256
-from ...images import Image
+from ...core.errors import TpgbenchError
+from ...core.files import known_sha256
+from ...core.images import Image
 from .tokens import check_caption, describe_unread
 
 if TYPE_CHECKING:

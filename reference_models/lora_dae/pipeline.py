@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from torch import nn
 
-from ...errors import TpgbenchError
-from ...files import write_atomic
-from ...hub import get_pipeline_folder
+from ...core.errors import TpgbenchError
+from ...core.files import write_atomic
+from ...core.hub import get_pipeline_folder
 from ..shared.autoencoder import PatchAutoencoder
 from ..shared.quiet import quiet_libraries
 from ..shared.shipping import check_folder

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from ...benchmark.fit import fit_comparison
-from ...errors import TpgbenchError
+from ...core.errors import TpgbenchError
 from ..training.blocks import Array, BlockStore
 from ..training.dataset_rows import DatasetRows
 from ..training.pool import Pool, PooledBatches

@@ -10,8 +10,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ...errors import TpgbenchError
-from ...files import write_atomic
+from ...core.errors import TpgbenchError
+from ...core.files import write_atomic
 
 FILE = "band_statistics.safetensors"
 _FORMAT = "1"

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from ...core.errors import TpgbenchError
 from ...datasets_builders.synth.captions import vocabulary
-from ...errors import TpgbenchError
 
 PAD, UNKNOWN = "[PAD]", "[UNK]"
 _WORD = r"[\w-]+|[^\w\s]"

@@ -14,8 +14,8 @@ from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionMod
 from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor
 
-from ...errors import TpgbenchError
-from ...files import explain_os_errors, sha256_file, user_cache
+from ...core.errors import TpgbenchError
+from ...core.files import explain_os_errors, sha256_file, user_cache
 from ..shared.autoencoder import PatchAutoencoder
 from ..shared.card import EARLIER, keep_records
 from ..shared.quiet import quiet_libraries

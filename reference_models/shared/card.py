@@ -10,7 +10,7 @@ from pathlib import Path
 import jinja2
 from pydantic import BaseModel
 
-from ...files import explain_os_errors, write_atomic
+from ...core.files import explain_os_errors, write_atomic
 from ..training.folder import CurvePoint, TrainingFolder, read_curve
 from ..training.sessions import TrainingSession, read_sessions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...errors import TpgbenchError
+from ...core.errors import TpgbenchError
 
 _WINDOW = 11
 _SIGMA = 1.5

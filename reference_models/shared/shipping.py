@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...errors import TpgbenchError
-from ...files import explain_os_errors, known_sha256, write_atomic
+from ...core.errors import TpgbenchError
+from ...core.files import explain_os_errors, known_sha256, write_atomic
 
 CHECKSUMS = "checksums.json"
 _WEIGHTS = (".safetensors", ".bin")

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 
 from pydantic import BaseModel
 
-from ...errors import TpgbenchError, UnknownNameError
+from ...core.errors import TpgbenchError, UnknownNameError
 from ..training.presets import TrainingOptions, changed_values, validated
 from .settings import DiffusionSettings, Preset
 

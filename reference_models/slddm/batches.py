@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...core.errors import TpgbenchError
 from ...datasets_builders.base import Track
-from ...errors import TpgbenchError
 from ..training.blocks import Array, BlockStore
 from ..training.pool import Pool, PooledBatches
 from .contexts import label_tracks

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from torch import nn
 
-from ...errors import TpgbenchError
+from ...core.errors import TpgbenchError
 from ..shared.autoencoder import PatchAutoencoder
 from ..shared.shipping import (
     CHECKSUMS,

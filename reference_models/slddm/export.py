@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from ...errors import TpgbenchError
+from ...core.errors import TpgbenchError
 from ..shared.card import CardText, write_card
 from ..shared.shipping import new_checkpoint
 from .checkpoint import check_shared, load_checkpoint, write_parts

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...core.errors import TpgbenchError
+from ...core.images import Image
 from ...datasets_builders.base import Track
-from ...errors import TpgbenchError
-from ...images import Image
 from ...metrics.psnr import psnr
 from ...metrics.shift import psnr_shift, ssim_shift
 from ...metrics.ssim import ssim

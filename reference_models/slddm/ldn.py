@@ -8,7 +8,7 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor
 
-from ...errors import TpgbenchError
+from ...core.errors import TpgbenchError
 from .encoder import LatentEncoder
 from .ram import NormalisedOver, ReverseAttention
 from .sats import StructuredAffineTransformations

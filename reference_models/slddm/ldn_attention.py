@@ -8,7 +8,7 @@ from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 
-from ...errors import TpgbenchError
+from ...core.errors import TpgbenchError
 
 
 class LDNTransformerBlock(BasicTransformerBlock):  # type: ignore[misc]  # diffusers is untyped

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...errors import TpgbenchError
+from ...core.errors import TpgbenchError
 from ..training.objective import Objective, ParameterGroup
 from .latents import Background, cover_background, encode
 from .ldn import LDN

@@ -13,10 +13,10 @@ from pydantic import Field
 from ...benchmark.fit import resize
 from ...benchmark.model import MODELS, Model, ModelCard, ModelConfig
 from ...benchmark.sample import Sample
+from ...core.errors import TpgbenchError
+from ...core.hub import get_pipeline_folder
+from ...core.images import MASK_THRESHOLD, Image
 from ...datasets_builders.base import Track
-from ...errors import TpgbenchError
-from ...hub import get_pipeline_folder
-from ...images import MASK_THRESHOLD, Image
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,8 +9,8 @@ import torch
 from diffusers import AutoencoderKL, DDIMScheduler, ModelMixin, UNet2DConditionModel
 from safetensors import SafetensorError
 
-from ...errors import TpgbenchError
-from ...hub import get_pipeline_folder
+from ...core.errors import TpgbenchError
+from ...core.hub import get_pipeline_folder
 from ..shared.autoencoder import PatchAutoencoder
 from ..shared.quiet import quiet_libraries
 from .conditioner import Conditioner

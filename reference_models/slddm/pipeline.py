@@ -12,8 +12,8 @@ from diffusers.pipelines.pipeline_utils import ImagePipelineOutput
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
+from ...core.errors import TpgbenchError
 from ...datasets_builders.base import Track
-from ...errors import TpgbenchError
 from ..shared.autoencoder import PatchAutoencoder
 from .conditioner import Conditioner
 from .contexts import (

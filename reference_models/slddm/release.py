@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
-from ...datasets_builders.staging import new_folder
-from ...errors import TpgbenchError
+from ...core.errors import TpgbenchError
+from ...datasets_builders.packaging.staging import new_folder
 from .pipeline import SLDDMPipeline
 from .release_networks import (
     LDN_PREFIX,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...errors import TpgbenchError
+from ...core.errors import TpgbenchError
 from .conditioner import Conditioner
 from .ldn import LDN
 from .release_names import (

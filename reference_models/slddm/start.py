@@ -10,8 +10,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from ...errors import TpgbenchError
-from ...files import explain_os_errors
+from ...core.errors import TpgbenchError
+from ...core.files import explain_os_errors
 from ..shared.shipping import CHECKSUMS, checked_sums, read_checksums
 from .networks import PARTS
 from .settings import Preset

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from ...errors import TpgbenchError
-from ...files import explain_os_errors, user_cache
+from ...core.errors import TpgbenchError
+from ...core.files import explain_os_errors, user_cache
 from ..shared.card import EARLIER, RECORDS, keep_records
 from ..training.blocks import BlockStore
 from ..training.config import TrainingConfig

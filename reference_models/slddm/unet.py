@@ -13,7 +13,7 @@ from diffusers.models.transformers.transformer_2d import Transformer2DModel
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 from torch import Tensor, nn
 
-from ...errors import TpgbenchError
+from ...core.errors import TpgbenchError
 from .ldn_attention import LDNTransformerBlock
 
 # Where diffusers loads a pipeline's part, it looks for this name in the part's own module.

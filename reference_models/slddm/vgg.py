@@ -6,9 +6,9 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from ...errors import TpgbenchError
+from ...core.errors import TpgbenchError
+from ...core.weights import get_weights
 from ...metrics.features.backbones import BACKBONES
-from ...weights import get_weights
 
 _BACKBONE = BACKBONES["vgg"]
 _SHIFT = (-0.030, -0.088, -0.188)

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from ...datasets_builders.workers import follow_parent
-from ...errors import TpgbenchError
-from ...files import explain_os_errors, write_atomic
+from ...core.errors import TpgbenchError
+from ...core.files import explain_os_errors, write_atomic
+from ...datasets_builders.packaging.workers import follow_parent
 
 Array = NDArray[Any]
 

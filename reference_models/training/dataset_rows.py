@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
 
+from ...core.errors import TpgbenchError
 from ...datasets_builders.base import Dataset
 from ...datasets_builders.load import open_dataset
-from ...errors import TpgbenchError
 from .blocks import RowSource
 
 

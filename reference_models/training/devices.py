@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ...errors import TpgbenchError, UnknownNameError
+from ...core.errors import TpgbenchError, UnknownNameError
 from .config import TrainingConfig
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...errors import TpgbenchError
-from ...files import explain_os_errors, locked_folder, write_atomic
-from ...images import Image, png_bytes
+from ...core.errors import TpgbenchError
+from ...core.files import explain_os_errors, locked_folder, write_atomic
+from ...core.images import Image, png_bytes
 
 
 class CurvePoint(BaseModel):

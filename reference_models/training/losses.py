@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from ...errors import TpgbenchError
+from ...core.errors import TpgbenchError
 
 
 class LossWindow:

@@ -7,7 +7,7 @@ from typing import Any, TypedDict, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...errors import TpgbenchError, UnknownNameError
+from ...core.errors import TpgbenchError, UnknownNameError
 from .config import TrainingConfig
 
 

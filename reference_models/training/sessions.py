@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ...benchmark.environment import describe_environment
-from ...errors import TpgbenchError
-from ...files import explain_os_errors
+from ...benchmark.run.environment import describe_environment
+from ...core.errors import TpgbenchError
+from ...core.files import explain_os_errors
 
 _FILE = "sessions.jsonl"
 

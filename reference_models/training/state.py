@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...errors import TpgbenchError
-from ...files import explain_os_errors, open_atomic
+from ...core.errors import TpgbenchError
+from ...core.files import explain_os_errors, open_atomic
 
 _FORMAT = 1
 

@@ -17,7 +17,7 @@ from diffusers.training_utils import EMAModel
 from rich.console import Console
 from torch import Tensor, nn
 
-from ...errors import TpgbenchError
+from ...core.errors import TpgbenchError
 from .config import TrainingConfig
 from .devices import is_out_of_memory, make_accelerator, start_tracker
 from .folder import CurvePoint, TrainingFolder

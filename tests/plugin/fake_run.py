@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tpgbench.benchmark.identity import Identity, RunRecord, Session
-from tpgbench.benchmark.results import Result, SampleCounts, write_document
-from tpgbench.benchmark.score_table import ScoredSample, write_scores
-from tpgbench.benchmark.store import RunStore
+from tpgbench.benchmark.run.identity import Identity, RunRecord, Session
+from tpgbench.benchmark.run.results import Result, SampleCounts, write_document
+from tpgbench.benchmark.run.store import RunStore
+from tpgbench.benchmark.scoring.table import ScoredSample, write_scores
+from tpgbench.core.errors import TpgbenchError
 from tpgbench.datasets_builders.base import Dataset, TpgRow
-from tpgbench.errors import TpgbenchError
 from tpgbench.metrics.base import Value, make_metric
 
 SIZE = 32

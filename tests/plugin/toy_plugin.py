@@ -10,10 +10,10 @@ import numpy as np
 from pydantic import Field
 from tpgbench.benchmark.model import Model, ModelCard, ModelConfig
 from tpgbench.benchmark.sample import Sample
+from tpgbench.core.errors import TpgbenchError
+from tpgbench.core.weights import WeightFile
 from tpgbench.datasets_builders.base import Dataset, DatasetCard, DatasetSource, TpgRow
-from tpgbench.errors import TpgbenchError
 from tpgbench.metrics.base import Comparison, SampleMetric
-from tpgbench.weights import WeightFile
 
 CARD = ModelCard(title="a toy", source="the tests", licence="CC0-1.0")
 ODD_IDS = [

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ....errors import TpgbenchError
+from ....core.errors import TpgbenchError
 
 _THRESHOLD = 0.5
 _SOFTNESS = 0.1

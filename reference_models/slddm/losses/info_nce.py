@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ....errors import TpgbenchError
+from ....core.errors import TpgbenchError
 
 
 def info_nce(first: Tensor, second: Tensor, *, temperature: float = 0.1) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ....errors import TpgbenchError
+from ....core.errors import TpgbenchError
 
 # Features closer than this have no direction from one to the other.
 _NEAREST = 1e-6

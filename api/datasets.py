@@ -1,0 +1,128 @@
+"""The Python API of datasets: open, package, verify and show them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..core.errors import TpgbenchError
+from ..datasets_builders.base import DATASETS, Dataset
+from ..datasets_builders.load import open_dataset
+from ..datasets_builders.packaging.build import PackagedDataset
+from ..datasets_builders.packaging.hub_datasets import check_push, push
+from ..datasets_builders.packaging.procedural import build_procedural
+from ..datasets_builders.packaging.verify import Verification, verify
+from ..datasets_builders.reading.contact_sheet import ContactSheet, write_contact_sheet
+from ..datasets_builders.reading.findings import BuildReport
+
+
+def load_dataset(
+    name_or_folder: str | Path,
+    split: str = "test",
+    *,
+    config: str | None = None,
+    size: int | None = None,
+    seed: int = 0,
+) -> Dataset:
+    """Open one split of a registered dataset, a built one, or a folder of photos.
+
+    Args:
+        name_or_folder: ``"ctp-synth"``, or a folder.
+        split: The split.
+        config: Which of a packaged dataset's configurations; None for its default one.
+        size: Side of the rendered pattern, for a procedural dataset.
+        seed: Another seed is another dataset, for a procedural one.
+
+    Raises:
+        TpgbenchError: Unknown name, folder or split.
+    """
+    return open_dataset(name_or_folder, split, config=config, size=size, seed=seed)
+
+
+def build_dataset(
+    name: str,
+    *,
+    source: str | Path | None = None,
+    out: str | Path,
+    size: int | None = None,
+    train_rows: int = 0,
+    workers: int = 1,
+    strict: bool = False,
+    push_to_hub: str | None = None,
+) -> BuildReport:
+    """Package a dataset as Parquet that plain ``datasets.load_dataset`` reads.
+
+    Args:
+        name: A registered dataset: ``"ctp-hd"``, ``"ctp-synth"``.
+        source: The owner's folder or archive (or a Hub id, where the dataset allows it). A
+            procedural dataset has none.
+        out: The folder to make; it appears only when it is complete.
+        size: Reduce images whose longer side is longer to this many pixels; for a procedural
+            dataset, the side at which it is rendered.
+        train_rows: For a procedural dataset: how many rows of its endless ``train`` to write.
+        workers: Processes that read, check and encode. The result does not depend on it.
+        strict: Refuse on any finding instead of leaving rows out.
+        push_to_hub: Publish the folder as this private Hub dataset, ``"OWNER/NAME"``.
+
+    Raises:
+        TpgbenchError: Wrong source, or a finding under ``strict``; nothing is written then. Or it
+            cannot be published.
+    """
+    builder = DATASETS.get(name)()
+    if push_to_hub is not None:
+        check_push(push_to_hub)  # before hours of building
+    if isinstance(builder, PackagedDataset):
+        if train_rows:
+            raise TpgbenchError(f"{name}: --train-rows is for procedural datasets; leave it out")
+        report = builder.build(source, Path(out), size=size, workers=workers, strict=strict)
+    elif source is not None:
+        raise TpgbenchError(f"{name} is procedural and has no source files: leave --source out")
+    else:
+        report = build_procedural(
+            builder, Path(out), size=size, train_rows=train_rows, workers=workers
+        )
+    if push_to_hub is not None:
+        push(report.out, push_to_hub)
+    return report
+
+
+def verify_dataset(folder: str | Path, *, source: str | Path | None = None) -> Verification:
+    """Hold a packaged dataset against its own ``build.json`` and manifest.
+
+    Args:
+        folder: The dataset's folder.
+        source: Its owner's folder or archive, to hold against the manifest too.
+
+    Raises:
+        TpgbenchError: Not a packaged dataset.
+    """
+    return verify(Path(folder), source)
+
+
+def show_dataset(
+    name_or_folder: str | Path,
+    split: str = "test",
+    *,
+    config: str | None = None,
+    limit: int = 48,
+    size: int | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+) -> ContactSheet:
+    """Show the first rows of a dataset as a picture and a page.
+
+    Args:
+        name_or_folder: As in `load_dataset`, like ``split``, ``config``, ``size`` and ``seed``.
+        split: The split.
+        config: The configuration; None for the default one.
+        limit: How many rows.
+        size: Side of the rendered pattern, for a procedural dataset.
+        seed: Another seed is another dataset, for a procedural one.
+        out: The picture, ``.png``; the page has its name. By default they are named after
+            dataset and split, in the working folder.
+
+    Raises:
+        TpgbenchError: Unknown dataset, or a file that cannot be written.
+    """
+    dataset = open_dataset(name_or_folder, split, config=config, size=size, seed=seed)
+    picture = Path(f"{dataset.name}-{split}.png") if out is None else Path(out)
+    return write_contact_sheet(dataset, picture, limit=limit)

@@ -1,0 +1,204 @@
+"""Runs side by side: which differences are more than noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from ...core.errors import TpgbenchError
+from ...metrics.base import Value
+from ...metrics.bootstrap import bootstrap_mean_interval
+from ..run.identity import RunRecord
+from ..run.results import Document, Result
+from ..run.store import RunStore
+from ..scoring.table import read_scores
+from .statistics import holm, paired_permutation_test
+
+ALPHA = 0.05
+MIN_PAIRS = 6  # garments; fewer cannot reach p < 0.05 with two-sided sign flips
+
+
+class PairTest(BaseModel):
+    """One metric of two runs on the samples that both have.
+
+    Attributes:
+        metric: The metric.
+        a: The label of one run.
+        b: The label of the other.
+        n: Samples that both have a finite score for.
+        difference: Mean of a minus b, or None.
+        interval: Its 95 % bootstrap interval, or None.
+        p_value: Of a paired sign-flip permutation test, or None.
+        p_holm: The same after Holm's correction over all tests of the comparison.
+        verdict: Which run is better at the 5 % level after the correction; ``"tie"`` when no
+            difference was shown.
+        reason: Why it is not comparable, or None.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    metric: str
+    a: str
+    b: str
+    n: int
+    difference: float | None = None
+    interval: tuple[float, float] | None = None
+    p_value: float | None = None
+    p_holm: float | None = None
+    verdict: Literal["a", "b", "tie", "not comparable"]
+    reason: str | None = None
+
+
+class ComparedRun(BaseModel):
+    """One run of a comparison."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    label: str
+    path: str
+    result: Result
+
+
+class RunComparison(Document):
+    """Runs on one split of one dataset, and every pair of them tested on every metric."""
+
+    task: str
+    dataset: str
+    split: str
+    runs: tuple[ComparedRun, ...]
+    metrics: tuple[str, ...]
+    tests: tuple[PairTest, ...]
+
+
+def compare_runs(paths: Sequence[Path]) -> RunComparison:
+    """Compare two or more run directories.
+
+    Raises:
+        TpgbenchError: Fewer than two runs, an unscored run, or runs on different data.
+    """
+    if len(paths) < 2 or len({path.resolve() for path in paths}) < len(paths):
+        raise TpgbenchError("compare needs two run directories or more, each named once")
+    stores = [RunStore(path) for path in paths]
+    records = [store.read_record() for store in stores]
+    _check_same_data(paths, records)
+    results = [store.read_result() for store in stores]
+    labels = _labels(paths, records)
+    tables = [read_scores(store).set_index("sample_id") for store in stores]
+    names = list(dict.fromkeys(value.name for result in results for value in result.metrics))
+
+    tests: list[PairTest] = []
+    for name in names:
+        for first, second in combinations(range(len(stores)), 2):
+            tests.append(
+                _test_pair(
+                    name,
+                    (labels[first], labels[second]),
+                    (_find(results[first], name), _find(results[second], name)),
+                    (tables[first], tables[second]),
+                )
+            )
+    return RunComparison(
+        task=records[0].identity.task,
+        dataset=records[0].identity.dataset,
+        split=records[0].identity.split,
+        runs=tuple(
+            ComparedRun(label=label, path=str(path), result=result)
+            for label, path, result in zip(labels, paths, results, strict=True)
+        ),
+        metrics=tuple(names),
+        tests=tuple(_decide(tests, results)),
+    )
+
+
+def _check_same_data(paths: Sequence[Path], records: Sequence[RunRecord]) -> None:
+    first = records[0].identity
+    for path, record in zip(paths[1:], records[1:], strict=True):
+        other = record.identity
+        for field in ("task", "dataset_fingerprint", "split", "size", "fit"):
+            if getattr(first, field) != getattr(other, field):
+                raise TpgbenchError(
+                    f"{path}: its {field} is {getattr(other, field)} and that of {paths[0]} is "
+                    f"{getattr(first, field)}: only runs on the same data can be compared"
+                )
+
+
+def _labels(paths: Sequence[Path], records: Sequence[RunRecord]) -> list[str]:
+    """Label a run by its model, or by its folder where two runs share the model."""
+    models = [record.identity.model for record in records]
+    if len(set(models)) == len(models):
+        return models
+    names = [path.resolve().name for path in paths]
+    return names if len(set(names)) == len(names) else [str(path) for path in paths]
+
+
+def _find(result: Result, name: str) -> Value | None:
+    return next((value for value in result.metrics if value.name == name), None)
+
+
+def _test_pair(
+    name: str,
+    labels: tuple[str, str],
+    values: tuple[Value | None, Value | None],
+    tables: tuple[pd.DataFrame, pd.DataFrame],
+) -> PairTest:
+    def refuse(reason: str, n: int = 0) -> PairTest:
+        return PairTest(
+            metric=name, a=labels[0], b=labels[1], n=n, verdict="not comparable", reason=reason
+        )
+
+    for label, value in zip(labels, values, strict=True):
+        if value is None:
+            return refuse(f"{label} was not scored with it")
+        if value.value is None:
+            return refuse(f"{label}: {value.not_computed or 'no finite score'}")
+    a, b = values
+    if a is None or b is None or a.recipe != b.recipe:
+        return refuse("the recipes differ")
+    if name not in tables[0] or name not in tables[1]:
+        return refuse("it has no score a sample")
+    both = pd.concat([tables[0][name], tables[1][name]], axis=1, join="inner")
+    both = both[np.isfinite(both.to_numpy(np.float64)).all(axis=1)]
+    differences = (both.iloc[:, 0] - both.iloc[:, 1]).to_numpy(np.float64)
+    garments = tables[0]["garment_id"].reindex(both.index).tolist()
+    if len(set(garments)) < MIN_PAIRS:
+        return refuse(f"{len(set(garments))} common garments are too few to tell", len(both))
+    return PairTest(
+        metric=name,
+        a=labels[0],
+        b=labels[1],
+        n=int(differences.size),
+        difference=math.fsum(differences) / differences.size,
+        interval=bootstrap_mean_interval(differences, garments),
+        p_value=paired_permutation_test(differences, garments),
+        verdict="tie",
+    )
+
+
+def _decide(tests: Sequence[PairTest], results: Sequence[Result]) -> list[PairTest]:
+    """Correct the p-values over all tests, and say who wins."""
+    higher_is_better = {
+        value.name: value.higher_is_better for result in results for value in result.metrics
+    }
+    tested = [test for test in tests if test.p_value is not None]
+    adjusted = dict(
+        zip(
+            ((test.metric, test.a, test.b) for test in tested),
+            holm([test.p_value for test in tested if test.p_value is not None]),
+            strict=True,
+        )
+    )
+    decided = []
+    for test in tests:
+        p_holm = adjusted.get((test.metric, test.a, test.b))
+        verdict = test.verdict
+        if p_holm is not None and p_holm < ALPHA and test.difference:
+            verdict = "a" if (test.difference > 0) == higher_is_better[test.metric] else "b"
+        decided.append(test.model_copy(update={"p_holm": p_holm, "verdict": verdict}))
+    return decided

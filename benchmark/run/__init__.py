@@ -1,0 +1,1 @@
+"""Generating: the plan, the run directory, and the engines that produce its images."""

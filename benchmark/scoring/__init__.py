@@ -1,0 +1,1 @@
+"""Scoring: metrics over a run's images, or over images made elsewhere."""

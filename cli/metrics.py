@@ -1,0 +1,157 @@
+"""The commands for metrics without a benchmark: ``tpgbench metrics`` and ``tpgbench weights``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ..metrics.base import Value
+
+_FOLDER = click.Path(path_type=Path)
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+
+
+def _accept_unverified(_: click.Context, __: click.Parameter, given: bool) -> None:
+    if given:
+        os.environ["TPGBENCH_UNVERIFIED_WEIGHTS"] = "1"
+
+
+unverified_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "--unverified-weights",
+    is_flag=True,
+    expose_value=False,
+    callback=_accept_unverified,
+    help="Accept weights with another checksum; the recipe shows theirs.",
+)
+
+
+def _clear_cache(context: click.Context, _: click.Parameter, given: bool) -> None:
+    if not given:
+        return
+    from ..metrics.features.cache import cache_folder, clear_cache
+
+    click.echo(f"deleted the features of {clear_cache():,} image(s) in {cache_folder()}", err=True)
+    context.exit()
+
+
+@click.command()
+@click.argument("name", metavar="METRIC|PRESET")
+@click.argument("folders", metavar="REAL GENERATED", nargs=-1, required=True, type=_FOLDER)
+@click.option("--protocol", help="Of fid, kid and is: clean, pytorch-fid, ...")
+@click.option("--weights", type=_FOLDER, help="Folder with the weights.")
+@click.option("--interval", is_flag=True, help="Give fid its interval, which takes a while.")
+@click.option(
+    "--save-statistics",
+    "statistics",
+    type=_FOLDER,
+    metavar="FILE.npz",
+    help="Write REAL's statistics of fid or kid, to be given in its place later.",
+)
+@click.option(
+    "--clear-cache",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_clear_cache,
+    help="Delete the features kept of images (8 KiB each), and do nothing else.",
+)
+@unverified_option
+@_json
+def metrics(name: str, folders: tuple[Path, ...], as_json: bool, **given: Any) -> int:
+    """Compute a metric over two folders: fid, kid, is, psnr, ssim, lpips@vgg, ...
+
+    A folder may be nested, and may be a zip file or, for fid and kid, a .npz file of statistics.
+    Images of paired metrics are matched by name. "is" takes the generated images alone. A preset
+    (ladi, catvton, hrvton) computes what that repository's script does.
+    """
+    from ..metrics.compute import compute_metric
+    from ..metrics.presets import PRESETS, compute_preset
+
+    if name in PRESETS:
+        if len(folders) != 2 or given["protocol"] or given["interval"] or given["statistics"]:
+            raise click.UsageError(
+                f"{name} takes two folders, and no --protocol, --interval or --save-statistics."
+            )
+        values = compute_preset(name, *folders, weights=given["weights"])
+    else:
+        values = [compute_metric(name, folders, **given)]
+    if as_json:
+        documents = [value.model_dump(mode="json") for value in values]
+        document = documents if name in PRESETS else documents[0]
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        for value in values:
+            _print_value(value)
+    return 0
+
+
+@click.group()
+def weights() -> None:
+    """List, fetch and find the weights of models and metrics."""
+
+
+@weights.command("list")
+@_json
+def list_(as_json: bool) -> int:
+    """Show all weights: where they are, or what needs them and how to get them."""
+    from ..benchmark.weight_list import list_weights
+
+    statuses = list_weights()
+    if as_json:
+        documents = [status.model_dump(mode="json") for status in statuses]
+        click.echo(json.dumps(documents, indent=2, ensure_ascii=False))
+        return 0
+    for status in statuses:
+        click.echo(f"{status.name}: {status.path or 'missing'}")
+        click.echo(f"    for {', '.join(status.needed_by)}; licence {status.licence}")
+        if status.path is None:
+            click.echo(f"    {status.how_to_get}")
+    return 0
+
+
+@weights.command()
+@click.argument("name")
+def fetch(name: str) -> int:
+    """Download weights by file name, by what needs them (lpips, clip), or "all"."""
+    from ..benchmark.weight_list import fetch_weights
+
+    for path in fetch_weights(name):
+        click.echo(path)
+    return 0
+
+
+@weights.command("path")
+@click.argument("name", required=False)
+def path_(name: str | None) -> int:
+    """Print the folder of weights, or where the named ones are or belong."""
+    from ..benchmark.weight_list import weight_paths
+    from ..core.weights import weights_folder
+
+    for path in [weights_folder()] if name is None else weight_paths(name):
+        click.echo(path)
+    return 0
+
+
+def _print_value(value: Value) -> None:
+    from ..leaderboard.formatting import format_interval, format_number, format_value, unit_of
+
+    facts = [f"n {value.n:,}"]
+    if value.interval is not None:
+        facts.append(f"95 % interval {format_interval(value)}")
+    if value.spread is not None:
+        facts.append(f"spread {format_number(value.spread)}")
+    if value.infinite:
+        facts.append(f"{value.infinite:,} infinite")
+    if value.unranked is not None:
+        facts.append(value.unranked)
+    arrow = "\N{UPWARDS ARROW}" if value.higher_is_better else "\N{DOWNWARDS ARROW}"
+    unit = unit_of(value.name)
+    number = f"{format_value(value)} {unit}".rstrip()
+    click.echo(f"{value.name} {arrow} {number} ({'; '.join(facts)})")
+    click.echo(f"    {value.recipe}")

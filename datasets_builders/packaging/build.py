@@ -1,0 +1,216 @@
+"""The build that all packaged datasets share; a builder says only what its owner's rows are."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from itertools import tee
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import JsonValue
+
+from ...core.errors import TpgbenchError
+from ...core.images import MASK_THRESHOLD, check_size
+from ..base import DatasetSource, Track
+from ..reading.build_info import BuildInfo
+from ..reading.findings import BuildReport, Finding, FindingKind, summarise
+from ..reading.schema import DEFAULT_CONFIG, RowSchema
+from ..reading.sources import SourceFolder
+from .audit import RowAudit
+from .integrity_page import write_integrity_page
+from .opening import open_source
+from .package import Package, PackageWriter, seal
+from .packing import Packer
+from .rows import PackedRow, RawRow, RowRefusedError, SourceFile
+from .staging import new_folder
+from .workers import ordered_map
+
+
+class PackagedDataset(DatasetSource):
+    """A dataset that is packaged from its owner's files: subclass it, one file a dataset.
+
+    A subclass sets the class variables and writes `rows`; what follows is the same for all:
+    every row is checked, encoded and stored as Parquet that ``datasets.load_dataset`` reads,
+    beside ``README.md``, ``integrity.html``, ``croissant.json``, ``build.json`` and
+    ``manifest.parquet``.
+
+    Attributes:
+        schema: The columns of its rows.
+        builder_version: Raised when the same source gives other rows.
+        lists: Files of the source, beside the images, that determine the rows; where they are
+            there, the manifest names them.
+        configs: Its configurations, the default one first.
+        track: Which of a garment's patterns its truth is, for the task ``tpg``.
+        where_to_get: Where its owner gives it out, and on what terms, in one line.
+        hub: Whether a source may be the id of a Hub dataset, which is then downloaded.
+    """
+
+    schema: ClassVar[RowSchema]
+    builder_version: ClassVar[int]
+    lists: ClassVar[tuple[str, ...]] = ()
+    configs: ClassVar[tuple[str, ...]] = (DEFAULT_CONFIG,)
+    track: ClassVar[Track] = "aligned"
+    where_to_get: ClassVar[str]
+    hub: ClassVar[bool] = False
+
+    @abstractmethod
+    def rows(self, source: SourceFolder) -> Iterator[RawRow | Finding]:
+        """Yield the source's rows, and what is wrong with its layout, without reading an image.
+
+        A row whose id has come before in its configuration is left out. So held-out splits come
+        first: what they name is then kept from training.
+
+        Raises:
+            TpgbenchError: The source has not the owner's layout.
+        """
+
+    def columns(self, source: SourceFolder) -> RowSchema:
+        """Return the columns of this very source's rows: `schema`, or that and more."""
+        return self.schema
+
+    def find_lists(self, source: SourceFolder) -> Sequence[str]:
+        """Return the names of the files, beside the images, that determine this source's rows."""
+        return [name for name in self.lists if (source.root / name).is_file()]
+
+    def build(
+        self,
+        source: str | Path | None,
+        out: Path,
+        *,
+        size: int | None = None,
+        workers: int = 1,
+        strict: bool = False,
+    ) -> BuildReport:
+        """Package the owner's files under ``out``. Equal sources give equal bytes.
+
+        Args:
+            source: The owner's folder or archive, or a Hub id where `hub` allows it.
+            out: The new dataset's folder; it appears only when it is complete.
+            size: Reduce images whose longer side is longer to this many pixels; None keeps all.
+            workers: Processes that read and encode.
+            strict: Refuse on any finding instead of leaving rows out.
+
+        Raises:
+            TpgbenchError: Wrong source, or a finding under ``strict``.
+        """
+        if source is None:
+            raise TpgbenchError(
+                f"{self.name} is built from its owner's files: give --source DIR or an archive; "
+                f"{self.where_to_get}"
+            )
+        if size is not None:
+            check_size((size, size), "--size")
+        folder = Path(source) if Path(source).is_dir() else None
+        with new_folder(out, outside=folder) as staging:
+            files = open_source(
+                source, staging.scratch, hub_allowed=self.hub, advice=self.where_to_get
+            )
+            build = _Build(self, files, staging.folder, size)
+            build.add_rows(self.rows(files), workers)
+            if strict and build.findings:
+                raise TpgbenchError(
+                    f"{source}: {summarise(build.findings)}; mend them, or build without --strict "
+                    "to leave them out"
+                )
+            info = build.finish()
+        return BuildReport(
+            out=out,
+            rows={name: split.rows for name, split in info.by_split().items()},
+            unlabelled={name: split.unlabelled for name, split in info.by_split().items()},
+            findings=info.findings,
+            fingerprint=info.fingerprint,
+            notes=build.notes(),
+        )
+
+
+class _Build:
+    """One build in progress."""
+
+    def __init__(
+        self, dataset: PackagedDataset, source: SourceFolder, folder: Path, size: int | None
+    ) -> None:
+        self.findings: list[Finding] = []
+        self._dataset = dataset
+        self._source = source
+        self._folder = folder
+        self._packer = Packer(source, dataset.columns(source), size)
+        self._audit = RowAudit(self._packer.schema)
+        # By configuration and split: where an id stands.
+        self._first_seen: dict[str, dict[str, dict[str, str]]] = {}
+        options: dict[str, JsonValue] = {"mask_threshold": MASK_THRESHOLD}
+        if size is not None:
+            options["max_side"] = size
+        self._writer = PackageWriter(
+            folder,
+            Package(
+                name=dataset.name,
+                card=dataset.card,
+                schema=self._packer.schema,
+                configs=dataset.configs,
+                builder_version=dataset.builder_version,
+                options=options,
+                default_size=dataset.default_size,
+                track=dataset.track,
+            ),
+        )
+
+    def add_rows(self, items: Iterator[RawRow | Finding], workers: int) -> None:
+        """Store the rows, and note why some are left out."""
+        # What goes to the workers need not come back: it is kept here until its result is there.
+        kept, sent = tee(map(self._check_id, items))
+        with closing(ordered_map(self._packer, sent, workers)) as results:
+            for item, result in zip(kept, results, strict=True):
+                if isinstance(result, Finding):
+                    self.findings.append(result)
+                elif isinstance(item, RawRow):
+                    self._store(item, result)
+        self.findings += self._audit.findings()
+
+    def finish(self) -> BuildInfo:
+        """Close the files and write what describes them.
+
+        Raises:
+            TpgbenchError: No row is left.
+        """
+        if self._writer.is_empty:
+            raise TpgbenchError(f"{self._source}: no row can be built: {summarise(self.findings)}")
+        for name in self._dataset.find_lists(self._source):
+            self._writer.add_list(SourceFile(name, *self._source.measure(name), column=None))
+        info = self._writer.close(self.findings)
+        write_integrity_page(self._folder, info, self._audit.summary())
+        return seal(self._folder, info)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what the rows look like, in lines."""
+        return tuple(self._audit.summary().lines())
+
+    def _check_id(self, item: RawRow | Finding) -> RawRow | Finding:
+        if isinstance(item, Finding):
+            return item
+        seen = self._first_seen.setdefault(item.config, {})
+        split = next((name for name, ids in seen.items() if item.sample_id in ids), None)
+        if split is None:
+            seen.setdefault(item.split, {})[item.sample_id] = item.where
+            return item
+        where = seen[split][item.sample_id]
+        if split == item.split:
+            return Finding(
+                FindingKind.DUPLICATE_ID,
+                item.where,
+                f"'{item.sample_id}' stands at {where} already; remove one line",
+            )
+        return Finding(
+            FindingKind.LEAK,
+            item.where,
+            f"'{item.sample_id}' is in {split} too ({where}), where it is kept; remove one line",
+        )
+
+    def _store(self, raw: RawRow, packed: PackedRow) -> None:
+        try:
+            self._audit.add(raw, packed)
+        except RowRefusedError as error:
+            self.findings.append(error.finding)
+        else:
+            self._writer.add(raw.config, raw.split, packed.record, packed.sources)

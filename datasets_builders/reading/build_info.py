@@ -1,0 +1,155 @@
+"""``build.json``: what a packaged dataset says of itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+
+from ...core.errors import TpgbenchError
+from ..base import Track
+from .findings import Finding
+from .shards import DATA_FOLDER
+
+BUILD_INFO_NAME = "build.json"
+SCHEMA_VERSION = 1
+
+
+class SplitInfo(BaseModel):
+    """How many rows a split has.
+
+    Attributes:
+        rows: All of them.
+        unlabelled: Those without a truth.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rows: int = 0
+    unlabelled: int = 0
+
+
+class FileInfo(BaseModel):
+    """One file of a packaged dataset.
+
+    Attributes:
+        size: In bytes.
+        sha256: Hex SHA-256 of its bytes.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    size: int
+    sha256: str
+
+
+class BuildInfo(BaseModel):
+    """How a dataset was built. It holds no time and no path, so that two builds are equal.
+
+    Attributes:
+        schema_version: Of this file; a newer one is refused.
+        name: The dataset's name in the registry.
+        task: ``"tpg"``, ...
+        builder_version: Raised when a builder makes other rows of the same source.
+        options: What else determines the rows.
+        default_size: Side in pixels at which samples are compared.
+        rendered_size: Side in pixels at which a procedural dataset was rendered; else None.
+        track: Which of a garment's patterns its truth is, for the task ``tpg``.
+        licence: SPDX identifier, or a word on the terms.
+        fingerprint: Hex SHA-256 of what determines the rows.
+        configs: Configuration to its splits that have rows; the first is the default, and any but
+            all may be without rows.
+        findings: What was wrong with the source.
+        files: All other files, by their names in the folder.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: int = SCHEMA_VERSION
+    name: str
+    task: str
+    builder_version: int
+    options: dict[str, JsonValue]
+    default_size: int
+    rendered_size: int | None = None
+    track: Track = "aligned"
+    licence: str
+    fingerprint: str
+    configs: dict[str, dict[str, SplitInfo]]
+    findings: tuple[Finding, ...]
+    files: dict[str, FileInfo]
+
+    @property
+    def splits(self) -> Mapping[str, SplitInfo]:
+        """The splits of the default configuration."""
+        return next(filter(None, self.configs.values()), {})
+
+    def by_split(self) -> dict[str, SplitInfo]:
+        """Return every split, named ``"paired/test"`` where there are several configurations."""
+        several = len(self.configs) > 1
+        return {
+            f"{config}/{split}" if several else split: info
+            for config, splits in self.configs.items()
+            for split, info in splits.items()
+        }
+
+    def data_path(self, config: str) -> str:
+        """Return where a configuration's Parquet files lie in the folder."""
+        return f"{DATA_FOLDER}/{config}" if len(self.configs) > 1 else DATA_FOLDER
+
+    def shards(self, config: str, split: str) -> list[str]:
+        """Return the names of a split's Parquet files, in order."""
+        prefix = f"{self.data_path(config)}/{split}-"
+        return sorted(name for name in self.files if name.startswith(prefix))
+
+    def fingerprint_at(self, size: int) -> str:
+        """Return the fingerprint of the rows as they are compared at ``size`` pixels.
+
+        A procedural dataset draws anew at each size, which its fingerprint does not tell. So
+        only at the size at which it was rendered is a packaged one the same dataset.
+        """
+        if self.rendered_size in (None, size):
+            return self.fingerprint
+        rendered = f"{self.fingerprint} rendered at {self.rendered_size}"
+        return hashlib.sha256(rendered.encode()).hexdigest()
+
+    def write(self, folder: Path) -> None:
+        """Write ``build.json`` into a folder."""
+        text = self.model_dump_json(indent=2) + "\n"
+        (folder / BUILD_INFO_NAME).write_text(text, encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> BuildInfo | None:
+        """Read a folder's ``build.json``; None if it has none.
+
+        Raises:
+            TpgbenchError: It is damaged, or a newer tpgbench wrote it.
+        """
+        path = folder / BUILD_INFO_NAME
+        try:
+            text = path.read_bytes()
+            version = _Versioned.model_validate_json(text).schema_version
+            if version > SCHEMA_VERSION:
+                raise TpgbenchError(
+                    f"{path}: has schema version {version}, this tpgbench reads up to "
+                    f"{SCHEMA_VERSION}; upgrade tpgbench"
+                )
+            return cls.model_validate_json(text)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise TpgbenchError(f"{path}: cannot be read: {error.strerror}") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"])) or "the file"
+            raise TpgbenchError(
+                f"{path}: is damaged ({field}: {first['msg']}); copy or build it again"
+            ) from error
+
+
+class _Versioned(BaseModel):
+    """The one field that every version of the file has."""
+
+    schema_version: int

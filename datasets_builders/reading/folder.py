@@ -1,0 +1,151 @@
+"""A folder of the user's own photos, with or without masks and truth."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ...core.errors import TpgbenchError, UnknownNameError
+from ...core.images import Image, Mask, read_image, read_mask
+from ..base import Dataset, TpgRow
+from .schema import DEFAULT_SIZE, TPG_SCHEMA
+from .sources import SourceFolder, by_stem
+
+SPLIT = "test"
+_PHOTO_FOLDER = "garment"
+_MASK_FOLDERS = ("mask", "masks")
+_PATTERN_FOLDER = "pattern"
+_MASK_ENDING = "_mask"
+
+
+class PhotoFolder(Dataset):
+    """Photos as rows, sorted by name; a row's id is its name in the folder without the suffix.
+
+    The photos lie in ``garment/`` or, without that, in the folder itself, nested at will. A
+    photo's mask has its name in ``mask/`` or ``masks/``, or lies beside it as ``<name>_mask``;
+    without one the whole photo is the garment. Its truth, if any, has its name in ``pattern/``.
+
+    Args:
+        folder: The user's folder.
+        split: ``"test"``: it has no other.
+        size: Overrides the default size, in pixels.
+
+    Raises:
+        UnknownNameError: Another split.
+        TpgbenchError: There are no photos, or two files claim to be one photo, mask or pattern.
+
+    Warns:
+        UserWarning: Photos have no mask, or masks or patterns no photo.
+    """
+
+    task = TPG_SCHEMA.task
+    licence = "unknown"
+
+    def __init__(self, folder: Path, split: str = SPLIT, *, size: int | None = None) -> None:
+        if split != SPLIT:
+            raise UnknownNameError(f"split of {folder}", split, (SPLIT,))
+        self._source = SourceFolder(folder)
+        self.name = folder.resolve().name
+        self.split = split
+        self.size = DEFAULT_SIZE if size is None else size
+        self._photos, self._masks, self._patterns = _find(self._source)
+        self._ids = list(self._photos)
+        if not self._ids:
+            raise TpgbenchError(
+                f"{folder}: has no photos (.jpg, .png, ...) in it or in its garment/ folder"
+            )
+        self._warn()
+        self.fingerprint = self._fingerprint()
+
+    def sample_ids(self, limit: int | None = None) -> Sequence[str]:
+        """Return the ids of the first ``limit`` photos, or of all."""
+        return self._ids[:limit]
+
+    def __getitem__(self, index: int) -> TpgRow:
+        if not 0 <= index < len(self._ids):
+            raise IndexError(index)
+        sample_id = self._ids[index]
+        garment = self._image(self._photos[sample_id])
+        pattern = self._patterns.get(sample_id)
+        return TpgRow(
+            sample_id=sample_id,
+            garment=garment,
+            mask=self._mask(sample_id, garment),
+            pattern=None if pattern is None else self._image(pattern),
+            garment_id=sample_id,
+        )
+
+    def _image(self, name: str) -> Image:
+        return read_image(self._source.read(name), name)
+
+    def _mask(self, sample_id: str, garment: Image) -> Mask:
+        name = self._masks.get(sample_id)
+        if name is None:
+            return np.ones(garment.shape[:2], dtype=np.bool_)
+        return read_mask(self._source.read(name), name)
+
+    def _warn(self) -> None:
+        bare = [sample_id for sample_id in self._ids if sample_id not in self._masks]
+        if bare:
+            warnings.warn(
+                f"{self._source.root}: {len(bare)} of {len(self._ids)} photos have no mask (first: "
+                f"'{bare[0]}'): the whole photo counts as garment; put masks of the same names "
+                "into mask/",
+                stacklevel=3,
+            )
+        stray = [
+            name
+            for files in (self._masks, self._patterns)
+            for stem, name in files.items()
+            if stem not in self._photos
+        ]
+        if stray:
+            warnings.warn(
+                f"{self._source.root}: {len(stray)} masks or patterns belong to no photo (first: "
+                f"{stray[0]}); give them the names of their photos",
+                stacklevel=3,
+            )
+
+    def _fingerprint(self) -> str:
+        files = [*self._photos.values(), *self._masks.values(), *self._patterns.values()]
+        digests = [(name, self._digest(name)) for name in files]
+        return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
+
+    def _digest(self, name: str) -> str:
+        try:
+            return hashlib.sha256(self._source.read(name)).hexdigest()
+        except TpgbenchError:
+            return "unreadable"  # its own row says so when it is asked for
+
+
+def _find(source: SourceFolder) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """Return the photos, masks and patterns by sample id."""
+    root = source.root
+    photo_files = source.files(_PHOTO_FOLDER)
+    within = _PHOTO_FOLDER if photo_files else ""
+    if not photo_files:
+        beside = tuple(f"{name}/" for name in (*_MASK_FOLDERS, _PATTERN_FOLDER))
+        photo_files = [name for name in source.files() if not name.startswith(beside)]
+    photos = by_stem(photo_files, within)
+    masks = {stem: photos[stem + _MASK_ENDING] for stem in photos if stem + _MASK_ENDING in photos}
+    for stem in masks:
+        del photos[stem + _MASK_ENDING]
+    for folder in _MASK_FOLDERS:
+        for stem, names in by_stem(source.files(folder), folder).items():
+            masks.setdefault(stem, []).extend(names)
+    patterns = by_stem(source.files(_PATTERN_FOLDER), _PATTERN_FOLDER)
+    return _single(photos, root), _single(masks, root), _single(patterns, root)
+
+
+def _single(groups: Mapping[str, Sequence[str]], root: Path) -> dict[str, str]:
+    for names in groups.values():
+        if len(names) > 1:
+            raise TpgbenchError(
+                f"{root}: {' and '.join(names)} have one name; rename or remove all but one"
+            )
+    return {stem: names[0] for stem, names in groups.items()}

@@ -1,0 +1,172 @@
+"""LPIPS, SSIM and PSNR against the libraries that define them, in one paired run.
+
+    python measurements/paired_metrics.py [--size 512] [--rounds 5]
+
+One thread, one pair of images a call, CPU time, the two sides in turn; the median of the ratios of
+the rounds. Memory is what a call adds at its peak to a process that holds the network, in a process
+a side. LPIPS has random weights, the same on both sides.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import functools
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "plugin"))
+
+import numpy as np
+from tpgbench.benchmark.run.environment import processor_name
+from tpgbench.core.images import Image
+
+Measure = Callable[[], float]
+
+CASES = ("lpips@alex", "lpips@vgg", "lpips@squeeze", "ssim", "psnr")
+PEERS = {"lpips@alex": "lpips", "lpips@vgg": "lpips", "lpips@squeeze": "lpips"} | {
+    "ssim": "piq (float32)",
+    "psnr": "skimage",
+}
+
+
+def make_pair(size: int) -> tuple[Image, Image]:
+    """Return a noisy output and its truth."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 256, (size, size, 3), dtype=np.uint8)
+    return np.uint8(np.clip(truth + rng.normal(scale=30, size=truth.shape), 0, 255)), truth
+
+
+def ours(case: str, size: int) -> Measure:
+    """Return our function on a pair, its network loaded."""
+    from tpgbench.metrics.base import Comparison, make_metric
+
+    metric = make_metric(case)
+    metric.load()
+    return functools.partial(metric.score, Comparison("a", *make_pair(size)))
+
+
+def peer(case: str, size: int, weights: Path) -> Measure:
+    """Return the other library's function on the same pair, its network loaded."""
+    import torch
+
+    output, truth = make_pair(size)
+    if case.startswith("lpips"):
+        from lpips_oracle import as_peer_wants, peer_network
+
+        network = peer_network(case.partition("@")[2], weights)
+        first, second = as_peer_wants(output), as_peer_wants(truth)
+
+        def measure() -> float:
+            with torch.inference_mode():
+                return float(network(first, second))
+
+        return measure
+    if case == "ssim":
+        import piq
+
+        first, second = (
+            torch.from_numpy(image).permute(2, 0, 1)[None] / 255 for image in (output, truth)
+        )
+        return lambda: float(piq.ssim(first, second, downsample=False))
+    from skimage.metrics import peak_signal_noise_ratio
+
+    return lambda: float(peak_signal_noise_ratio(truth, output, data_range=255))
+
+
+def one_side(side: str, case: str, size: int, weights: Path) -> Measure:
+    """Return what a side measures."""
+    return ours(case, size) if side == "ours" else peer(case, size, weights)
+
+
+def peak_memory(side: str, case: str, size: int, weights: Path) -> float:
+    """Return what a call adds to a process at its peak, in MiB."""
+    command = [sys.executable, __file__, "--memory", side, case, str(size), str(weights)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[-1])
+
+
+def print_memory(side: str, case: str, size: int, weights: Path) -> None:
+    """Measure this process, whose network is loaded and has not been used yet."""
+    measure = one_side(side, case, size, weights)
+    peak_reset = Path("/proc/self/clear_refs")
+    peak_reset.write_text("5")  # the peak starts again from what is held now
+    before = _status("VmRSS")
+    measure()
+    print((_status("VmHWM") - before) / 1024)
+
+
+def _status(field: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def cpu_time(measure: Measure) -> float:
+    """Return the CPU seconds of a call."""
+    start = time.process_time()
+    measure()
+    return time.process_time() - start
+
+
+def compare(case: str, size: int, rounds: int, weights: Path) -> str:
+    """Return a line of the table."""
+    us, them = ours(case, size), peer(case, size, weights)
+    difference = abs(us() - them())
+    times = [(cpu_time(us), cpu_time(them)) for _ in range(rounds)]
+    ratio = median(a / b for a, b in times)
+    own, other = (median(column) * 1000 for column in zip(*times, strict=True))
+    memory = [peak_memory(side, case, size, weights) for side in ("ours", "peer")]
+    return (
+        f"| {case} | {PEERS[case]} | {other:.1f} | {own:.1f} | {ratio:.2f} | {memory[1]:.0f} | "
+        f"{memory[0]:.0f} | {memory[0] / max(memory[1], 1):.2f} | {difference:.1e} |"
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--memory", nargs=4, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+
+    import torch
+
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    if given.memory:
+        side, case, size, weights = given.memory
+        print_memory(side, case, int(size), Path(weights))
+        return
+    from lpips_oracle import write_backbones
+
+    with tempfile.TemporaryDirectory() as folder:
+        weights = write_backbones(Path(folder))
+        os.environ |= {"TPGBENCH_WEIGHTS": folder, "TPGBENCH_UNVERIFIED_WEIGHTS": "1"}
+        os.environ["TPGBENCH_DEVICE"] = "cpu"
+        today = datetime.datetime.now(datetime.UTC).date()
+        print(
+            f"{platform.system()} {platform.machine()}, {processor_name()}, {today}, torch ", end=""
+        )
+        print(f"{torch.__version__}, {given.size}x{given.size} px\n")
+        print(
+            "| metric | peer | peer ms | our ms | ratio | peer MiB | our MiB | ratio | difference |"
+        )
+        print("|---|---|---|---|---|---|---|---|---|")
+        for case in CASES:
+            print(compare(case, given.size, given.rounds, weights), flush=True)
+
+
+if __name__ == "__main__":
+    main()

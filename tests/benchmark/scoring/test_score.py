@@ -1,0 +1,338 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import PIL.Image
+import pytest
+import tpgbench
+from toy_plugin import ODD_IDS
+from tpgbench.benchmark.run.store import RunStore
+from tpgbench.benchmark.scoring.journal import ScoreJournal
+from tpgbench.benchmark.scoring.pairs import ComparisonReader
+from tpgbench.benchmark.scoring.table import read_scores
+from tpgbench.core.errors import TpgbenchError
+from tpgbench.metrics.psnr import psnr
+
+METRICS = ["psnr", "toy-mean"]
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A generated run that is not scored yet."""
+    return tpgbench.generate("toy-noise", dataset="toy", out=tmp_path / "run").store
+
+
+def test_scores_are_the_metrics_of_image_and_truth(run):
+    result = tpgbench.score(run.path, metrics=METRICS).result
+    table = read_scores(run).set_index("sample_id")
+    rows = {row.sample_id: row for row in tpgbench.load_dataset("toy")}
+    expected = []
+    for sample_id, row in rows.items():
+        with PIL.Image.open(run.image_path(sample_id)) as picture:
+            expected.append(psnr(np.asarray(picture), row.pattern))
+    assert list(table.index) == list(rows)
+    assert table["psnr"].tolist() == expected
+    value = result.metric("psnr")
+    assert value.value == pytest.approx(np.mean(expected), abs=1e-12)
+    assert value.interval[0] < value.value < value.interval[1]
+    assert (value.n, value.missing) == (12, 0)
+    assert json.loads(table["meta"].iloc[0])["severity"] == 1
+
+
+def test_the_recipe_names_all_that_matters(run):
+    recipe = tpgbench.score(run.path, metrics=["psnr"]).result.metric("psnr").recipe
+    parts = dict(part.split(":", 1) for part in recipe.split("|")[1:])
+    assert {"fit", "format", "n", "resize", "size", "split", "version"} <= set(parts)
+    assert parts["n"] == "12"
+    assert parts["size"] == "32"
+
+
+def test_a_limit_is_another_recipe(tmp_path, run):
+    few = tpgbench.run(
+        "toy-noise", dataset="toy", limit=5, metrics=["psnr"], out=tmp_path / "few"
+    ).result
+    all_ = tpgbench.score(run.path, metrics=["psnr"]).result
+    assert few.metric("psnr").recipe != all_.metric("psnr").recipe
+
+
+def test_failed_samples_stay_in_the_denominator(tmp_path):
+    outcome = tpgbench.run("toy-broken", dataset="toy", metrics=["psnr"], out=tmp_path / "run")
+    assert outcome.exit_code == 1
+    assert outcome.result.samples.model_dump() == {"total": 12, "ok": 8, "failed": 4}
+    value = outcome.result.metric("psnr")
+    assert (value.n, value.missing) == (0, 4)
+    assert value.infinite == 8  # it returns the truth itself
+    assert "4 of 12 samples failed; the first, toy-000: ValueError" in outcome.problems[0]
+    assert "n:12" in value.recipe
+
+
+def test_all_failed_is_reported_and_not_a_crash(tmp_path):
+    outcome = tpgbench.run(
+        "toy-broken", dataset="toy", options={"how": "all-none"}, out=tmp_path / "run"
+    )
+    assert outcome.exit_code == 1
+    assert outcome.report.exists()
+    assert all(value.value is None and value.not_computed for value in outcome.result.metrics)
+
+
+def test_scoring_again_computes_nothing_again(run, monkeypatch):
+    first = tpgbench.score(run.path, metrics=METRICS)
+    files = run.scores_path.read_bytes(), run.result_path.read_bytes()
+
+    def fail(*_):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(ComparisonReader, "read", fail)
+    assert tpgbench.score(run.path, metrics=METRICS) == first
+    assert (run.scores_path.read_bytes(), run.result_path.read_bytes()) == files
+
+
+def test_a_changed_image_is_scored_again(run):
+    before = tpgbench.score(run.path, metrics=["toy-mean"]).result.metric("toy-mean").value
+    PIL.Image.new("RGB", (32, 32), "white").save(run.image_path("toy-003"))
+    after = tpgbench.score(run.path, metrics=["toy-mean"]).result.metric("toy-mean").value
+    assert after > before + 5
+
+
+def test_a_torn_journal_is_repaired(run):
+    tpgbench.score(run.path, metrics=METRICS)
+    whole = run.scores_path.read_bytes()
+    content = run.journal_path.read_bytes()
+    for cut in (1, 30, len(content) // 2, len(content) - 1, len(content)):
+        run.journal_path.write_bytes(content[:-cut])
+        run.scores_path.unlink()
+        tpgbench.score(run.path, metrics=METRICS)
+        assert run.scores_path.read_bytes() == whole
+        lines = run.journal_path.read_text().splitlines()
+        assert all(json.loads(line) for line in lines)
+
+
+def test_a_journal_of_other_data_is_not_believed(tmp_path):
+    path = tmp_path / "scores.jsonl"
+    journal = ScoreJournal(path, "one")
+    journal.add("a", "digest", {"recipe": 1.0})
+    journal.close()
+    assert ScoreJournal(path, "one").get("a", "digest") == {"recipe": 1.0}
+    assert ScoreJournal(path, "two").get("a", "digest") == {}
+
+
+@pytest.mark.parametrize("score", ['"oops"', "[1]", "true", "1" + "0" * 400, '"0.5"'])
+def test_a_journal_line_that_holds_no_number_is_computed_again(run, score):
+    expected = tpgbench.score(run.path, metrics=["psnr"]).result
+    lines = run.journal_path.read_text().splitlines()
+    sample_id, digest, scores = json.loads(lines[1])
+    recipe = next(iter(scores))
+    lines[1] = f'["{sample_id}", "{digest}", {{{json.dumps(recipe)}: {score}}}]'
+    run.journal_path.write_text("\n".join(lines) + "\n")
+    assert tpgbench.score(run.path, metrics=["psnr"]).result == expected
+
+
+def test_nan_and_infinity_survive_the_journal(tmp_path):
+    tpgbench.run("toy-broken", dataset="toy", metrics=["psnr"], out=tmp_path)
+    again = tpgbench.score(tmp_path, metrics=["psnr"]).result.metric("psnr")
+    assert again.infinite == 8
+
+
+def test_images_not_generated_yet_are_missing(run):
+    run.image_path("toy-001").unlink()
+    outcome = tpgbench.score(run.path, metrics=["psnr"])
+    assert outcome.exit_code == 1
+    assert "toy-001: no image was generated yet" in outcome.problems[0]
+
+
+def test_a_damaged_image_is_a_failed_sample(run):
+    run.image_path("toy-001").write_bytes(b"not a png")
+    outcome = tpgbench.score(run.path, metrics=["psnr"])
+    assert outcome.result.samples.failed == 1
+    assert "cannot be read as an image" in outcome.problems[0]
+
+
+def test_metrics_by_name_must_be_possible_and_defaults_need_not(run, monkeypatch, tmp_path):
+    from tpgbench.benchmark.scoring import score as module
+    from tpgbench.benchmark.tasks import Task
+
+    monkeypatch.setenv("TPGBENCH_WEIGHTS", str(tmp_path))
+    with pytest.raises(TpgbenchError, match=r"toy-weights\.bin is not here"):
+        tpgbench.score(run.path, metrics=["toy-weights"])
+    assert not run.result_path.exists()
+    with pytest.raises(TpgbenchError, match="unknown metric 'sism': did you mean 'ssim'"):
+        tpgbench.score(run.path, metrics=["sism"])
+
+    task = Task("tpg", "", "toy", ("psnr", "toy-weights"))
+    monkeypatch.setattr(module, "get_task", lambda _: task)
+    outcome = tpgbench.score(run.path)
+    assert outcome.exit_code == 0
+    value = outcome.result.metric("toy-weights")
+    assert value.value is None
+    assert "TPGBENCH_OFFLINE" in value.not_computed
+
+
+def test_wrong_metrics_are_refused_before_anything_is_generated(tmp_path):
+    with pytest.raises(TpgbenchError, match="unknown metric"):
+        tpgbench.run("toy-noise", dataset="toy", metrics=["nope"], out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_dataset_is_refused(run):
+    with pytest.raises(TpgbenchError, match="the dataset has changed"):
+        tpgbench.score(run.path, dataset="toy-bad-rows")
+
+
+def test_a_metric_that_raises_is_named_and_nothing_is_hidden(run, monkeypatch):
+    from tpgbench.metrics.psnr import PSNR
+
+    def broken(*_):
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr(PSNR, "score", broken)
+    with pytest.raises(TpgbenchError, match=r"metric 'psnr' failed on 'toy-000' \(ZeroDivisionE"):
+        tpgbench.score(run.path, metrics=METRICS)
+    assert not run.result_path.exists()
+
+
+def test_intervals_draw_garments_and_not_their_photos(tmp_path, monkeypatch):
+    import toy_plugin
+
+    plain = tpgbench.run("toy-noise", dataset="toy", metrics=["psnr"], out=tmp_path / "a")
+    row = toy_plugin.ToyDataset.__getitem__
+
+    def same_garment(dataset, index):
+        one = row(dataset, index)
+        return dataclasses.replace(one, garment_id=f"garment-{index // 6}")
+
+    monkeypatch.setattr(toy_plugin.ToyDataset, "__getitem__", same_garment)
+    grouped = tpgbench.score(plain.path, metrics=["psnr"]).result.metric("psnr")
+    alone = plain.result.metric("psnr")
+    assert grouped.value == alone.value
+    assert grouped.interval != alone.interval
+
+
+def test_a_table_of_another_scoring_is_not_believed(run):
+    tpgbench.score(run.path, metrics=METRICS)
+    table = run.scores_path.read_bytes()
+    tpgbench.score(run.path, metrics=["psnr"])
+    run.scores_path.write_bytes(table)  # as if the process had died between the two files
+    with pytest.raises(TpgbenchError, match="are of two scorings; run 'tpgbench score"):
+        tpgbench.report(run.path)
+
+
+def test_a_bad_image_does_not_end_a_score_of_sets_alone(run):
+    run.image_path("toy-004").write_bytes(b"torn")
+    outcome = tpgbench.score(run.path, metrics=["retrieval_colour"])
+    assert outcome.exit_code == 1
+    assert outcome.result.samples.failed == 1
+    assert outcome.result.metric("retrieval_colour").n == 11
+
+
+def test_not_a_run(tmp_path):
+    with pytest.raises(TpgbenchError, match="is .* a run directory"):
+        tpgbench.score(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"schema_version": 99}', "newer than this tpgbench"),
+        ('{"schema_version": 1}', "not a runrecord"),
+        ("[1", "cannot be read"),
+        ("[]", "not a runrecord"),
+    ],
+)
+def test_alien_run_files_are_one_line(run, content, message):
+    run.record_path.write_text(content)
+    with pytest.raises(TpgbenchError, match=message):
+        tpgbench.score(run.path)
+
+
+class TestImagesMadeElsewhere:
+    @pytest.fixture
+    def images(self, run, tmp_path):
+        """A folder of images named by sample id, in another order and format."""
+        folder = tmp_path / "images"
+        shutil.copytree(run.generations, folder)
+        return folder
+
+    def score(self, images, tmp_path, dataset="toy", **given):
+        return tpgbench.score_images(
+            images, dataset, metrics=["psnr"], out=tmp_path / "scored", **given
+        )
+
+    def test_equal_to_the_run_that_made_them(self, run, images, tmp_path):
+        before = {path: path.read_bytes() for path in images.iterdir()}
+        outcome = self.score(images, tmp_path)
+        expected = tpgbench.score(run.path, metrics=["psnr"]).result.metric("psnr")
+        assert outcome.result.metric("psnr").value == expected.value
+        assert outcome.result.metric("psnr").recipe == expected.recipe
+        assert outcome.exit_code == 0
+        assert {path: path.read_bytes() for path in images.iterdir()} == before
+        assert tpgbench.report(outcome.path).exists()
+
+    def test_the_recipe_says_how_they_were_stored_whatever_they_are_called(self, images, tmp_path):
+        first, second, *_ = sorted(images.iterdir())
+        with PIL.Image.open(first) as picture:
+            picture.load()
+        picture.save(first, format="jpeg")
+        second.write_bytes(b"torn")
+        recipe = self.score(images, tmp_path).result.metric("psnr").recipe
+        assert "|format:jpeg+png|" in recipe
+
+    def test_missing_and_extra_ones_are_named(self, images, tmp_path):
+        (images / "toy-002.png").rename(images / "holiday.png")
+        outcome = self.score(images, tmp_path)
+        assert outcome.exit_code == 1
+        assert "toy-002: no image is named after it" in outcome.problems[0]
+        assert "1 images belong to no sample of this split: holiday" in outcome.notes[0]
+
+    def test_another_size_fails_unless_resized_and_the_recipe_says_so(self, images, tmp_path):
+        PIL.Image.new("RGB", (64, 48)).save(images / "toy-000.png")
+        outcome = self.score(images, tmp_path)
+        assert "64x48 px, not 32x32: give --size, or --resize" in outcome.problems[0]
+        resized = tpgbench.score_images(
+            images, "toy", metrics=["psnr"], resize=True, out=tmp_path / "resized"
+        )
+        assert resized.exit_code == 0
+        assert "output-resize:" in resized.result.metric("psnr").recipe
+
+    def test_a_manifest_names_any_file(self, images, tmp_path):
+        lines = ["sample_id,file"]
+        for index, path in enumerate(sorted(images.iterdir())):
+            path.rename(images / f"{index}.png")
+            lines.append(f"{path.stem},{index}.png")
+        manifest = tmp_path / "manifest.csv"
+        manifest.write_text("\ufeff" + "\r\n".join(lines))
+        assert self.score(images, tmp_path, manifest=manifest).exit_code == 0
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("a,b\n1,2\n", "columns sample_id and file"),
+            ("sample_id,file\ntoy-000,0.png\ntoy-000,1.png\n", "two rows for the sample"),
+        ],
+    )
+    def test_bad_manifests(self, images, tmp_path, text, message):
+        (tmp_path / "m.csv").write_text(text)
+        with pytest.raises(TpgbenchError, match=message):
+            self.score(images, tmp_path, manifest=tmp_path / "m.csv")
+
+    def test_two_images_of_one_sample(self, images, tmp_path):
+        shutil.copy(images / "toy-000.png", images / "toy-000.jpg")
+        with pytest.raises(TpgbenchError, match="both toy-000.jpg and toy-000.png"):
+            self.score(images, tmp_path)
+
+    def test_nothing_fits(self, tmp_path):
+        with pytest.raises(TpgbenchError, match="no such folder of images"):
+            self.score(tmp_path / "none", tmp_path)
+        with pytest.raises(TpgbenchError, match="none of its 0 images"):
+            self.score(tmp_path, tmp_path)
+        assert not (tmp_path / "scored").exists()
+
+
+def test_odd_ids_are_scored(tmp_path):
+    outcome = tpgbench.run(
+        "toy-noise", dataset="toy", split="odd", metrics=["psnr"], out=tmp_path / "run"
+    )
+    assert outcome.exit_code == 0
+    assert read_scores(RunStore(outcome.path))["sample_id"].tolist() == ODD_IDS

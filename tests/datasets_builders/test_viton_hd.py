@@ -1,0 +1,300 @@
+"""Building VITON-HD: its two configurations, its folders, and what is wrong with a copy."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import PIL.Image
+import pytest
+from tpgbench.api import runs as api
+from tpgbench.benchmark.run.store import RunStore
+from tpgbench.core.errors import TpgbenchError, UnknownNameError
+from tpgbench.core.images import read_image
+from tpgbench.datasets_builders import viton_hd
+from tpgbench.datasets_builders.base import DATASETS
+from tpgbench.datasets_builders.load import open_dataset
+from tpgbench.datasets_builders.reading.parquet import ParquetDataset
+from tpgbench.datasets_builders.viton_hd import VitonHd
+from tpgbench.leaderboard.manifest import reproduce_command
+
+SIZE = (36, 48)
+
+
+def photo(seed):
+    rng = np.random.default_rng(seed)
+    return PIL.Image.fromarray(rng.integers(0, 256, (48, 36, 3), dtype=np.uint8))
+
+
+def mask():
+    array = np.zeros((48, 36), dtype=np.uint8)
+    array[10:30, 8:25] = 255
+    return PIL.Image.fromarray(array)
+
+
+def save(picture, path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path)
+
+
+def add(root, split, stem, seed):
+    save(photo(seed), root / split / "cloth" / f"{stem}.jpg")
+    save(mask(), root / split / "cloth-mask" / f"{stem}.jpg")
+    save(photo(seed + 500), root / split / "image" / f"{stem}.jpg")
+
+
+@pytest.fixture
+def source(tmp_path):
+    """Three pairs for training, three people and garments for testing."""
+    root = tmp_path / "source"
+    for number, stem in enumerate(["t1", "t2", "t3"]):
+        add(root, "train", stem, number)
+    for number, stem in enumerate(["e1", "e2", "e3"]):
+        add(root, "test", stem, 10 + number)
+    (root / "train_pairs.txt").write_text("t1.jpg t1.jpg\nt2.jpg t2.jpg\nt3.jpg t3.jpg\n")
+    (root / "test_pairs.txt").write_text("e1.jpg e2.jpg\ne2.jpg e3.jpg\ne3.jpg e1.jpg\n")
+    return root
+
+
+@pytest.fixture
+def published(monkeypatch):
+    """As if so many pairs were all that was published."""
+    monkeypatch.setattr(viton_hd, "_PUBLISHED", {"test": 3, "train": 3})
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "built"
+
+
+def build(source, out, **options):
+    return VitonHd().build(source, out, **options)
+
+
+def test_the_registry_finds_the_builder():
+    assert DATASETS.get("viton-hd") is VitonHd
+
+
+def test_a_row_is_a_person_and_a_garment_in_two_configurations(source, out, published):
+    report = build(source, out, strict=True)
+    assert report.rows == {"paired/test": 3, "paired/train": 3, "unpaired/test": 3}
+    paired, unpaired = (ParquetDataset(out, config=config) for config in ("paired", "unpaired"))
+    assert paired.sample_ids() == ["e1", "e2", "e3"]
+    assert unpaired.sample_ids() == ["e1__e2", "e2__e3", "e3__e1"]
+    for dataset, garments in ((paired, ["e1", "e2", "e3"]), (unpaired, ["e2", "e3", "e1"])):
+        for row, garment in zip(dataset, garments, strict=True):
+            assert row.garment_id == garment
+            assert row.pattern is None
+            expected = read_image(source / "test" / "cloth" / f"{garment}.jpg", "")
+            np.testing.assert_array_equal(row.garment, expected)
+    assert unpaired[0].meta == {"pairs": "test_pairs.txt", "person": "e1"}
+
+
+def test_plain_load_dataset_reads_both_with_the_person(source, out, tmp_path):
+    import datasets
+
+    build(source, out)
+    cache = str(tmp_path / "cache")
+    loaded = datasets.load_dataset(str(out), "unpaired", cache_dir=cache)
+    assert {name: split.num_rows for name, split in loaded.items()} == {"test": 3}
+    row = loaded["test"][0]
+    expected = read_image(source / "test" / "image" / "e1.jpg", "")
+    np.testing.assert_array_equal(np.asarray(row["person"]), expected)
+    loaded = datasets.load_dataset(str(out), cache_dir=cache)
+    assert {name: split.num_rows for name, split in loaded.items()} == {"train": 3, "test": 3}
+
+
+def test_a_result_says_which_configuration(source, out, tmp_path):
+    build(source, out)
+    paired, unpaired = (open_dataset(out, config=config) for config in (None, "unpaired"))
+    assert (paired.name, unpaired.name) == ("viton-hd-paired", "viton-hd-unpaired")
+    assert paired.fingerprint != unpaired.fingerprint
+    outcome = api.run(
+        "crop", dataset=out, config="unpaired", size=32, metrics=["psnr"], out=tmp_path / "run"
+    )
+    assert outcome.result.dataset == "viton-hd-unpaired"
+    assert outcome.result.samples.ok == 3
+    value = outcome.result.metric("psnr")
+    assert value.value is None
+    assert value.not_computed.startswith("no truth")
+    record = RunStore(tmp_path / "run").read_record()
+    assert record.dataset_config == "unpaired"
+    assert "--split test --config unpaired" in reproduce_command(record, outcome.result)
+    assert api.score(tmp_path / "run", metrics=["psnr"]).result == outcome.result
+
+
+def test_an_unknown_configuration_names_those_there_are(source, out):
+    build(source, out)
+    with pytest.raises(UnknownNameError, match="did you mean 'paired'\\? known: paired, unpaired"):
+        open_dataset(out, config="pairs")
+    with pytest.raises(UnknownNameError, match="split of .* known: test"):
+        open_dataset(out, "train", config="unpaired")
+    with pytest.raises(UnknownNameError, match="config of ctp-synth"):
+        open_dataset("ctp-synth", config="unpaired")
+
+
+def test_published_folders_become_columns(source, out, tmp_path, published):
+    import datasets
+
+    labels = PIL.Image.fromarray(np.arange(48 * 36, dtype=np.uint8).reshape(48, 36) % 20, "P")
+    labels.putpalette([value for label in range(20) for value in (label * 12, 0, 255 - label)])
+    for split, stems in (("train", ["t1", "t2", "t3"]), ("test", ["e1", "e2", "e3"])):
+        for stem in stems:
+            save(photo(1), source / split / "agnostic-v3.2" / f"{stem}.jpg")
+            save(labels, source / split / "image-parse-v3" / f"{stem}.png")
+            save(photo(2), source / split / "openpose_img" / f"{stem}_rendered.png")
+            keypoints = source / split / "openpose_json" / f"{stem}_keypoints.json"
+            keypoints.parent.mkdir(exist_ok=True)
+            keypoints.write_text(json.dumps({"people": [stem]}))
+    build(source, out, strict=True)
+    loaded = datasets.load_dataset(str(out), "unpaired", cache_dir=str(tmp_path / "cache"))["test"]
+    assert loaded.column_names[-5:] == ["person", "agnostic", "parse", "openpose", "openpose_json"]
+    row = loaded[1]
+    assert json.loads(row["openpose_json"]) == {"people": ["e2"]}
+    assert row["parse"].mode == "P"
+    np.testing.assert_array_equal(np.asarray(row["parse"]), np.asarray(labels))
+    assert (np.asarray(row["openpose"]) == np.asarray(photo(2))).all()
+    assert len(ParquetDataset(out)) == 3
+
+
+def test_a_part_of_the_set_says_that_it_is_one(source, out, tmp_path):
+    report = build(source, out)
+    assert [(f.kind, f.where, f.left_out) for f in report.findings] == [
+        ("count", "test_pairs.txt", False), ("count", "train_pairs.txt", False)
+    ]  # fmt: skip
+    assert "3 pairs where 2,032 were published" in report.findings[0].detail
+    told = json.loads((out / "build.json").read_text())["findings"]
+    assert "not the whole VITON-HD" in told[1]["detail"]
+    assert "not the whole VITON-HD" in (out / "integrity.html").read_text()
+    with pytest.raises(TpgbenchError, match="2 findings .*2,032 were published"):
+        build(source, tmp_path / "strict", strict=True)
+
+
+def rewrite(name, text):
+    return lambda root: (root / name).write_text(text)
+
+
+def remove(name):
+    return lambda root: (root / name).unlink()
+
+
+def copy(source, target):
+    return lambda root: shutil.copy(root / source, root / target)
+
+
+SPOILT = {
+    "one-column": (
+        rewrite("test_pairs.txt", "e1.jpg\ne2.jpg e3.jpg\ne3.jpg e1.jpg\n"),
+        [("syntax", "test_pairs.txt:1")], ["e2", "e3"], ["e2__e3", "e3__e1"],
+    ),
+    "three-columns": (
+        rewrite("test_pairs.txt", "e1.jpg e2.jpg x\ne2.jpg e3.jpg\ne3.jpg e1.jpg\n"),
+        [("syntax", "test_pairs.txt:1")], ["e2", "e3"], ["e2__e3", "e3__e1"],
+    ),
+    "climbs-out": (
+        rewrite("test_pairs.txt", "e1.jpg ../e2.jpg\ne2.jpg e3.jpg\ne3.jpg e1.jpg\n"),
+        [("outside", "test_pairs.txt:1")], ["e1", "e2", "e3"], ["e2__e3", "e3__e1"],
+    ),
+    "person-missing": (
+        remove("test/image/e1.jpg"),
+        [("missing", "test_pairs.txt:1"), ("missing", "test_pairs.txt:1")],
+        ["e2", "e3"], ["e2__e3", "e3__e1"],
+    ),
+    "mask-missing": (
+        remove("test/cloth-mask/e3.jpg"),
+        [("missing", "test_pairs.txt:3"), ("missing", "test_pairs.txt:2")],
+        ["e1", "e2"], ["e1__e2", "e3__e1"],
+    ),
+    "a-line-twice": (
+        rewrite("test_pairs.txt", "e1.jpg e2.jpg\ne1.jpg e2.jpg\ne3.jpg e1.jpg\n"),
+        [("duplicate-id", "test_pairs.txt:2")], ["e1", "e3"], ["e1__e2", "e3__e1"],
+    ),
+    "a-garment-in-both": (
+        copy("test/cloth/e1.jpg", "train/cloth/t1.jpg"),
+        [("leak", "train_pairs.txt:1")], ["e1", "e2", "e3"], ["e1__e2", "e2__e3", "e3__e1"],
+    ),
+    "unlisted": (
+        lambda root: add(root, "train", "t9", 99),
+        [
+            ("unlisted", "train/cloth/t9.jpg"),
+            ("unlisted", "train/cloth-mask/t9.jpg"),
+            ("unlisted", "train/image/t9.jpg"),
+        ],
+        ["e1", "e2", "e3"], ["e1__e2", "e2__e3", "e3__e1"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_what_is_wrong_is_left_out_and_named(source, out, published, name):
+    spoil, findings, paired, unpaired = SPOILT[name]
+    spoil(source)
+    report = build(source, out)
+    found = [(f.kind, f.where) for f in report.findings if f.kind != "count"]
+    assert sorted(found) == sorted(findings)
+    assert ParquetDataset(out, config="paired").sample_ids() == paired
+    assert ParquetDataset(out, config="unpaired").sample_ids() == unpaired
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_strict_refuses(source, out, published, name):
+    SPOILT[name][0](source)
+    with pytest.raises(TpgbenchError, match=r"finding"):
+        build(source, out, strict=True)
+    assert not out.exists()
+
+
+def test_windows_line_ends_and_a_byte_order_mark_change_nothing(source, out, tmp_path, published):
+    plain = build(source, tmp_path / "plain", strict=True)
+    (source / "test_pairs.txt").write_bytes(
+        b"\xef\xbb\xbfe1.jpg\te2.jpg\r\n\r\n e2.jpg  e3.jpg\r\ne3.jpg e1.jpg"
+    )
+    assert build(source, out, strict=True).fingerprint == plain.fingerprint
+
+
+def test_builds_are_equal_whatever_the_workers(source, tmp_path):
+    trees = []
+    for workers in (1, 2):
+        out = tmp_path / f"built-{workers}"
+        build(source, out, workers=workers)
+        files = sorted(path for path in out.rglob("*") if path.is_file())
+        trees.append({path.relative_to(out): path.read_bytes() for path in files})
+    assert trees[0] == trees[1]
+
+
+def test_the_owner_s_folder_says_how_to_build_it(source):
+    with pytest.raises(TpgbenchError, match=f"build-dataset viton-hd --source {source} --out DIR"):
+        open_dataset(source)
+
+
+def test_another_layout_is_refused(tmp_path, out):
+    (tmp_path / "other").mkdir()
+    with pytest.raises(TpgbenchError, match="has no pair list with its cloth/ folder"):
+        build(tmp_path / "other", out)
+
+
+def test_without_a_source_it_says_where_to_get_it(out):
+    with pytest.raises(TpgbenchError, match=r"non-commercial .* https://github.com/shadow2496"):
+        VitonHd().build(None, out)
+
+
+def test_a_hundred_thousand_lines_take_no_square_of_time(tmp_path):
+    """Twice the lines take about twice the look-ups: none goes through a list."""
+    from tpgbench.datasets_builders.reading.sources import SourceFolder
+
+    root = tmp_path / "source"
+    add(root, "test", "e1", 1)
+    names = [f"{number:06d}.jpg" for number in range(100_000)]
+    (root / "test_pairs.txt").write_text("".join(f"{name} {name}\n" for name in names))
+    found = list(VitonHd().rows(SourceFolder(root)))
+    assert sum(item.kind == "missing" for item in found) == 200_000
+
+
+def test_the_real_samples(shared_dir, out):
+    source = shared_dir / "real_samples" / "viton_hd_mini"
+    if not source.is_dir():
+        pytest.skip("no real samples")
+    report = build(source, out)
+    assert report.rows == {"paired/test": 2, "paired/train": 4, "unpaired/test": 10}
+    assert {finding.kind for finding in report.findings} == {"count"}
