@@ -341,7 +341,7 @@ def test_the_policy_holds_even_where_escaping_fails(browser, report, tmp_path):
 
 def test_colours_have_contrast():
     """Text needs 4.5 to 1 (WCAG 2.2, 1.4.3), in light and in dark."""
-    style = (files("tpgbench") / "templates" / "base.css").read_text(encoding="utf-8")
+    style = (files("tpgbench.core") / "templates" / "base.css").read_text(encoding="utf-8")
     schemes = [
         dict(re.findall(r"--([\w-]+): (#\w+);", block))
         for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-NOT_SHIPPED = {"tests", "benchmarks", "docs", "build", "dist"}
+NOT_SHIPPED = {"tests", "measurements", "docs", "build", "dist"}
 
 
 @pytest.fixture(scope="module")
