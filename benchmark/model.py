@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Generic
 
 from pydantic import BaseModel, ConfigDict
@@ -71,20 +72,38 @@ class Model(ABC, Generic[GivenSample]):
     def __init__(self, config: ModelConfig) -> None:
         self.config = config
 
-    def load(self, device: str, precision: str, weights: str | None) -> dict[str, str]:
+    def weight_files(self, weights: str | None) -> Mapping[str, Path]:
+        """Return the files that the images depend on, found without loading a network.
+
+        Their names and SHA-256 are part of the run's identity, which is made before anything is
+        loaded: do not import torch here. Refuse here whatever can be refused without it: a
+        missing folder, a damaged file, weights of another model.
+
+        Args:
+            weights: A folder or hub id given by the user, or None for the model's own.
+
+        Returns:
+            Name -> file. A name does not depend on where the folder is.
+
+        Raises:
+            TpgbenchError: The weights are unavailable, damaged, or of another model.
+        """
+        if weights is not None:
+            raise TpgbenchError(f"--weights {weights}: the model '{self.name}' has no weights")
+        return {}
+
+    # Most models have nothing to load.
+    def load(self, device: str, precision: str, weights: str | None) -> None:
         """Get ready to generate.
 
         Args:
             device: ``"cpu"``, ``"cuda:0"``, ``"mps"``.
             precision: One of ``precisions``.
-            weights: A folder or hub id given by the user, or None for the model's own.
+            weights: As for `weight_files`.
 
-        Returns:
-            SHA-256 by file of the weights that were loaded: part of the run's identity.
+        Raises:
+            TpgbenchError: The weights cannot be loaded.
         """
-        if weights is not None:
-            raise TpgbenchError(f"--weights {weights}: the model '{self.name}' has no weights")
-        return {}
 
     @abstractmethod
     def generate(self, samples: Sequence[GivenSample], seeds: Sequence[int]) -> Sequence[Image]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import TpgbenchError
+from ...core.files import known_sha256
 from ...datasets_builders.base import DATASETS, Dataset
 from ...datasets_builders.load import open_dataset
 from ..fit import check_fit
@@ -104,7 +105,9 @@ def make_plan(spec: RunSpec) -> Plan:
 
     model = model_class(config)
     try:
-        weights = model.load(device, precision, spec.weights)
+        files = model.weight_files(spec.weights)
+        weights = {name: known_sha256(file) for name, file in files.items()}
+        model.load(device, precision, spec.weights)
     except TpgbenchError:
         raise
     except Exception as error:

@@ -16,11 +16,9 @@ from ...core.files import write_atomic
 from ..shared.card import CardText, write_card
 from ..shared.quiet import quiet_libraries
 from ..shared.shipping import forget_places, new_checkpoint, weight_sums, write_checksums
-from .gain_predictor import FOLDER as PREDICTOR
-from .lora import FILE
+from .adapter import ADAPTER, FOLDERS, LORA_FILE, PREDICTOR_FOLDER, STATISTICS, read_adapter
 from .model import LoraDae
-from .pipeline import ADAPTER, FOLDERS, load_base, read_adapter
-from .statistics import FILE as STATISTICS
+from .pipeline import load_base
 
 _PARTS = ("base/unet", "base/vae", "base/text_encoder")
 _ABOUT = """\
@@ -69,7 +67,7 @@ def export_training(
         for name in adapters:
             parameters[name] = _save_adapter(training / name, staging / name)
         forget_places(staging)
-        parts = (*_PARTS, *adapters, f"lora/{PREDICTOR}")
+        parts = (*_PARTS, *adapters, f"lora/{PREDICTOR_FOLDER}")
         write_checksums(
             staging, {k: v for one in parts for k, v in weight_sums(staging, one).items()}
         )
@@ -116,14 +114,15 @@ def _save_adapter(source: Path, target: Path) -> int:
     target.mkdir(parents=True)
     shutil.copyfile(source / ADAPTER, target / ADAPTER)
     try:
-        weights = load_file(source / FILE)
+        weights = load_file(source / LORA_FILE)
     except (OSError, SafetensorError) as error:
         raise TpgbenchError(
-            f"{source / FILE}: cannot be read ({type(error).__name__}): run the stage 'lora' again"
+            f"{source / LORA_FILE}: cannot be read ({type(error).__name__}): run the stage "
+            "'lora' again"
         ) from error
-    write_atomic(target / FILE, save({k: value.half() for k, value in weights.items()}))
+    write_atomic(target / LORA_FILE, save({k: value.half() for k, value in weights.items()}))
     if (source / STATISTICS).is_file():
         shutil.copyfile(source / STATISTICS, target / STATISTICS)
-    if (source / PREDICTOR).is_dir():
-        shutil.copytree(source / PREDICTOR, target / PREDICTOR)
+    if (source / PREDICTOR_FOLDER).is_dir():
+        shutil.copytree(source / PREDICTOR_FOLDER, target / PREDICTOR_FOLDER)
     return sum(value.numel() for value in weights.values())

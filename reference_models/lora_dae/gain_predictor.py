@@ -11,10 +11,8 @@ from diffusers.models.modeling_utils import ModelMixin
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from ...core.errors import TpgbenchError
+from .adapter import PREDICTOR_FOLDER, no_predictor
 from .statistics import BandStatistics
-
-FOLDER = "gain_predictor"
 
 
 class GainPredictor(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untyped
@@ -88,10 +86,9 @@ def load_gain_predictor(folder: Path) -> GainPredictor:
         TpgbenchError: There is none, or it is damaged.
     """
     try:
-        loaded: GainPredictor = GainPredictor.from_pretrained(folder / FOLDER, use_safetensors=True)
+        loaded: GainPredictor = GainPredictor.from_pretrained(
+            folder / PREDICTOR_FOLDER, use_safetensors=True
+        )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise TpgbenchError(
-            f"{folder / FOLDER}: no trained enhancement can be read there: train it with "
-            "'tpgbench train lora-dae --stage gains'"
-        ) from error
+        raise no_predictor(folder) from error
     return loaded

@@ -13,10 +13,10 @@ from safetensors.torch import save
 
 from ...core.errors import TpgbenchError
 from ...core.files import write_atomic
+from .adapter import LORA_FILE
 
 ATTENTION = r".*attn2\.(to_q|to_k|to_v|to_out\.0)"
 CONVOLUTION = r".*(resnets\.\d+\.(conv1|conv2|conv_shortcut)|(down|up)samplers\.0\.conv)"
-FILE = "pytorch_lora_weights.safetensors"
 _SAMPLED = 16
 
 
@@ -89,7 +89,7 @@ def save_lora(unet: Any, folder: Path) -> None:
         .contiguous()
         for name, value in layers.items()
     }
-    write_atomic(folder / FILE, save(layers, {"format": "pt"}))
+    write_atomic(folder / LORA_FILE, save(layers, {"format": "pt"}))
 
 
 def check_lora(path: Path, unet: Any) -> None:

@@ -14,8 +14,9 @@ from ...benchmark.fit import resize
 from ...benchmark.model import Model, ModelCard, ModelConfig
 from ...benchmark.sample import MannequinSample
 from ...core.errors import TpgbenchError
-from ...core.files import known_sha256
 from ...core.images import Image
+from .adapter import Enhancement, adapter_files, find_adapter, read_adapter
+from .base_folder import base_files
 from .tokens import check_caption, describe_unread
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class LoraDaeConfig(ModelConfig):
     lora: Literal["full", "attention", "none"] = Field(
         "full", description="Which LoRA: attention and convolutions, attention alone, or none."
     )
-    enhancement: Literal["none", "statistics", "learned"] = Field(
+    enhancement: Enhancement = Field(
         "statistics", description="none, statistics (training-free) or learned."
     )
     gamma: float = Field(0.5, ge=0, le=4, description="Strength of the training-free enhancement.")
@@ -74,45 +75,43 @@ class LoraDae(Model[MannequinSample]):
     batch_size = 8
     config: LoraDaeConfig
 
-    def load(self, device: str, precision: str, weights: str | None) -> dict[str, str]:
+    def weight_files(self, weights: str | None) -> dict[str, Path]:
+        """Return the files that the photos depend on, by folder and name.
+
+        Args:
+            weights: The folder of a training, or a hub id; None for the embedded checkpoint.
+
+        Raises:
+            TpgbenchError: A part is unavailable, missing or damaged.
+        """
+        config, adapter = self.config, self._adapter(weights)
+        files = [
+            *base_files(self._base(adapter)),
+            *adapter_files(adapter, config.lora, config.enhancement),
+        ]
+        return {f"{path.parent.name}/{path.name}": path for path in files}
+
+    def load(self, device: str, precision: str, weights: str | None) -> None:
         """Load base, LoRA and enhancement.
 
         Args:
             device: Where to.
             precision: ``"fp32"`` or ``"bf16"``.
-            weights: The folder of a training, or a hub id; None for the embedded checkpoint.
+            weights: As for `weight_files`.
 
         Raises:
-            TpgbenchError: A part cannot be had, or belongs to another one.
+            TpgbenchError: A part is unavailable, or belongs to another one.
         """
         import torch
         from torch import nn
 
-        from .lora import FILE
-        from .pipeline import (
-            ADAPTER,
-            base_files,
-            find_adapter,
-            load_base,
-            load_lora,
-            read_adapter,
-            set_enhancement,
-        )
+        from .pipeline import load_base, load_lora, set_enhancement
 
-        config = self.config
-        if weights is None and not _CHECKPOINT.is_dir():
-            raise TpgbenchError(
-                "lora-dae: this version ships no checkpoint: train one with 'tpgbench train "
-                "lora-dae --out DIR' and give --weights DIR"
-            )
-        adapter = find_adapter(_CHECKPOINT if weights is None else weights, config.lora)
+        config, adapter = self.config, self._adapter(weights)
         card = read_adapter(adapter)
-        location = config.base or card.base_location(adapter)
-        pipeline = load_base(location)
-        files = [*base_files(location), adapter / ADAPTER]
+        pipeline = load_base(self._base(adapter))
         if config.lora != "none":
             load_lora(pipeline, adapter)
-            files.append(adapter / FILE)
         set_enhancement(
             pipeline,
             adapter,
@@ -121,10 +120,6 @@ class LoraDae(Model[MannequinSample]):
             max_gain=config.max_gain,
             max_total_gain=config.max_total_gain,
         )
-        if config.enhancement != "none":
-            files += sorted(adapter.glob("band_statistics.safetensors"))
-        if config.enhancement == "learned":
-            files += sorted(adapter.glob("gain_predictor/*"))
         if config.freeu:
             pipeline.enable_freeu(**_FREEU)
         if config.pag:
@@ -134,7 +129,6 @@ class LoraDae(Model[MannequinSample]):
         self.pipeline = pipeline.to(device)
         self.size = card.size
         self.guidance = card.guidance if config.guidance is None else config.guidance
-        return {f"{path.parent.name}/{path.name}": known_sha256(path) for path in files}
 
     def generate(self, samples: Sequence[MannequinSample], seeds: Sequence[int]) -> Sequence[Image]:
         """Return one uint8 image (size, size, 3) a sample, in order.
@@ -170,6 +164,17 @@ class LoraDae(Model[MannequinSample]):
         ).images
         images = np.rint(photos * 255).astype(np.uint8)
         return [resize(one, sample.size) for one, sample in zip(images, samples, strict=True)]
+
+    def _adapter(self, weights: str | None) -> Path:
+        if weights is None and not _CHECKPOINT.is_dir():
+            raise TpgbenchError(
+                "lora-dae: this version ships no checkpoint: train one with 'tpgbench train "
+                "lora-dae --out DIR' and give --weights DIR"
+            )
+        return find_adapter(_CHECKPOINT if weights is None else weights, self.config.lora)
+
+    def _base(self, adapter: Path) -> str:
+        return self.config.base or read_adapter(adapter).base_location(adapter)
 
     def _mask(self, masks: Sequence[Any]) -> Tensor:
         import torch

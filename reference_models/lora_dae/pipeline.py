@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from diffusers import StableDiffusionPipeline
-from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from torch import nn
 
 from ...core.errors import TpgbenchError
-from ...core.files import write_atomic
-from ...core.hub import get_pipeline_folder
 from ..shared.autoencoder import PatchAutoencoder
 from ..shared.quiet import quiet_libraries
-from ..shared.shipping import check_folder
+from .adapter import (
+    LORA_FILE,
+    AdapterCard,
+    Enhancement,
+    check_statistics,
+    find_adapter,
+    read_adapter,
+)
+from .base_folder import NETWORKS, find_base, not_loadable
 from .enhancement import (
     MAX_TOTAL_GAIN,
     AdaptiveEnhancementScheduler,
@@ -25,73 +29,10 @@ from .enhancement import (
     StatisticalGain,
 )
 from .gain_predictor import LearnedGain, load_gain_predictor
-from .lora import FILE, check_lora, sample_weights
-from .statistics import FILE as STATISTICS
+from .lora import check_lora, sample_weights
 from .statistics import BandStatistics
 
-ADAPTER = "adapter.json"
 OWN_CLASSES = (PatchAutoencoder,)  # diffusers loads a class only where its module is imported
-Enhancement = Literal["none", "statistics", "learned"]
-FOLDERS = {"full": "lora", "attention": "lora-attention"}
-_NETWORKS = ("unet", "vae", "text_encoder")
-_TOLD = (".json", ".txt")  # configurations and vocabularies
-_PARTS = ("vae", "text_encoder", "tokenizer", "unet", "scheduler")
-
-
-class AdapterCard(BaseModel):
-    """``adapter.json``: what a LoRA-DAE belongs to.
-
-    Attributes:
-        format: Of the folder.
-        base: Hub id or folder of the base model; a relative one starts at this file's folder.
-        size: Side of the photos in pixels.
-        rank_attention: Of the LoRA on cross-attention.
-        rank_convolution: Of the LoRA on convolutions.
-        trained_on: Dataset and split.
-        guidance: Scale of classifier-free guidance unless the user says otherwise.
-        base_weights: Some weights of the base, to know it by: `sample_weights`.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    format: Literal[1] = 1
-    base: str
-    size: int
-    rank_attention: int
-    rank_convolution: int
-    trained_on: str
-    guidance: float = 7.5
-    base_weights: tuple[float, ...]
-
-    def save(self, folder: Path) -> None:
-        """Write it into a folder."""
-        write_atomic(folder / ADAPTER, (self.model_dump_json(indent=2) + "\n").encode())
-
-    def base_location(self, folder: Path) -> str:
-        """Return where the base is, given the folder of this card."""
-        near = folder / self.base
-        if not near.is_dir() and self.base.startswith("."):
-            raise TpgbenchError(
-                f"{folder}: its base, {self.base}, is not there: keep the two together, or give "
-                "the base with -o base="
-            )
-        return str(near.resolve()) if near.is_dir() else self.base
-
-
-def read_adapter(folder: Path) -> AdapterCard:
-    """Read ``adapter.json``.
-
-    Raises:
-        TpgbenchError: It is missing or wrong.
-    """
-    path = folder / ADAPTER
-    try:
-        return AdapterCard.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise TpgbenchError(
-            f"{path}: cannot be read ({type(error).__name__}): give a folder that "
-            "'tpgbench train lora-dae' made"
-        ) from error
 
 
 def load_base(location: str) -> StableDiffusionPipeline:
@@ -103,8 +44,7 @@ def load_base(location: str) -> StableDiffusionPipeline:
     Raises:
         TpgbenchError: It cannot be had, is of another kind, or is damaged.
     """
-    folder = get_pipeline_folder(location)
-    _check_kind(folder, location)
+    folder = find_base(location)
     try:
         with quiet_libraries():
             pipeline = StableDiffusionPipeline.from_pretrained(
@@ -115,53 +55,13 @@ def load_base(location: str) -> StableDiffusionPipeline:
                 use_safetensors=True,  # the other format may run code
             )
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise TpgbenchError(
-            f"{location}: cannot be loaded as Stable Diffusion: {str(error).splitlines()[0]}; it "
-            "is damaged or of another kind: get it again, or give another base"
-        ) from error
-    for part in _NETWORKS:
+        raise not_loadable(location, str(error).splitlines()[0]) from error
+    for part in NETWORKS:
         nn.Module.to(
             getattr(pipeline, part), torch.float32
         )  # diffusers' own warns where there is nothing to say
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
-
-
-def find_adapter(location: str | Path, lora: str = "full") -> Path:
-    """Return the folder of a LoRA.
-
-    Args:
-        location: A training, a checkpoint or a single LoRA's folder, or a hub id.
-        lora: ``"full"``, ``"attention"``, or ``"none"`` for any.
-
-    Raises:
-        TpgbenchError: It cannot be had, is damaged, or holds no such LoRA.
-    """
-    folder = get_pipeline_folder(str(location))
-    check_folder(folder)
-    if (folder / FILE).is_file():
-        kind = "full" if read_adapter(folder).rank_convolution else "attention"
-        if lora not in (kind, "none"):
-            raise TpgbenchError(f"{folder}: its LoRA is of the kind '{kind}': give -o lora={kind}")
-        return folder
-    names = [FOLDERS[lora]] if lora in FOLDERS else list(FOLDERS.values())
-    for name in names:
-        if (folder / name).is_dir():
-            return folder / name
-    raise TpgbenchError(
-        f"{folder}: has no {' and no '.join(names)}: give the --out of 'tpgbench train lora-dae"
-        + (" --rank-conv 0'" if lora == "attention" else "'")
-    )
-
-
-def base_files(location: str) -> list[Path]:
-    """Return the files of a base that `load_base` reads and its photos depend on."""
-    folder = get_pipeline_folder(location)
-    files = [path for part in _NETWORKS for path in sorted((folder / part).glob("*.safetensors"))]
-    # Others have a variant in their names, such as fp16.
-    weights = [path for path in files if path.name.count(".") == 1]
-    told = [path for part in _PARTS for path in sorted((folder / part).glob("*"))]
-    return weights + [path for path in told if path.suffix in _TOLD]
 
 
 def load_pipeline(
@@ -210,10 +110,10 @@ def load_lora(pipeline: Any, folder: Path) -> None:
     Raises:
         TpgbenchError: It cannot be read, or is of another base.
     """
-    check_lora(folder / FILE, pipeline.unet)
+    check_lora(folder / LORA_FILE, pipeline.unet)
     _check_base(read_adapter(folder), folder, pipeline.unet)
     with quiet_libraries():
-        pipeline.load_lora_weights(str(folder), weight_name=FILE)
+        pipeline.load_lora_weights(str(folder), weight_name=LORA_FILE)
 
 
 def set_enhancement(
@@ -232,11 +132,7 @@ def set_enhancement(
     """
     rule: GainRule | None = None
     if enhancement != "none":
-        if not (folder / STATISTICS).is_file():
-            raise TpgbenchError(
-                f"{folder}: has no {STATISTICS}, which the enhancement '{enhancement}' needs: give "
-                "-o enhancement=none, or gather them: tpgbench train lora-dae --stage statistics"
-            )
+        check_statistics(folder, enhancement)
         statistics = BandStatistics.load(folder)
         statistics.check_schedule(pipeline.scheduler.alphas_cumprod)
         if enhancement == "learned":
@@ -255,23 +151,4 @@ def _check_base(card: AdapterCard, folder: Path, unet: Any) -> None:
         raise TpgbenchError(
             f"{folder}: was trained on another base: the weights of its first convolution differ "
             f"(it names {card.base}); give that one, or train a LoRA on this base"
-        )
-
-
-def _check_kind(folder: Path, location: str) -> None:
-    try:
-        index = json.loads((folder / "model_index.json").read_bytes())
-    except (OSError, ValueError) as error:
-        raise TpgbenchError(
-            f"{location}: has no readable model_index.json: give the folder or hub id of a "
-            "diffusers pipeline such as Stable Diffusion 1.5"
-        ) from error
-    name = str(index.get("_class_name"))
-    missing = [part for part in _PARTS if not (index.get(part) or [None])[0]]
-    unet = (index.get("unet") or [None, None])[1]
-    if missing or unet != "UNet2DConditionModel" or "XL" in name:
-        lacks = f"has no {' and no '.join(missing)}" if missing else f"its U-Net is {unet}"
-        raise TpgbenchError(
-            f"{location}: a {name} is not of Stable Diffusion 1.5's kind ({lacks}), which LoRA-DAE "
-            "is built on: give a base of that kind"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from .pipeline import FOLDERS
+from .adapter import FOLDERS
 from .settings import BASE_STAGES, STAGES, Preset, Stage
 
 

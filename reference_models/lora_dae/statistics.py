@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ...core.errors import TpgbenchError
 from ...core.files import write_atomic
+from .adapter import STATISTICS
 
-FILE = "band_statistics.safetensors"
 _FORMAT = "1"
 
 
@@ -53,8 +53,8 @@ class BandStatistics:
         table = self.garment if masked else self.picture
         if table is None:
             raise TpgbenchError(
-                f"{FILE}: holds no statistics of garments, for it was gathered without masks: give "
-                "no mask, or gather it from a dataset that has some"
+                f"{STATISTICS}: was gathered without masks and holds no statistics of garments: "
+                "give no mask, or gather it from a dataset that has some"
             )
         place = min(max((timestep + 0.5) * len(table) / timesteps - 0.5, 0.0), len(table) - 1.0)
         low = int(place)
@@ -73,7 +73,7 @@ class BandStatistics:
             "samples": str(self.samples),
             "lora": self.lora,
         }
-        write_atomic(Path(folder) / FILE, save(tensors, facts))
+        write_atomic(Path(folder) / STATISTICS, save(tensors, facts))
 
     @classmethod
     def load(cls, folder: str | Path) -> BandStatistics:
@@ -82,7 +82,7 @@ class BandStatistics:
         Raises:
             TpgbenchError: It is missing, damaged, or of a newer format.
         """
-        path = Path(folder) / FILE
+        path = Path(folder) / STATISTICS
         try:
             with safe_open(path, framework="pt") as stored:
                 facts = stored.metadata() or {}
@@ -112,9 +112,9 @@ class BandStatistics:
         """
         if schedule_hash(alphas) != self.schedule:
             raise TpgbenchError(
-                f"{FILE}: was gathered under another noise schedule than the base model's: gather "
-                "it for this base with 'tpgbench train lora-dae --stage statistics', or give the "
-                "base that it belongs to"
+                f"{STATISTICS}: was gathered under another noise schedule than the base model's: "
+                "gather it for this base with 'tpgbench train lora-dae --stage statistics', or "
+                "give the base that it belongs to"
             )
 
     def check_latents(self, latents: Tensor) -> None:
@@ -130,8 +130,8 @@ class BandStatistics:
         if tuple(latents.shape[1:]) != ours:
             found = "x".join(map(str, latents.shape[1:]))
             raise TpgbenchError(
-                f"{FILE}: is for latents of {'x'.join(map(str, ours))}, not {found}: sample at the "
-                "resolution of the training, or gather it anew at this one"
+                f"{STATISTICS}: is for latents of {'x'.join(map(str, ours))}, not {found}: sample "
+                "at the resolution of the training, or gather it anew at this one"
             )
 
 

@@ -26,16 +26,15 @@ from ..training.pool import Pool
 from ..training.sessions import Session, new_session
 from ..training.trainer import TrainingSummary
 from ..training.trainer import train as optimise
-from .gain_predictor import FOLDER as PREDICTOR_FOLDER
+from .adapter import FOLDERS, LORA_FILE, PREDICTOR_FOLDER, STATISTICS, AdapterCard
 from .gain_predictor import GainPredictor
 from .gather import gather_statistics
-from .lora import FILE, LoraRanks, add_lora, sample_weights, save_lora
+from .lora import LoraRanks, add_lora, sample_weights, save_lora
 from .objectives import GainObjective, ReconstructionObjective, TextToImageObjective
-from .pipeline import FOLDERS, AdapterCard, load_base, load_pipeline
+from .pipeline import load_base, load_pipeline
 from .rows import MannequinRows, TextBatches, to_tensors
 from .settings import BASE_STAGES, Preset, Stage
 from .spec import TrainingSpec
-from .statistics import FILE as STATISTICS
 from .statistics import BandStatistics
 from .tokens import make_word_tokenizer
 
@@ -162,7 +161,7 @@ def _gather(spec: TrainingSpec, _: Session) -> None:
 
 
 def _gather_alone(spec: TrainingSpec) -> None:
-    file = spec.lora_folder / FILE
+    file = spec.lora_folder / LORA_FILE
     _need(file, "statistics", "lora")
     lora = sha256_file(file)
     if (spec.lora_folder / STATISTICS).is_file() and BandStatistics.load(
@@ -188,7 +187,7 @@ def _gather_alone(spec: TrainingSpec) -> None:
 
 
 def _train_gains(spec: TrainingSpec, session: Session) -> TrainingSummary:
-    _need(spec.lora_folder / FILE, "gains", "lora")
+    _need(spec.lora_folder / LORA_FILE, "gains", "lora")
     pipeline = load_pipeline(
         spec.lora_folder, lora=spec.lora_kind, base=spec.base, enhancement="none"
     )
@@ -198,7 +197,7 @@ def _train_gains(spec: TrainingSpec, session: Session) -> TrainingSummary:
         pipeline,
         predictor,
         steps=spec.preset.sampling_steps,
-        lora=sha256_file(spec.lora_folder / FILE),
+        lora=sha256_file(spec.lora_folder / LORA_FILE),
     )
     summary = _optimise(
         spec, session, "gains", objective, pipeline, folder=f"train-gains-{spec.lora_folder.name}"

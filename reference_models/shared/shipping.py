@@ -15,23 +15,24 @@ CHECKSUMS = "checksums.json"
 _WEIGHTS = (".safetensors", ".bin")
 
 
-def weight_sums(folder: Path, part: str) -> dict[str, str]:
-    """Return the SHA-256 of every weight file of a part, by its name within the folder."""
+def weight_files(folder: Path, part: str) -> dict[str, Path]:
+    """Return every weight file of a part, by its name within the folder."""
     files = sorted((folder / part).glob("*"))
-    return {f"{part}/{one.name}": known_sha256(one) for one in files if one.suffix in _WEIGHTS}
+    return {f"{part}/{one.name}": one for one in files if one.suffix in _WEIGHTS}
 
 
-def config_sums(folder: Path, part: str) -> dict[str, str]:
-    """Return the SHA-256 of every configuration of a part, by its name within the folder.
+def config_files(folder: Path, part: str) -> dict[str, Path]:
+    """Return every configuration of a part, by its name within the folder.
 
-    Equal weights that are told otherwise make other pictures. ``"."`` stands for the folder itself.
+    Equal weights with another configuration make other images. ``"."`` is the folder itself.
     """
     files = sorted((folder / part).glob("*.json"))
-    return {
-        (Path(part) / one.name).as_posix(): known_sha256(one)
-        for one in files
-        if one.name != CHECKSUMS
-    }
+    return {(Path(part) / one.name).as_posix(): one for one in files if one.name != CHECKSUMS}
+
+
+def weight_sums(folder: Path, part: str) -> dict[str, str]:
+    """Return the SHA-256 of every weight file of a part, by its name within the folder."""
+    return {name: known_sha256(file) for name, file in weight_files(folder, part).items()}
 
 
 def write_checksums(folder: Path, sums: Mapping[str, str]) -> None:
@@ -60,15 +61,14 @@ def read_checksums(folder: Path) -> Mapping[str, str]:
     return listed
 
 
-def checked_sums(folder: Path, part: str) -> dict[str, str]:
-    """Return the checksums of a part's weights.
+def checked_files(folder: Path, part: str) -> dict[str, Path]:
+    """Return every weight file of a part, by its name within the folder.
 
     Raises:
-        TpgbenchError: One is not what ``checksums.json`` says.
+        TpgbenchError: The SHA-256 of one is not what ``checksums.json`` says.
     """
-    found = weight_sums(folder, part)
-    _compare(folder, found, read_checksums(folder))
-    return found
+    _compare(folder, weight_sums(folder, part), read_checksums(folder))
+    return weight_files(folder, part)
 
 
 @contextmanager

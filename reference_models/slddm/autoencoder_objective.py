@@ -11,8 +11,9 @@ from ..shared.autoencoder import PatchAutoencoder
 from ..shared.image_losses import autoencoder_losses
 from ..training.objective import Objective
 from .image_encoder import GarmentEncoder
-from .latents import Background, cover_background
+from .latents import cover_background
 from .losses.info_nce import info_nce
+from .pipeline_folder import Background
 
 
 class AutoencoderObjective(Objective):

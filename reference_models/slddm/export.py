@@ -11,8 +11,8 @@ from ..shared.card import CardText, write_card
 from ..shared.shipping import new_checkpoint
 from .checkpoint import check_shared, load_checkpoint, write_parts
 from .model import SLDDM, SLDDMFill
-from .networks import PARTS
 from .pipeline import SLDDMPipeline
+from .pipeline_folder import PARTS
 from .settings import STAGES
 
 _TITLES = {
@@ -71,7 +71,7 @@ def export_training(
             is no whole checkpoint, or a file cannot be written.
     """
     check_shared(shared, folder)
-    pipeline, _ = load_checkpoint(training / "pipeline")
+    pipeline = load_checkpoint(training / "pipeline")
     if steps is not None:
         if not 1 <= steps <= 1000:
             raise TpgbenchError(f"--steps {steps}: give 1 to 1000")

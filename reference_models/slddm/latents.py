@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,8 +11,7 @@ from torch.nn import functional
 from .contexts import ALIGNED
 from .image_encoder import GarmentEncoder
 from .ldn import LDN
-
-Background = Literal["keep", "mean"]
+from .pipeline_folder import Background
 
 # Of CLIP's image processor.
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)

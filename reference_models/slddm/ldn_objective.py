@@ -10,11 +10,12 @@ from torch import Tensor
 
 from ...core.errors import TpgbenchError
 from ..training.objective import Objective, ParameterGroup
-from .latents import Background, cover_background, encode
+from .latents import cover_background, encode
 from .ldn import LDN
 from .ldn_augmentation import augment_alike, cut_from_pattern
 from .losses.scm import scm_loss
 from .losses.triplet import texture_triplet_loss
+from .pipeline_folder import Background
 from .settings import LdnSettings
 
 

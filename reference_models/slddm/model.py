@@ -17,6 +17,7 @@ from ...core.errors import TpgbenchError
 from ...core.hub import get_pipeline_folder
 from ...core.images import MASK_THRESHOLD, Image
 from ...datasets_builders.base import Track
+from .pipeline_folder import PipelineFolder, open_pipeline_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,43 +75,40 @@ class SLDDM(Model):
     preset: ClassVar[str] = "tiny"
     config: SLDDMConfig
 
-    def load(self, device: str, precision: str, weights: str | None) -> dict[str, str]:
+    def weight_files(self, weights: str | None) -> dict[str, Path]:
+        """Return the files that the patterns depend on, by their names in the pipeline folder.
+
+        Args:
+            weights: A pipeline folder or hub id, or None for the embedded checkpoint.
+
+        Raises:
+            TpgbenchError: They are unavailable, incomplete, damaged, or of the other model.
+        """
+        return self._open(weights).files()
+
+    def load(self, device: str, precision: str, weights: str | None) -> None:
         """Load the networks.
 
         Args:
             device: Where to.
             precision: ``"fp32"`` or ``"bf16"``.
-            weights: A pipeline folder or hub id, or None for the embedded checkpoint.
+            weights: As for `weight_files`.
 
         Raises:
-            TpgbenchError: They cannot be had or are damaged.
+            TpgbenchError: They are unavailable or damaged.
         """
         import torch
         from diffusers.models.attention_processor import AttnProcessor2_0
 
-        from .checkpoint import cast, load_checkpoint
+        from .checkpoint import cast, load_networks
 
-        if weights is None:
-            folder, shared = self._embedded(), _CHECKPOINTS / SLDDM.checkpoint
-            pipeline, sums = load_checkpoint(folder, shared=shared)
-        else:
-            folder = get_pipeline_folder(weights)
-            pipeline, sums = load_checkpoint(folder)
-        if pipeline.config.fill != (self.checkpoint == SLDDMFill.checkpoint):
-            right = SLDDMFill.name if pipeline.config.fill else SLDDM.name
-            raise TpgbenchError(f"{folder}: is a checkpoint of '{right}': run --model {right}")
-        if self.config.track and not pipeline.unet.config.num_class_embeds:
-            raise TpgbenchError(
-                f"-o track={self.config.track}: {folder} knows one kind of pattern only: leave it "
-                "out, or give weights that were trained on both tracks"
-            )
+        pipeline = load_networks(self._open(weights))
         pipeline.set_progress_bar_config(disable=True)
         if precision == "fp32":
             # Explicit attention, which the tiny preset trains with, is faster in bfloat16 alone.
             pipeline.unet.set_attn_processor(AttnProcessor2_0())
         cast(pipeline, getattr(torch, _DTYPES[precision]))
         self.pipeline: SLDDMPipeline = pipeline.to(device)
-        return sums
 
     def generate(self, samples: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Image]:
         """Return one uint8 image (size, size, 3) a sample, in order.
@@ -157,6 +155,22 @@ class SLDDM(Model):
         )
         images = to_images(patterns)
         return [resize(one, sample.size) for one, sample in zip(images, samples, strict=True)]
+
+    def _open(self, weights: str | None) -> PipelineFolder:
+        if weights is None:
+            shared = _CHECKPOINTS / SLDDM.checkpoint
+            opened = open_pipeline_folder(self._embedded(), shared=shared)
+        else:
+            opened = open_pipeline_folder(get_pipeline_folder(weights))
+        if opened.index.fill != (self.checkpoint == SLDDMFill.checkpoint):
+            right = SLDDMFill.name if opened.index.fill else SLDDM.name
+            raise TpgbenchError(f"{opened.path}: is a checkpoint of '{right}': run --model {right}")
+        if self.config.track and not opened.knows_tracks():
+            raise TpgbenchError(
+                f"-o track={self.config.track}: {opened.path} knows one kind of pattern only: "
+                "leave it out, or give weights that were trained on both tracks"
+            )
+        return opened
 
     def _embedded(self) -> Path:
         folder = _CHECKPOINTS / self.checkpoint

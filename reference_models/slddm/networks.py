@@ -20,8 +20,6 @@ from .pipeline import SLDDMPipeline
 from .settings import Preset
 from .unet import SLDDMUNet
 
-PARTS = ("vae", "image_encoder", "ldn", "conditioner", "unet")
-
 
 def make_autoencoder(preset: Preset, folder: Path) -> Any:
     """Return the autoencoder: the folder's, the base model's, or a fresh one."""

@@ -11,7 +11,7 @@ from ...datasets_builders.base import Track
 from ..shared.settings import AUTOENCODER_TRAINING, LATENT_CHANNELS, SCHEDULE
 from ..training.config import TrainingConfig
 from ..training.presets import TrainedPreset, find_preset
-from .latents import Background
+from .pipeline_folder import Background
 
 Stage = Literal["autoencoder", "ldn", "sldm"]
 STAGES: tuple[Stage, ...] = ("autoencoder", "ldn", "sldm")

@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 
 from ...core.errors import TpgbenchError
 from ...core.files import explain_os_errors
-from ..shared.shipping import CHECKSUMS, checked_sums, read_checksums
-from .networks import PARTS
+from ..shared.shipping import CHECKSUMS, checked_files, read_checksums
+from .pipeline_folder import PARTS
 from .settings import Preset
 
 
@@ -128,7 +128,7 @@ def _check_weights(start: Path, part: str) -> None:
                 f"--start {file}: is damaged ({error}): get the pipeline again, or give another one"
             ) from error
     with explain_os_errors(start):
-        found = checked_sums(start, part)
+        found = checked_files(start, part)
     listed = (name for name in read_checksums(start) if name.startswith(f"{part}/"))
     missing = next((name for name in listed if name not in found), None)
     if missing is not None:

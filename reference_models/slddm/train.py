@@ -28,7 +28,8 @@ from .batches import TpgBatches
 from .diffusion_objective import DiffusionObjective
 from .held_out import HeldOut, labelled_rows
 from .ldn_objective import LdnObjective
-from .networks import PARTS, make_autoencoder, make_image_encoder, make_ldn, make_pipeline
+from .networks import make_autoencoder, make_image_encoder, make_ldn, make_pipeline
+from .pipeline_folder import PARTS
 from .rows import TpgRows
 from .settings import Preset, Stage
 from .start import copy_part, find_parts

@@ -23,7 +23,8 @@ from tpgbench.benchmark.sample import Sample
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.reference_models.slddm import model as model_module
 from tpgbench.reference_models.slddm.model import SLDDM, SLDDMFill
-from tpgbench.reference_models.slddm.networks import PARTS, make_pipeline
+from tpgbench.reference_models.slddm.networks import make_pipeline
+from tpgbench.reference_models.slddm.pipeline_folder import PARTS
 from tpgbench.reference_models.slddm.settings import TINY, TINY_FILL
 
 

@@ -28,7 +28,8 @@ from tpgbench.reference_models.slddm.adjust import adjust_preset
 from tpgbench.reference_models.slddm.checkpoint import load_checkpoint
 from tpgbench.reference_models.slddm.contexts import label_tracks
 from tpgbench.reference_models.slddm.diffusion_objective import DiffusionObjective
-from tpgbench.reference_models.slddm.networks import PARTS, make_autoencoder
+from tpgbench.reference_models.slddm.networks import make_autoencoder
+from tpgbench.reference_models.slddm.pipeline_folder import PARTS, open_pipeline_folder
 from tpgbench.reference_models.slddm.settings import SD15, SMOKE
 from tpgbench.reference_models.slddm.train import TrainingSpec, train_slddm
 from tpgbench.reference_models.training.folder import read_curve
@@ -79,9 +80,10 @@ def test_every_stage_trains_and_leaves_its_part(trained):
     assert list(summaries) == ["autoencoder", "ldn", "sldm"]
     assert all(summary.finished and summary.samples == 24 for summary in summaries.values())
     assert {"ssim_1", "psnr_1", "ssim_2", "psnr_2"} == set(summaries["sldm"].validation)
-    pipeline, sums = load_checkpoint(folder / "pipeline")
+    pipeline = load_checkpoint(folder / "pipeline")
+    files = open_pipeline_folder(folder / "pipeline").files()
     assert pipeline.config.fill
-    assert {name.split("/")[0] for name in sums} > set(PARTS)
+    assert {name.split("/")[0] for name in files} > set(PARTS)
     for stage in summaries:
         assert [point.step for point in read_curve(folder / stage / "curve.jsonl")] == [1, 2, 3]
         assert any((folder / stage / "logs").rglob("events.*"))
@@ -227,7 +229,7 @@ def test_the_paper_s_preset_trains_from_a_base_model(narrow, photos, tmp_path):
 
     assert list(summaries) == ["ldn", "sldm"]
     assert {"noise", "mse", "cls", "std", "std_cross"} == set(summaries["sldm"].losses)
-    pipeline, _ = load_checkpoint(tmp_path / "pipeline")
+    pipeline = load_checkpoint(tmp_path / "pipeline")
     assert pipeline.config.size == 64
     assert pipeline.ldn.config.latent_size == 8
     assert pipeline.unet.config.in_channels == 9
