@@ -1,10 +1,12 @@
 """tpgbench: benchmark and datasets for textile pattern and fashion mannequin generation.
 
 >>> import tpgbench
->>> outcome = tpgbench.run("quilting", limit=20)
->>> outcome.result.metric("ssim").value
+>>> outcome = tpgbench.run("crop", limit=2, out=folder / "run")
+>>> outcome.exit_code, round(outcome.result.metric("ssim").value, 2)
+(0, 0.48)
 
-Importing the package imports nothing heavy; each name below is loaded when it is first used.
+Importing the package imports nothing heavy; each name below is loaded when it is first used. They
+are what other people's code may rely on: modules and their places may move, these names do not.
 """
 
 from __future__ import annotations
@@ -15,14 +17,98 @@ from .core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .api.datasets import build_dataset, load_dataset, show_dataset, verify_dataset
-    from .api.runs import RunOutcome, compare, generate, report, run, score, score_images
+    from .api.outcomes import GenerateOutcome, ReportOutcome, RunOutcome
+    from .api.runs import compare, generate, report, run, score, score_images
+    from .benchmark.comparing.compare import RunComparison
+    from .benchmark.model import Model, ModelCard, ModelConfig
+    from .benchmark.run.results import Result
+    from .benchmark.run.run import Run
+    from .benchmark.sample import MannequinSample, Sample
     from .core.errors import TpgbenchError
+    from .core.hub import HubModel
+    from .core.images import Image, Mask
+    from .core.outcome import Outcome
+    from .core.weights import WeightFile
+    from .datasets_builders.base import Dataset, DatasetCard, DatasetSource, MannequinRow, TpgRow
+    from .datasets_builders.packaging.build import PackagedDataset
+    from .datasets_builders.reference import DatasetRef
+    from .metrics.base import FeatureExtractor, Metric, SampleMetric, SetMetric, Value
 
 __version__ = "0.1.0"
 
+# Where each public name is. A name is added here once it is meant to stay.
+_MODULES = {
+    "Dataset": "datasets_builders.base",
+    "DatasetCard": "datasets_builders.base",
+    "DatasetRef": "datasets_builders.reference",
+    "DatasetSource": "datasets_builders.base",
+    "FeatureExtractor": "metrics.base",
+    "GenerateOutcome": "api.outcomes",
+    "HubModel": "core.hub",
+    "Image": "core.images",
+    "MannequinRow": "datasets_builders.base",
+    "MannequinSample": "benchmark.sample",
+    "Mask": "core.images",
+    "Metric": "metrics.base",
+    "Model": "benchmark.model",
+    "ModelCard": "benchmark.model",
+    "ModelConfig": "benchmark.model",
+    "Outcome": "core.outcome",
+    "PackagedDataset": "datasets_builders.packaging.build",
+    "ReportOutcome": "api.outcomes",
+    "Result": "benchmark.run.results",
+    "Run": "benchmark.run.run",
+    "RunComparison": "benchmark.comparing.compare",
+    "RunOutcome": "api.outcomes",
+    "Sample": "benchmark.sample",
+    "SampleMetric": "metrics.base",
+    "SetMetric": "metrics.base",
+    "TpgRow": "datasets_builders.base",
+    "TpgbenchError": "core.errors",
+    "Value": "metrics.base",
+    "WeightFile": "core.weights",
+    "build_dataset": "api.datasets",
+    "compare": "api.runs",
+    "generate": "api.runs",
+    "load_dataset": "api.datasets",
+    "report": "api.runs",
+    "run": "api.runs",
+    "score": "api.runs",
+    "score_images": "api.runs",
+    "show_dataset": "api.datasets",
+    "verify_dataset": "api.datasets",
+}
+
 __all__ = [
+    "Dataset",
+    "DatasetCard",
+    "DatasetRef",
+    "DatasetSource",
+    "FeatureExtractor",
+    "GenerateOutcome",
+    "HubModel",
+    "Image",
+    "MannequinRow",
+    "MannequinSample",
+    "Mask",
+    "Metric",
+    "Model",
+    "ModelCard",
+    "ModelConfig",
+    "Outcome",
+    "PackagedDataset",
+    "ReportOutcome",
+    "Result",
+    "Run",
+    "RunComparison",
     "RunOutcome",
+    "Sample",
+    "SampleMetric",
+    "SetMetric",
+    "TpgRow",
     "TpgbenchError",
+    "Value",
+    "WeightFile",
     "build_dataset",
     "compare",
     "generate",
@@ -35,20 +121,4 @@ __all__ = [
     "verify_dataset",
 ]
 
-__getattr__, __dir__ = lazy_names(
-    __name__,
-    {
-        "RunOutcome": "api",
-        "TpgbenchError": "core.errors",
-        "build_dataset": "api",
-        "compare": "api",
-        "generate": "api",
-        "load_dataset": "api",
-        "report": "api",
-        "run": "api",
-        "score": "api",
-        "score_images": "api",
-        "show_dataset": "api",
-        "verify_dataset": "api",
-    },
-)
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from ..core.outcome import Outcome
 from .datasets import build_dataset, load_dataset, show_dataset, verify_dataset
-from .runs import RunOutcome, compare, generate, report, run, score, score_images
+from .outcomes import GenerateOutcome, ReportOutcome, RunOutcome
+from .runs import compare, generate, report, run, score, score_images
 
 __all__ = [
+    "GenerateOutcome",
+    "Outcome",
+    "ReportOutcome",
     "RunOutcome",
     "build_dataset",
     "compare",

@@ -1,4 +1,4 @@
-"""What there is to choose from, and what is missing on this machine."""
+"""The registered models, metrics and datasets, and what is missing on this machine."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def list_datasets() -> list[DatasetEntry]:
 
 
 def diagnose() -> Diagnosis:
-    """Look at the machine: versions, devices, weights, registry entries that do not import."""
+    """Return versions, devices, weights, and registry entries that cannot be imported."""
     _, broken_models = MODELS.load_all()
     _, broken_metrics = METRICS.load_all()
     _, broken_datasets = DATASETS.load_all()

@@ -1,4 +1,4 @@
-"""The one operation that brings photos and truth to the size and frame of comparison."""
+"""The one operation that brings photos and ground truth to the size and frame of comparison."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def fit_sample(row: Row, *, size: int, fit: str = "box", track: Track = "aligned
         row: The row as the dataset holds it.
         size: Side of the square frame, in pixels.
         fit: ``"box"``: exactly the square box of the mask. ``"pad"``: the whole photo, its
-            shorter side padded. ``"stretch"``: the whole photo, its aspect given up.
+            shorter side padded. ``"stretch"``: the whole photo, its aspect ratio not kept.
         track: The dataset's.
 
     Raises:
@@ -84,7 +84,7 @@ def fit_mannequin(row: MannequinRow, *, size: int, fit: str = "pad") -> Mannequi
         row: The row as the dataset holds it.
         size: Side of the square frame, in pixels.
         fit: ``"pad"``: the whole photo, its shorter side padded. ``"stretch"``: the whole photo,
-            its aspect given up. Condition and mask are brought into the photo's frame.
+            its aspect ratio not kept. Condition and mask are brought into the photo's frame.
 
     Raises:
         TpgbenchError: Mask and photo of different size, or a condition out of bounds.
@@ -97,7 +97,7 @@ def fit_mannequin(row: MannequinRow, *, size: int, fit: str = "pad") -> Mannequi
 
 
 def fit_truth(row: Row, *, size: int, fit: str = "box") -> Image | None:
-    """Return the truth in the frame of comparison, or None for an unlabelled row.
+    """Return the ground truth in the frame of comparison, or None for an unlabelled row.
 
     For ``tpg`` it is the pattern's central square, or all of it for ``stretch``, resized to
     ``size``; for ``mannequin`` it is the photo, framed as `fit_mannequin` says.

@@ -1,4 +1,4 @@
-"""A model's options, from ``key=value`` texts or Python values to its typed config."""
+"""A model's options: from ``key=value`` texts or Python values to its typed config."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def parse_assignments(texts: Sequence[str]) -> dict[str, str]:
     """Split ``["steps=20", ...]``.
 
     Raises:
-        TpgbenchError: One is not ``key=value``, or a key comes twice.
+        TpgbenchError: A text is not ``key=value``, or a key is given twice.
     """
     options: dict[str, str] = {}
     for text in texts:

@@ -1,4 +1,4 @@
-"""What a model is given, a class a task."""
+"""What a model is given: one class per task."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..datasets_builders.base import Track
 
 @dataclass(frozen=True)
 class Sample:
-    """The inputs of one generation of the task ``tpg``. The truth is not among them.
+    """The inputs of one generation of the task ``tpg``, without the ground truth.
 
     Attributes:
         sample_id: The row's id.
@@ -18,7 +18,7 @@ class Sample:
         garment: The garment photo in the frame of `fit`, uint8 (size, size, 3).
         mask: True on the garment's visible pixels, bool (size, size).
         caption: What the dataset says of the row, or None.
-        track: Which of the garment's patterns is asked for: ``"aligned"``, the one in the photo's
+        track: Which of the garment's patterns is requested: ``"aligned"``, the one in the photo's
             own frame, or ``"unaligned"``, the canonical tile. A model may know the first only.
     """
 
@@ -32,16 +32,16 @@ class Sample:
 
 @dataclass(frozen=True)
 class MannequinSample:
-    """The inputs of one generation of the task ``mannequin``. The photo is not among them.
+    """The inputs of one generation of the task ``mannequin``, without the photo.
 
     Attributes:
         sample_id: The row's id.
         size: The side of the photo to generate, in pixels.
-        caption: What the photo is to show, in any language.
-        condition: What else there is to go by (a silhouette, a pose) in the frame of `fit`, uint8
+        caption: What the photo should show, in any language.
+        condition: A further input (a silhouette, a pose) in the frame of `fit`, uint8
             (size, size, 3), or None.
-        mask: True where the garment is to be, bool (size, size), or None. Only rows with a
-            condition have one: for a caption alone it would give the photo's layout away.
+        mask: True where the garment should be, bool (size, size), or None. Only rows with a
+            condition have one: for a caption alone it would reveal the photo's layout.
     """
 
     sample_id: str

@@ -1,4 +1,4 @@
-"""The tasks: what each runs on and is judged by unless the user says otherwise."""
+"""The tasks, with the dataset and the metrics that each uses by default."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Task:
         title: One line.
         dataset: The embedded default dataset.
         metrics: The default metrics, in the order of the report; the first is the headline.
-        fits: How its photos may be brought into the frame of comparison.
+        fits: The ways to bring its photos into the frame of comparison.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""All weights that models and metrics need: where they are, and how to get them."""
+"""All weights that models and metrics need: where they are and how to get them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class WeightStatus(BaseModel):
         name: The file's name, or the hub model's short one.
         path: Where it is, or None.
         needed_by: ``"metric lpips"``, ...
-        blocks: Those of them that cannot run for want of it: all, if it is not here.
+        blocks: Those that cannot run without it: all of them where it is missing.
         how_to_get: One line.
         licence: Its terms.
     """
@@ -59,7 +59,7 @@ def list_weights() -> tuple[WeightStatus, ...]:
 
 
 def fetch_weights(name: str) -> list[Path]:
-    """Get weights if they are not here, and check them.
+    """Download weights unless they are here, and check them.
 
     Args:
         name: A file's name, ``"clip"``, a metric or model that needs them, or ``"all"``.

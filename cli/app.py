@@ -7,26 +7,19 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from .. import __version__
 from ..core.errors import TpgbenchError, UnknownNameError
-from .metrics import metrics as metrics_command
-from .metrics import unverified_option
-from .metrics import weights as weights_command
-from .train import convert as convert_command
-from .train import train as train_command
+from . import datasets, metrics, runs, train
+from .options import as_json as json_option
+from .printing import print_json, print_table, say
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-
-    from ..api.runs import RunOutcome
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 EXIT_INCOMPLETE = 1
 EXIT_REFUSED = 2
@@ -53,212 +46,11 @@ def cli() -> None:
     """Benchmark and datasets for textile pattern and fashion mannequin generation."""
 
 
-def _together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    def apply(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return apply
-
-
-_FOLDER = click.Path(path_type=Path)
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
-_metrics = _together(
-    click.option(
-        "--metrics",
-        multiple=True,
-        metavar="NAME[@VARIANT],...",
-        help="Metrics to compute, by comma; default: the task's.",
-    ),
-    click.option("--preset", help="Metrics of a try-on repository: ladi, catvton or hrvton."),
-    unverified_option,
-)
-_frame = _together(
-    click.option("--split", default="test", show_default=True, help="Split of the dataset."),
-    click.option("--config", help="Configuration of the dataset; default: its first."),
-    click.option("--limit", type=int, help="Only the first so many samples; can be raised later."),
-    click.option("--size", type=int, help="Side of the frame in px; default: the dataset's."),
-    click.option("--fit", help="Frame: box, pad or stretch; default: the dataset's."),
-)
-_generation = _together(
-    click.option("--model", required=True, help="See 'tpgbench list models'."),
-    click.option("--dataset", metavar="NAME|DIR", help="Default: the task's embedded dataset."),
-    _frame,
-    click.option("-o", "--option", multiple=True, metavar="KEY=VALUE", help="Option of the model."),
-    click.option("--weights", metavar="DIR|ID", help="Weights of the model."),
-    click.option("--batch-size", type=int, help="Samples a call; default: the model's."),
-    click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run."),
-    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, mps."),
-    click.option("--precision", help="fp32, bf16, ...; default: the model's."),
-    click.option("--out", type=_FOLDER, help="Run directory; default: runs/NAME-OF-THE-RUN."),
-    click.option("--overwrite", is_flag=True, help="Replace another run in that folder."),
-)
-
-
-@cli.command()
-@_generation
-@_metrics
-@_json
-def run(option: Sequence[str], metrics: Sequence[str], as_json: bool, **given: Any) -> int:
-    """Generate, score and report. The same command resumes an interrupted run."""
-    from .. import api
-    from ..benchmark.model_options import parse_assignments
-
-    chosen = _split(metrics, given.pop("preset"))
-    outcome = api.run(
-        **given,
-        options=parse_assignments(option),
-        metrics=chosen,
-        show_progress=True,
-        command=_typed(),
-    )
-    return _show(outcome, as_json)
-
-
-@cli.command()
-@_generation
-def generate(option: Sequence[str], **given: Any) -> int:
-    """Only generate the images of a run."""
-    from .. import api
-    from ..benchmark.model_options import parse_assignments
-
-    generated = api.generate(
-        **given, options=parse_assignments(option), show_progress=True, command=_typed()
-    )
-    click.echo(generated.store.path)
-    if not generated.failures:
-        return 0
-    sample_id, error = next(iter(generated.failures.items()))
-    _say(f"{len(generated.failures)} samples failed; the first, {sample_id}: {error}")
-    return EXIT_INCOMPLETE
-
-
-@cli.command()
-@click.argument("path", metavar="RUN|IMAGES", type=_FOLDER)
-@click.option("--dataset", metavar="NAME|DIR", help="For images made elsewhere: their dataset.")
-@_frame
-@click.option("--name", default="outside", show_default=True, help="Name of the outside method.")
-@click.option("--manifest", type=_FOLDER, help="CSV or JSONL with sample_id and file.")
-@click.option("--resize", is_flag=True, help="Resize outside images of another size.")
-@click.option("--out", type=_FOLDER, help="Where the scores of outside images go.")
-@_metrics
-@_json
-def score(
-    path: Path, dataset: str | None, metrics: Sequence[str], as_json: bool, **given: Any
-) -> int:
-    """Score a run directory, or images made elsewhere (with --dataset)."""
-    from .. import api
-
-    chosen = _split(metrics, given.pop("preset"))
-    if (path / "run.json").exists():
-        _refuse_given(given, "a run directory has its own; it is for images made elsewhere")
-        outcome = api.score(path, metrics=chosen, dataset=dataset, show_progress=True)
-    elif dataset is None:
-        raise TpgbenchError(f"{path}: not a run directory; for images made elsewhere add --dataset")
-    else:
-        outcome = api.score_images(
-            path, dataset, metrics=chosen, show_progress=True, command=_typed(), **given
-        )
-    return _show(outcome, as_json)
-
-
-@cli.command()
-@click.argument("path", metavar="RUN", type=_FOLDER)
-@click.option("--dataset", metavar="NAME|DIR", help="Where the dataset is now, if it has moved.")
-def report(path: Path, dataset: str | None) -> int:
-    """Write report.html of a scored run."""
-    from .. import api
-
-    click.echo(api.report(path, dataset=dataset))
-    return 0
-
-
-@cli.command()
-@click.argument("paths", metavar="RUN RUN...", nargs=-1, type=_FOLDER)
-@click.option("--html", type=_FOLDER, help="Also write a page to this file.")
-@_json
-def compare(paths: Sequence[Path], html: Path | None, as_json: bool) -> int:
-    """Compare scored runs of the same data by paired tests, Holm-corrected."""
-    from .. import api
-    from ..leaderboard.comparison import write_comparison
-    from ..leaderboard.terminal import comparison_table
-
-    if html is not None and html.suffix.lower() not in (".html", ".htm"):
-        raise TpgbenchError(f"--html {html}: give a file that ends in .html")
-    comparison = api.compare(paths)
-    if as_json:
-        _print_json(comparison)
-    else:
-        _print_table(comparison_table(comparison))
-    if html is not None:
-        write_comparison(comparison, html)
-        _say(f"page: {html}")
-    return 0
-
-
-@cli.command("build-dataset")
-@click.argument("name")
-@click.option("--source", metavar="DIR|ARCHIVE|ID", help="The owner's folder or .zip, .tar(.gz).")
-@click.option("--out", type=_FOLDER, required=True, help="Folder to make.")
-@click.option("--size", type=int, help="Longer side of images, at most; or rendered size, in px.")
-@click.option("--train-rows", type=int, default=0, help="Rows of a procedural dataset's train.")
-@click.option("--workers", type=int, default=1, show_default=True, help="Processes.")
-@click.option("--strict", is_flag=True, help="Refuse on any finding; write nothing.")
-@click.option("--push-to-hub", metavar="OWNER/NAME", help="Publish it, as a private dataset.")
-@_json
-def build_dataset(name: str, as_json: bool, **given: Any) -> int:
-    """Package a dataset as Parquet, from its owner's files or rendered."""
-    from .. import api
-
-    built = api.build_dataset(name, **given)
-    if as_json:
-        click.echo(json.dumps(built.as_dict(), indent=2, ensure_ascii=False))
-    else:
-        click.echo("\n".join(built.lines()))
-    return EXIT_INCOMPLETE if built.left_out else 0
-
-
-@cli.command("verify-dataset")
-@click.argument("folder", metavar="DIR", type=_FOLDER)
-@click.option("--source", type=_FOLDER, help="The owner's folder or archive, to check too.")
-@_json
-def verify_dataset(folder: Path, source: Path | None, as_json: bool) -> int:
-    """Check a built dataset against its build.json and manifest."""
-    from .. import api
-
-    found = api.verify_dataset(folder, source=source)
-    if as_json:
-        click.echo(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
-    else:
-        click.echo("\n".join(found.lines()))
-    return EXIT_INCOMPLETE if found.differences else 0
-
-
-@cli.command("show-dataset")
-@click.argument("dataset", metavar="NAME|DIR")
-@click.option("--split", default="test", show_default=True, help="Split of the dataset.")
-@click.option("--config", help="Configuration of the dataset; default: its first.")
-@click.option("--limit", type=int, default=48, show_default=True, help="How many rows.")
-@click.option("--size", type=int, help="Side of the pattern, for a procedural dataset.")
-@click.option("--out", type=_FOLDER, help="The picture (.png); default: NAME-SPLIT.png.")
-def show_dataset(dataset: str, **given: Any) -> int:
-    """Show the first rows of a dataset as a picture and an HTML page."""
-    from .. import api
-
-    sheet = api.show_dataset(dataset, **given)
-    click.echo(f"{sheet.picture}\n{sheet.page}")
-    if not sheet.problems:
-        return 0
-    _say(f"{len(sheet.problems)} of {sheet.shown} rows cannot be read; {sheet.problems[0]}")
-    return EXIT_INCOMPLETE
-
-
 @cli.command("list")
 @click.argument("kind", metavar="models|datasets|metrics")
-@_json
+@json_option
 def list_(kind: str, as_json: bool) -> int:
-    """List the models, datasets or metrics that there are."""
+    """List the registered models, datasets or metrics."""
     from ..benchmark import catalogue
     from ..leaderboard.catalogue_tables import catalogue_table
 
@@ -273,12 +65,12 @@ def list_(kind: str, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps([entry.model_dump(mode="json") for entry in entries], indent=2))
     else:
-        _print_table(catalogue_table(entries))
+        print_table(catalogue_table(entries))
     return 0
 
 
 @cli.command()
-@_json
+@json_option
 def doctor(as_json: bool) -> int:
     """Show versions, devices, and which weights are here or missing."""
     from ..benchmark.catalogue import diagnose
@@ -286,76 +78,36 @@ def doctor(as_json: bool) -> int:
 
     diagnosis = diagnose()
     if as_json:
-        _print_json(diagnosis)
+        print_json(diagnosis)
     else:
-        _print_table(diagnosis_table(diagnosis))
+        print_table(diagnosis_table(diagnosis))
     return EXIT_INCOMPLETE if diagnosis.broken else 0
 
 
-cli.add_command(metrics_command)
-cli.add_command(train_command)
-cli.add_command(convert_command)
-cli.add_command(weights_command)
-
-
-def _split(texts: Sequence[str], preset: str | None) -> list[str] | None:
-    names = [name.strip() for text in texts for name in text.split(",") if name.strip()]
-    if texts and not names:
-        raise TpgbenchError("--metrics: name at least one; see 'tpgbench list metrics'")
-    if preset is not None:
-        from ..metrics.presets import get_preset
-
-        names += get_preset(preset).metrics
-    return names or None
-
-
-def _refuse_given(options: Iterable[str], why: str) -> None:
-    context = click.get_current_context()
-    for name in options:
-        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
-            raise TpgbenchError(f"--{name.replace('_', '-')}: {why}")
-
-
-def _typed() -> tuple[str, ...]:
-    return ("tpgbench", *sys.argv[1:])
-
-
-def _show(outcome: RunOutcome, as_json: bool) -> int:
-    from ..leaderboard.terminal import result_table
-
-    if as_json:
-        _print_json(outcome.result)
-    else:
-        _print_table(result_table(outcome.result))
-    for note in outcome.notes:
-        _say(f"note: {note}")
-    for problem in outcome.problems:
-        _say(f"incomplete: {problem}")
-    _say(f"report: {outcome.report}" if outcome.report else f"run: {outcome.path}")
-    return outcome.exit_code
-
-
-def _print_json(document: BaseModel) -> None:
-    click.echo(document.model_dump_json(indent=2))
-
-
-def _print_table(table: object) -> None:
-    from rich.console import Console
-
-    Console(soft_wrap=False).print(table)
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
+for command in (
+    runs.run,
+    runs.generate,
+    runs.score,
+    runs.report,
+    runs.compare,
+    datasets.build_dataset,
+    datasets.verify_dataset,
+    datasets.show_dataset,
+    metrics.metrics,
+    metrics.weights,
+    train.train,
+    train.convert,
+):
+    cli.add_command(command)
 
 
 def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
     """Stand in for `warnings.showwarning`: one line, no source."""
-    _say(f"warning: {' '.join(str(message).split())}")
+    say(f"warning: {' '.join(str(message).split())}")
 
 
 def _refuse(message: str) -> NoReturn:
-    _say(f"error: {' '.join(message.split())}")
+    say(f"error: {' '.join(message.split())}")
     sys.exit(EXIT_REFUSED)
 
 
@@ -378,7 +130,7 @@ def main() -> NoReturn:
     except click.ClickException as error:
         _refuse(error.format_message())
     except (KeyboardInterrupt, click.Abort):
-        _say("interrupted: the same command goes on where it stopped")
+        say("interrupted: the same command resumes")
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain again when it flushes stdout.
@@ -389,7 +141,7 @@ def main() -> NoReturn:
     except Exception as error:
         if os.environ.get("TPGBENCH_TRACEBACK"):
             raise
-        _say(
+        say(
             f"error: {type(error).__name__}: {' '.join(str(error).split())} (a defect, please "
             "report it; TPGBENCH_TRACEBACK=1 shows where)"
         )

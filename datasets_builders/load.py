@@ -56,6 +56,10 @@ def open_dataset(
         kept = os.environ.get(ROW_CACHE)
         return CachedDataset(dataset, Path(kept).expanduser()) if kept else dataset
     folder = Path(name_or_dir)
+    if folder.is_dir() and seed != 0:
+        raise TpgbenchError(
+            f"{folder}: seed {seed} is for procedural datasets; a folder has none: leave it out"
+        )
     if folder.is_dir():
         return _open_folder(folder, split, config, size)
     if folder.exists():

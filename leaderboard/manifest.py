@@ -39,6 +39,8 @@ def reproduce_command(record: RunRecord, result: Result) -> str:
     frame = ["--dataset", record.dataset_location, "--split", identity.split]
     if record.dataset_config is not None:
         frame += ["--config", record.dataset_config]
+    if record.dataset_seed:
+        frame += ["--data-seed", str(record.dataset_seed)]
     if result.limit is not None:
         frame += ["--limit", str(result.limit)]
     frame += ["--size", str(identity.size), "--fit", identity.fit]
@@ -75,6 +77,7 @@ def manifest(record: RunRecord) -> list[ManifestSection]:
         "dataset fingerprint": identity.dataset_fingerprint,
         "split": identity.split,
         **({"config": record.dataset_config} if record.dataset_config is not None else {}),
+        **({"data seed": str(record.dataset_seed)} if record.dataset_seed else {}),
         "limit": "none" if record.limit is None else str(record.limit),
         "size": f"{identity.size} px",
         "fit": identity.fit,

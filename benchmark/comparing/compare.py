@@ -13,6 +13,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from ...core.errors import TpgbenchError
+from ...core.outcome import Outcome
 from ...metrics.base import Value
 from ...metrics.bootstrap import bootstrap_mean_interval
 from ..run.identity import RunRecord
@@ -66,7 +67,7 @@ class ComparedRun(BaseModel):
     result: Result
 
 
-class RunComparison(Document):
+class RunComparison(Document, Outcome):
     """Runs on one split of one dataset, and every pair of them tested on every metric."""
 
     task: str
@@ -75,6 +76,15 @@ class RunComparison(Document):
     runs: tuple[ComparedRun, ...]
     metrics: tuple[str, ...]
     tests: tuple[PairTest, ...]
+
+    @property
+    def path(self) -> None:
+        """Nothing is written."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Always empty: what cannot be compared is a verdict."""
+        return ()
 
 
 def compare_runs(paths: Sequence[Path]) -> RunComparison:

@@ -1,4 +1,4 @@
-"""Where a run happens: versions, platform, devices."""
+"""The environment of a run: versions, platform, devices."""
 
 from __future__ import annotations
 
@@ -75,6 +75,18 @@ def available_devices() -> list[str]:
     return devices
 
 
+def check_device_kind(asked: str, supported: tuple[str, ...], model: str) -> None:
+    """Refuse a kind of device that a model cannot use; whether it is here is not asked.
+
+    Raises:
+        TpgbenchError: The model cannot use it.
+    """
+    if asked not in ("auto", "cpu") and asked.partition(":")[0] not in supported:
+        raise TpgbenchError(
+            f"--device {asked}: {model} runs on {' or '.join(supported)}; leave --device out"
+        )
+
+
 def choose_device(asked: str, supported: tuple[str, ...], model: str) -> str:
     """Return the device to run on.
 
@@ -86,17 +98,13 @@ def choose_device(asked: str, supported: tuple[str, ...], model: str) -> str:
     Raises:
         TpgbenchError: The model cannot use the device, or it is not there.
     """
-    kind = asked.partition(":")[0]
+    check_device_kind(asked, supported, model)
     if asked == "cpu" or (asked == "auto" and supported == ("cpu",)):
         return "cpu"  # without importing torch
-    if asked != "auto" and kind not in supported:
-        raise TpgbenchError(
-            f"--device {asked}: {model} runs on {' or '.join(supported)}; leave --device out"
-        )
     here = available_devices()
     if asked == "auto":
         return next((name for name in here[1:] if name.partition(":")[0] in supported), "cpu")
-    found = f"{kind}:0" if asked == "cuda" else asked
+    found = "cuda:0" if asked == "cuda" else asked
     if found not in here:
         raise TpgbenchError(f"--device {asked}: not on this machine; here are: {', '.join(here)}")
     return found

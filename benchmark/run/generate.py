@@ -1,17 +1,21 @@
-"""The first stage: images, one file a sample, whatever happens."""
+"""The first stage: images, one file per sample, whatever happens."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from ...core.errors import TpgbenchError
 from ...core.progress import progress
-from .engine import run_locally
+from .engines.base import Engine
 from .identity import Identity, RunRecord
-from .plan import Plan, RunSpec, check_folder, make_plan
+from .plan import Plan
+from .run import Run, check_folder, new_session
 from .store import RunStore
+from .worker import Batch, Finished
 
 _NUMERIC_PACKAGES = ("numpy", "scipy", "torch", "pillow", "scikit-image")
 
@@ -21,47 +25,68 @@ class Generated:
     """What the stage left behind.
 
     Attributes:
-        store: The run directory.
-        sample_ids: Every sample that was asked for.
-        failures: The error by id of those without an image.
+        run: The run.
+        failures: The error by id of those samples that have no image.
     """
 
-    store: RunStore
-    sample_ids: Sequence[str]
+    run: Run
     failures: dict[str, str]
 
 
-def generate(spec: RunSpec, *, show_progress: bool = True) -> Generated:
-    """Generate the images of a run, going on where an earlier process stopped.
+def generate(
+    plan: Plan,
+    run: Run,
+    engine: Engine,
+    *,
+    overwrite: bool = False,
+    command: Sequence[str] = (),
+    show_progress: bool = True,
+) -> Generated:
+    """Generate the images of a run; it resumes where an earlier process stopped.
 
     Batches are cut at fixed places of the sample list, so a resumed run calls the model with
     the batches of an uninterrupted one. (After ``limit`` was raised, the batch that the old limit
-    had cut short is called again, whole; the images that it has already stay.)
+    had cut short is called again, whole; the images that it has already stay.) A run that is
+    complete loads no model.
+
+    Args:
+        plan: What to do.
+        run: Where to, with the dataset open.
+        engine: Who does it.
+        overwrite: Throw away what another run left in the folder; the same run resumes.
+        command: What was typed, for the record.
+        show_progress: Show progress on stderr.
 
     Raises:
-        TpgbenchError: The spec is wrong, the folder holds another run, or it cannot be written.
+        TpgbenchError: The model cannot be loaded, the folder holds another run, or it cannot be
+            written.
     """
-    plan = make_plan(spec)
-    store, identity = plan.store, plan.record.identity
-    with store.locked():
-        if plan.overwrite and _is_another_run(store, identity):
+    store, identity = run.store, plan.identity
+    replaced = overwrite and _is_another_run(store, identity)
+    todo = _pending_batches(run, plan.batch_size, nothing_is_there=replaced)
+    with ExitStack() as stack:
+        # Before anything is written: a model that cannot be loaded leaves no folder behind.
+        workers = stack.enter_context(engine.start(plan)) if todo else None
+        stack.enter_context(store.locked())
+        if replaced:
             store.clear()
         check_folder(store, identity)  # again: another process may have begun meanwhile
-        _record_session(plan)
+        device = None if workers is None else workers.device
+        run.record = _recorded(store, run.record, plan.batch_size, device, command)
         failures = {
             sample_id: error
             for sample_id, error in store.read_failures().items()
             if not store.has_image(sample_id)
         }
-        todo = _pending_batches(plan)
         left = sum(map(len, todo))
         with progress(
             "generate",
-            len(plan.sample_ids),
-            done=len(plan.sample_ids) - left,
+            len(run.sample_ids),
+            done=len(run.sample_ids) - left,
             show=show_progress and left > 0,
         ) as advance:
-            for batch in run_locally(plan.model, plan.dataset, todo, identity, store):
+            finished = () if workers is None else workers.run(todo)
+            for batch in _written_behind(finished, store):
                 for sample_id in batch.images:
                     failures.pop(sample_id, None)
                 # A batch is called whole: what an earlier call made of a sample stays good.
@@ -69,14 +94,37 @@ def generate(spec: RunSpec, *, show_progress: bool = True) -> Generated:
                 failures.update(errors)
                 if errors:
                     store.write_failures(failures)
-                advance(len(batch.indices))
+                advance(len(batch.batch))
         store.write_failures(failures)
-    asked = set(plan.sample_ids)
-    return Generated(store, plan.sample_ids, {k: v for k, v in failures.items() if k in asked})
+    asked = set(run.sample_ids)
+    return Generated(run, {k: v for k, v in failures.items() if k in asked})
+
+
+def _written_behind(finished: Iterable[Finished], store: RunStore) -> Iterator[Finished]:
+    """Yield each batch once its images are on the disk; the next is computed meanwhile."""
+    with ThreadPoolExecutor(1) as writer:
+        writing: Future[Finished] | None = None
+        try:
+            for batch in finished:
+                if writing is not None:
+                    yield writing.result()
+                writing = writer.submit(_write, batch, store)
+            if writing is not None:
+                yield writing.result()
+        finally:
+            if writing is not None:
+                writing.exception()  # wait, also when interrupted: its images are good
+
+
+def _write(batch: Finished, store: RunStore) -> Finished:
+    for sample_id in batch.images:
+        if not store.has_image(sample_id):
+            store.write_png(sample_id, batch.png(sample_id))
+    return batch
 
 
 def _is_another_run(store: RunStore, identity: Identity) -> bool:
-    """Return whether a folder holds a run to be thrown away; the same run goes on instead."""
+    """Return whether a folder holds a run to be thrown away; the same run resumes instead."""
     if not store.record_path.exists():
         return False
     try:
@@ -85,19 +133,24 @@ def _is_another_run(store: RunStore, identity: Identity) -> bool:
         return True  # damaged, or of another version
 
 
-def _record_session(plan: Plan) -> None:
-    record = plan.record
-    if plan.store.record_path.exists():
-        earlier = plan.store.read_record()
-        _warn_of_other_versions(earlier, record)
-        record = record.model_copy(update={"sessions": (*earlier.sessions, *record.sessions)})
-    plan.store.write_record(record)
+def _recorded(
+    store: RunStore, record: RunRecord, batch_size: int, device: str | None, command: Sequence[str]
+) -> RunRecord:
+    """Write the record with the earlier sessions, and this one if it has work to do."""
+    earlier = store.read_record() if store.record_path.exists() else None
+    sessions = () if earlier is None else earlier.sessions
+    if device is not None:
+        session = new_session(command, batch_size, device)
+        if sessions:
+            _warn_of_other_versions(sessions[-1].environment, session.environment)
+        sessions = (*sessions, session)
+    record = record.model_copy(update={"sessions": sessions})
+    if record != earlier:
+        store.write_record(record)
+    return record
 
 
-def _warn_of_other_versions(earlier: RunRecord, record: RunRecord) -> None:
-    if not earlier.sessions:
-        return
-    before, now = earlier.sessions[-1].environment, record.sessions[-1].environment
+def _warn_of_other_versions(before: dict[str, str], now: dict[str, str]) -> None:
     changed = [
         f"{name} {before[name]} -> {now[name]}"
         for name in _NUMERIC_PACKAGES
@@ -107,16 +160,18 @@ def _warn_of_other_versions(earlier: RunRecord, record: RunRecord) -> None:
         warnings.warn(
             f"this run was begun with other versions ({', '.join(changed)}): its images may "
             "differ by rounding",
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
-def _pending_batches(plan: Plan) -> list[dict[str, int]]:
-    """Return the batches of which an image is missing, whole: row number by sample id."""
-    rows = {sample_id: index for index, sample_id in enumerate(plan.sample_ids)}
-    step = plan.batch_size
+def _pending_batches(run: Run, batch_size: int, *, nothing_is_there: bool) -> list[Batch]:
+    """Return the batches of which an image is missing, whole."""
+    ids = run.sample_ids
+    rows = {sample_id: index for index, sample_id in enumerate(ids)}
     batches = [
-        {sample_id: rows[sample_id] for sample_id in plan.sample_ids[start : start + step]}
-        for start in range(0, len(rows), step)
+        {sample_id: rows[sample_id] for sample_id in ids[start : start + batch_size]}
+        for start in range(0, len(ids), batch_size)
     ]
-    return [batch for batch in batches if not all(map(plan.store.has_image, batch))]
+    if nothing_is_there:
+        return list(batches)
+    return [batch for batch in batches if not all(map(run.store.has_image, batch))]

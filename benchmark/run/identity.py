@@ -1,4 +1,4 @@
-"""What makes a run the run that it is, and what was true each time it was worked on."""
+"""The identity of a run, and the record of every session that worked on it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from ...datasets_builders.reference import DatasetRef
 from .filenames import safe_stem
 from .results import Document
 
@@ -56,7 +57,7 @@ class Identity(BaseModel):
         return f"{'-'.join(parts)}-{self.digest()[:10]}"
 
     def differences(self, other: Identity) -> list[str]:
-        """Return one ``"field: ours -> theirs"`` a field in which the two differ."""
+        """Return one ``"field: ours -> theirs"`` per field in which the two differ."""
         mine, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
         return [
             f"{name}: {_short(mine[name])} -> {_short(theirs[name])}"
@@ -71,7 +72,7 @@ class Session(BaseModel):
     Attributes:
         started: UTC, ISO 8601.
         command: What was typed, or the equivalent.
-        batch_size: Samples a call of the model.
+        batch_size: Samples per call of the model.
         device: Where the model ran.
         environment: Versions, platform and git commit.
     """
@@ -86,13 +87,13 @@ class Session(BaseModel):
 
 
 class OutsideImages(BaseModel):
-    """Images that tpgbench only scores.
+    """External images, which tpgbench only scores.
 
     Attributes:
         folder: Where they are.
         manifest: A CSV or JSON Lines file with ``sample_id`` and ``file``; None to match an
             image to the sample whose id is its file stem.
-        resize: Bring an image of another size to the frame's instead of failing its sample.
+        resize: Resize an image of another size instead of failing its sample.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -109,25 +110,38 @@ class RunRecord(Document):
         identity: See `Identity`.
         dataset_location: What ``--dataset`` was: a name or a folder.
         dataset_config: What ``--config`` was, or None for the dataset's default.
+        dataset_seed: What ``--data-seed`` was; 0 in records of schema version 1.
         weights_location: What ``--weights`` was, or None.
         limit: How many samples the last command asked for, or None for all.
-        images: Where images made elsewhere are; None when tpgbench generated them.
+        images: Where external images are; None when tpgbench generated them.
         sessions: Every process that worked on it, oldest first.
     """
 
     identity: Identity
     dataset_location: str
     dataset_config: str | None = None
+    dataset_seed: int = 0
     weights_location: str | None = None
     limit: int | None
     images: OutsideImages | None = None
     sessions: tuple[Session, ...] = ()
 
+    @property
+    def dataset_ref(self) -> DatasetRef:
+        """The dataset by name or place."""
+        return DatasetRef(
+            location=self.dataset_location,
+            split=self.identity.split,
+            config=self.dataset_config,
+            size=self.identity.size,
+            seed=self.dataset_seed,
+        )
+
 
 def sample_seed(run_seed: int, sample_id: str) -> int:
     """Return the seed of one sample, 0 <= seed < 2**63.
 
-    It hangs on the run's seed and the id alone, so neither order nor sharding changes an image.
+    It depends on the run's seed and the id alone, so neither order nor sharding changes an image.
     """
     digest = hashlib.sha256(f"{run_seed}:{sample_id}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") >> 1

@@ -1,4 +1,4 @@
-"""What a run leaves behind, typed: `result.json`, and the errors of reading an alien one."""
+"""`result.json`, typed, and one-line errors for unreadable or incompatible files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class SampleCounts(BaseModel):
 
 
 class Result(Document):
-    """The numbers of one run.
+    """The values of one run.
 
     Attributes:
         model: The model's name.
@@ -43,7 +43,7 @@ class Result(Document):
         split: The split.
         limit: How many samples were asked for, or None for all.
         samples: Counts; a failed sample stays in ``total``.
-        metrics: One value a metric, in the order asked for.
+        metrics: One value per metric, in the order requested.
         scores_sha256: Of the `scores.parquet` that the values come from.
     """
 

@@ -1,4 +1,4 @@
-"""A run's folder: its files, its lock, and what is in it after any accident."""
+"""A run directory: its files and its lock, readable after any crash."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...core.errors import TpgbenchError
 from ...core.files import explain_os_errors, locked_folder, write_atomic
-from ...core.images import DAMAGE, Image, open_picture, png_bytes
+from ...core.images import DAMAGE, open_picture
 from .filenames import safe_stem
 from .identity import RunRecord
 from .results import Result, read_document, write_document
@@ -35,12 +35,12 @@ class RunStore:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes out while the block runs, and sweep up after dead ones.
+        """Keep other processes out while the block runs, and remove what dead ones left.
 
         Raises:
-            TpgbenchError: Another process works in this folder, or it cannot be written.
+            TpgbenchError: Another process uses this folder, or it cannot be written.
         """
-        busy = "another process works in this run; wait for it, or give another --out"
+        busy = "another process is using this run; wait for it, or give another --out"
         with locked_folder(self.path, busy, sweep=(self.path, self.generations)):
             yield
 
@@ -84,7 +84,7 @@ class RunStore:
         return self.generations / f"{safe_stem(sample_id)}.png"
 
     def has_image(self, sample_id: str) -> bool:
-        """Return whether a sample's image is there whole.
+        """Return whether a sample's image is complete.
 
         A machine that died while it wrote may leave an empty or torn file under the final name;
         the checksums inside the PNG show it.
@@ -96,9 +96,9 @@ class RunStore:
             return False
         return True
 
-    def write_image(self, sample_id: str, image: Image) -> None:
+    def write_png(self, sample_id: str, content: bytes) -> None:
         """Write one image, atomically; torn files after a power cut show in `has_image`."""
-        write_atomic(self.image_path(sample_id), png_bytes(image), durable=False)
+        write_atomic(self.image_path(sample_id), content, durable=False)
 
     def read_failures(self) -> dict[str, str]:
         """Return the error by id of the samples whose generation failed."""

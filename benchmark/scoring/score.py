@@ -21,8 +21,8 @@ from ...datasets_builders.base import Dataset
 from ...metrics.base import Metric, SampleMetric, SetMetric, Value, make_metric
 from ..fit import RESIZE
 from ..run.identity import RunRecord
-from ..run.plan import list_samples, open_for_task
 from ..run.results import Result, SampleCounts, write_document
+from ..run.run import Run
 from ..run.store import RunStore
 from ..tasks import get_task
 from .external import find_images
@@ -81,42 +81,20 @@ def check_metrics(names: Sequence[str] | None, task: str) -> list[tuple[Metric, 
     return chosen
 
 
-def score(
-    path: Path,
-    *,
-    metrics: Sequence[str] | None = None,
-    dataset: str | Path | None = None,
-    show_progress: bool = True,
-) -> Scored:
-    """Score a run directory.
+def score(run: Run, *, metrics: Sequence[str] | None = None, show_progress: bool = True) -> Scored:
+    """Score a run.
 
     Args:
-        path: The run directory.
+        run: The run.
         metrics: Metrics by name, ``"fid@clean"`` with a variant; None for the task's defaults.
-        dataset: Where the dataset is now, if it has moved since.
-        show_progress: Say on stderr how far it is.
+        show_progress: Show progress on stderr.
 
     Raises:
-        TpgbenchError: Not a run, another dataset, or a metric that cannot be computed.
+        TpgbenchError: Another dataset, or a metric that cannot be computed.
     """
-    store = RunStore(path)
-    record = store.read_record()
-    identity = record.identity
+    store, record, identity = run.store, run.record, run.record.identity
     chosen = check_metrics(metrics, identity.task)
-    location = dataset if dataset is not None else record.dataset_location
-    rows = open_for_task(
-        location,
-        identity.split,
-        identity.task,
-        config=record.dataset_config,
-        size=identity.size,
-    )
-    if rows.fingerprint != identity.dataset_fingerprint:
-        raise TpgbenchError(
-            f"{location}: its fingerprint is {rows.fingerprint[:12]} and the run was made from "
-            f"{identity.dataset_fingerprint[:12]}: the dataset has changed; run again from it"
-        )
-    sample_ids = list_samples(rows, record.limit)
+    rows, sample_ids = run.dataset, run.sample_ids
     image_of, notes = _image_finder(store, record, sample_ids)
 
     reader = ComparisonReader(
@@ -129,7 +107,9 @@ def score(
 
     with store.locked():
         if store.read_record() != record:
-            raise TpgbenchError(f"{path}: another process has worked on it just now; score again")
+            raise TpgbenchError(
+                f"{run.path}: another process has worked on it just now; score again"
+            )
         journal = ScoreJournal(store.journal_path, _journal_context(record, rows))
         with closing(journal):
             scorer = Scorer(reader, by_sample, journal)

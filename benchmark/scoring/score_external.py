@@ -2,106 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from ...datasets_builders.load import open_dataset
+from ...datasets_builders.reference import DatasetRef, portable_location
 from ..fit import check_fit
 from ..run.identity import Identity, OutsideImages, RunRecord
-from ..run.plan import (
-    RUNS_FOLDER,
-    check_at_least,
-    check_folder,
-    list_samples,
-    new_session,
-    portable_location,
-)
+from ..run.options import ExternalOptions
+from ..run.run import Run, check_at_least, check_folder, default_folder, new_session
 from ..run.store import RunStore
 from ..tasks import get_task
 from .external import find_images
-from .score import Scored, check_metrics, score
+from .score import check_metrics
 
 
-@dataclass(frozen=True)
-class OutsideSpec:
-    """A folder of images and what to judge them against.
+def open_external(images: Path, dataset: str | Path, options: ExternalOptions) -> Run:
+    """Check a folder of images against a dataset and write the run directory's record.
 
-    Attributes:
+    Args:
         images: The folder, read only.
         dataset: A registered dataset or a folder.
-        split: The dataset's split.
-        config: The dataset's configuration; None for its default one.
-        name: What to call the method that made them.
-        limit: Only the first so many samples.
-        size: Side of the frame, in pixels; the dataset's own by default.
-        fit: The frame; the dataset's own by default.
-        manifest: A CSV or JSON Lines file with ``sample_id`` and ``file``.
-        resize: Resize images of another size, and say so in the recipe.
-        metrics: Metrics by name; None for the task's defaults.
-        out: The run directory for the scores; by default derived like a run's.
-        command: What was typed, for the record.
-    """
-
-    images: Path
-    dataset: str | Path
-    split: str = "test"
-    config: str | None = None
-    name: str = "outside"
-    limit: int | None = None
-    size: int | None = None
-    fit: str | None = None
-    manifest: Path | None = None
-    resize: bool = False
-    metrics: Sequence[str] | None = None
-    out: Path | None = None
-    command: tuple[str, ...] = ()
-
-
-def score_outside(spec: OutsideSpec, *, show_progress: bool = True) -> tuple[Path, Scored]:
-    """Score a folder of images against a dataset, matched by sample id.
+        options: All of them, as `tpgbench.core.options.resolve` returns them.
 
     Returns:
-        The run directory, and what `tpgbench.benchmark.scoring.score.score` found.
+        The run, ready to be scored.
 
     Raises:
         TpgbenchError: Wrong folder, dataset, manifest or metric; nothing is written then.
     """
-    check_at_least("--limit", spec.limit, 1)
-    dataset = open_dataset(spec.dataset, spec.split, config=spec.config, size=spec.size)
-    check_metrics(spec.metrics, dataset.task)
-    size, fit = spec.size or dataset.size, spec.fit or dataset.fit
-    check_fit(fit, size, get_task(dataset.task))
-    images = OutsideImages(
-        folder=str(spec.images.resolve()),
-        manifest=None if spec.manifest is None else str(spec.manifest.resolve()),
-        resize=spec.resize,
+    check_at_least("limit", options["limit"], 1)
+    check_at_least("data_seed", options["data_seed"], 0)
+    reference = DatasetRef(
+        location=portable_location(dataset),
+        split=options["split"],
+        config=options["config"],
+        size=options["size"],
+        seed=options["data_seed"],
     )
-    find_images(images, list_samples(dataset, spec.limit))
+    rows = reference.open()
+    check_metrics(options["metrics"], rows.task)
+    size, fit = options["size"] or rows.size, options["fit"] or rows.fit
+    check_fit(fit, size, get_task(rows.task))
+    manifest = options["manifest"]
+    external = OutsideImages(
+        folder=str(images.resolve()),
+        manifest=None if manifest is None else str(Path(manifest).resolve()),
+        resize=options["resize"],
+    )
     identity = Identity(
-        task=dataset.task,
-        model=spec.name,
+        task=rows.task,
+        model=options["name"],
         model_version=1,
-        options={"images": images.folder, "resize": images.resize},
+        options={"images": external.folder, "resize": external.resize},
         weights={},
-        dataset=dataset.name,
-        dataset_fingerprint=dataset.fingerprint,
-        split=dataset.split,
+        dataset=rows.name,
+        dataset_fingerprint=rows.fingerprint,
+        split=rows.split,
         size=size,
         fit=fit,
         seed=0,
         precision="as-given",
     )
-    store = RunStore(spec.out if spec.out is not None else RUNS_FOLDER / identity.folder_name())
-    check_folder(store, identity)
     record = RunRecord(
         identity=identity,
-        dataset_location=portable_location(spec.dataset),
-        dataset_config=spec.config,
-        limit=spec.limit,
-        images=images,
-        sessions=(new_session(spec.command, 1, "none"),),
+        dataset_location=reference.location,
+        dataset_config=reference.config,
+        dataset_seed=reference.seed,
+        limit=options["limit"],
+        images=external,
+        sessions=(new_session(options["command"], 1, "none"),),
     )
-    with store.locked():
-        store.write_record(record)
-    return store.path, score(store.path, metrics=spec.metrics, show_progress=show_progress)
+    out = options["out"]
+    run = Run(RunStore(Path(out) if out is not None else default_folder(identity)), record, rows)
+    find_images(external, run.sample_ids)
+    check_folder(run.store, identity)
+    with run.store.locked():
+        run.store.write_record(record)
+    return run

@@ -16,6 +16,7 @@ import numpy as np
 from ...core.errors import TpgbenchError
 from ...core.files import sha256_file
 from ...core.images import DAMAGE, open_picture
+from ...core.outcome import Outcome
 from ..reading.build_info import BUILD_INFO_NAME, BuildInfo, SplitInfo
 from ..reading.findings import printable
 from ..reading.fingerprint import Fingerprint
@@ -42,7 +43,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Verification:
+class Verification(Outcome):
     """What `verify` found.
 
     Attributes:
@@ -56,6 +57,16 @@ class Verification:
     files: int
     rows: int
     differences: tuple[Difference, ...]
+
+    @property
+    def path(self) -> Path:
+        """The dataset's folder."""
+        return self.folder
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The differences, one line each."""
+        return tuple(printable(f"{one.where}: {one.detail}") for one in self.differences)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON types."""

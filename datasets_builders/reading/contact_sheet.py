@@ -16,6 +16,7 @@ import PIL.ImageFont
 from ...core.errors import TpgbenchError
 from ...core.files import write_atomic
 from ...core.images import Image, Mask
+from ...core.outcome import Outcome
 from ...core.pages import THUMBNAIL_SIDE, data_uri, render_page, shrink
 from ..base import Dataset, MannequinRow, Row
 from .findings import printable
@@ -67,7 +68,7 @@ class _Glance:
 
 
 @dataclass(frozen=True)
-class ContactSheet:
+class ContactSheet(Outcome):
     """Where a contact sheet was written.
 
     Attributes:
@@ -80,7 +81,12 @@ class ContactSheet:
     picture: Path
     page: Path
     shown: int
-    problems: tuple[str, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """The picture."""
+        return self.picture
 
 
 def write_contact_sheet(dataset: Dataset, picture: Path, *, limit: int) -> ContactSheet:

@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ...core.outcome import Outcome
+
 SHOWN = 20  # findings that a report prints; build.json holds them all
 
 
@@ -56,7 +58,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class BuildReport:
+class BuildReport(Outcome):
     """What a build made.
 
     Attributes:
@@ -74,6 +76,18 @@ class BuildReport:
     findings: tuple[Finding, ...]
     fingerprint: str
     notes: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """The dataset's folder."""
+        return self.out
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """One line if rows of the source were left out."""
+        if not self.left_out:
+            return ()
+        return (f"{self.left_out} rows were left out; {self.out / 'build.json'} names them",)
 
     @property
     def left_out(self) -> int:

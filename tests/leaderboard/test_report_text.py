@@ -169,7 +169,7 @@ def test_the_command_gives_every_model_its_options_back(name, tmp_path):
         tmp_path, plain_samples(1), model=name, options=config.model_dump(mode="json")
     )
     given = parse_run(reproduce_command(store.read_record(), store.read_result()))
-    assert make_config(model, parse_assignments(given["option"])) == config
+    assert make_config(model, parse_assignments(given["options"])) == config
 
 
 def test_odd_names_survive_the_shell(tmp_path):
@@ -180,7 +180,7 @@ def test_odd_names_survive_the_shell(tmp_path):
     record = store.read_record().model_copy(update={"weights_location": odd})
     given = parse_run(reproduce_command(record, store.read_result()))
     assert given["dataset"] == given["model"] == given["weights"] == odd
-    assert parse_assignments(given["option"]) == {"a": odd, "c": "true"}
+    assert parse_assignments(given["options"]) == {"a": odd, "c": "true"}
 
 
 def test_images_made_elsewhere_are_scored_again(tmp_path):

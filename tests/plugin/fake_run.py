@@ -15,6 +15,7 @@ from tpgbench.benchmark.run.results import Result, SampleCounts, write_document
 from tpgbench.benchmark.run.store import RunStore
 from tpgbench.benchmark.scoring.table import ScoredSample, write_scores
 from tpgbench.core.errors import TpgbenchError
+from tpgbench.core.images import png_bytes
 from tpgbench.datasets_builders.base import Dataset, TpgRow
 from tpgbench.metrics.base import Value, make_metric
 
@@ -121,7 +122,7 @@ def write_run(
     write_scores(store, rows, [value.name for value in values])
     for index, sample in enumerate(samples):
         if sample.error is None:
-            store.write_image(sample.sample_id, picture(index + 1000))
+            store.write_png(sample.sample_id, png_bytes(picture(index + 1000)))
     return store, FakeDataset(samples, dataset, split)
 
 

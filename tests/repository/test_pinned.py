@@ -16,11 +16,17 @@ import torch
 import tpgbench
 from places import DATA
 from tpgbench.benchmark.fit import fit_truth
-from tpgbench.benchmark.run.identity import sample_seed
-from tpgbench.benchmark.run.plan import RunSpec, make_plan
+from tpgbench.benchmark.run.identity import Identity, sample_seed
+from tpgbench.benchmark.run.options import GenerateOptions
+from tpgbench.benchmark.run.plan import make_plan
+from tpgbench.core.options import resolve
 from tpgbench.metrics import SSIM, compute_metric
 
 PINNED = json.loads((DATA / "pinned.json").read_text(encoding="utf-8"))
+
+
+def identity(model: str, **options: object) -> Identity:
+    return make_plan(model, resolve(GenerateOptions, options))[0].identity
 
 
 def save(path: Path, pixels: np.ndarray) -> None:
@@ -31,13 +37,15 @@ def save(path: Path, pixels: np.ndarray) -> None:
 @pytest.mark.parametrize("run", PINNED["digests"])
 def test_the_identity_of_a_default_run_is_what_it_was(run):
     model, dataset = run.split()
-    plan = make_plan(RunSpec(model=model, dataset=None if dataset == "default" else dataset))
-    assert plan.record.identity.digest() == PINNED["digests"][run]
+    assert (
+        identity(model, dataset=None if dataset == "default" else dataset).digest()
+        == PINNED["digests"][run]
+    )
 
 
 @pytest.mark.parametrize("model", PINNED["weights"])
 def test_the_names_and_hashes_of_shipped_weights_are_what_they_were(model):
-    assert make_plan(RunSpec(model=model)).record.identity.weights == PINNED["weights"][model]
+    assert identity(model).weights == PINNED["weights"][model]
 
 
 def test_the_seed_of_a_sample_is_what_it_was():

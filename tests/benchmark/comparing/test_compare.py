@@ -69,7 +69,7 @@ def test_refusals(tmp_path):
     other = make(tmp_path, "other", size=48)
     with pytest.raises(TpgbenchError, match="its size is 48 and that of .* is 32"):
         tpgbench.compare([a, other])
-    unscored = tpgbench.generate("toy-noise", dataset="toy", seed=5, out=tmp_path / "u").store.path
+    unscored = tpgbench.generate("toy-noise", dataset="toy", seed=5, out=tmp_path / "u").path
     with pytest.raises(TpgbenchError, match=r"result\.json: no such file"):
         tpgbench.compare([a, unscored])
     with pytest.raises(TpgbenchError, match="is .* a run directory"):

@@ -45,15 +45,15 @@ def test_a_sample_seed_hangs_on_run_seed_and_id_alone():
 def test_default_folder_is_one_a_run_and_the_limit_can_be_raised(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     few = generate(None, limit=3)
-    before = images(few.store.path)
+    before = images(few.path)
     assert len(before) == 3
-    times = {p: p.stat().st_mtime_ns for p in few.store.generations.iterdir()}
+    times = {p: p.stat().st_mtime_ns for p in few.run.store.generations.iterdir()}
     more = generate(None, limit=7, batch_size=2)
-    assert more.store.path == few.store.path
-    assert len(images(more.store.path)) == 7
+    assert more.path == few.path
+    assert len(images(more.path)) == 7
     assert {p: p.stat().st_mtime_ns for p in times} == times
-    assert len(more.store.read_record().sessions) == 2
-    assert generate(None, options={"amount": 9}).store.path != few.store.path
+    assert len(more.run.store.read_record().sessions) == 2
+    assert generate(None, options={"amount": 9}).path != few.path
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_file_in_the_place_of_the_folder(tmp_path):
 def test_a_second_process_is_kept_out(tmp_path):
     out = tmp_path / "run"
     generate(out, limit=1)
-    with RunStore(out).locked(), pytest.raises(TpgbenchError, match="another process works"):
+    with RunStore(out).locked(), pytest.raises(TpgbenchError, match="another process is using"):
         generate(out, limit=1)
 
 
@@ -311,7 +311,7 @@ def test_an_endless_split_runs_with_a_limit(tmp_path):
 
 def test_the_record_holds_what_is_needed_to_run_again(tmp_path):
     generated = generate(tmp_path / "run", options={"amount": "7"}, command=["tpgbench", "run"])
-    record = generated.store.read_record()
+    record = generated.run.store.read_record()
     assert record.identity.options == {"seconds": 0.0, "amount": 7}
     assert record.identity.dataset_fingerprint == "toy-1-0"
     session = record.sessions[0]
@@ -326,5 +326,5 @@ def test_unknown_name_error_is_a_tpgbench_error():
 def test_images_are_what_the_model_made(tmp_path):
     generated = generate(tmp_path / "run", "toy-broken", options={"how": "batch"}, limit=1)
     row = tpgbench.load_dataset("toy")[0]
-    with PIL.Image.open(generated.store.image_path("toy-000")) as picture:
+    with PIL.Image.open(generated.run.store.image_path("toy-000")) as picture:
         assert np.array_equal(np.asarray(picture), row.garment[16:48, 16:48])

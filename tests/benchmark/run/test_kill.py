@@ -74,7 +74,7 @@ def test_the_command_itself_survives_kill_and_interrupt(tmp_path):
     interrupted.send_signal(signal.SIGINT)
     _, stderr = interrupted.communicate()
     assert interrupted.returncode == 130
-    assert "interrupted: the same command goes on where it stopped" in stderr
+    assert "interrupted: the same command resumes" in stderr
     assert "Traceback" not in stderr
 
     for out in ("killed", "interrupted"):

@@ -22,7 +22,7 @@ METRICS = ["psnr", "toy-mean"]
 @pytest.fixture
 def run(tmp_path):
     """A generated run that is not scored yet."""
-    return tpgbench.generate("toy-noise", dataset="toy", out=tmp_path / "run").store
+    return tpgbench.generate("toy-noise", dataset="toy", out=tmp_path / "run").run.store
 
 
 def test_scores_are_the_metrics_of_image_and_truth(run):
@@ -268,7 +268,7 @@ class TestImagesMadeElsewhere:
         assert outcome.result.metric("psnr").recipe == expected.recipe
         assert outcome.exit_code == 0
         assert {path: path.read_bytes() for path in images.iterdir()} == before
-        assert tpgbench.report(outcome.path).exists()
+        assert tpgbench.report(outcome.path).path.exists()
 
     def test_the_recipe_says_how_they_were_stored_whatever_they_are_called(self, images, tmp_path):
         first, second, *_ = sorted(images.iterdir())

@@ -18,7 +18,7 @@ METRICS = ["fid", "kid", "is", "fid@torch-fidelity", "psnr"]
 
 @pytest.fixture
 def run(tmp_path):
-    return tpgbench.generate("toy-noise", dataset="toy", out=tmp_path / "run").store
+    return tpgbench.generate("toy-noise", dataset="toy", out=tmp_path / "run").run.store
 
 
 @pytest.fixture

@@ -1,0 +1,58 @@
+"""What the commands print: data on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from ..api.outcomes import RunOutcome
+    from ..core.outcome import Outcome
+
+
+def typed() -> tuple[str, ...]:
+    """Return the command line, for the record."""
+    return ("tpgbench", *sys.argv[1:])
+
+
+def say(line: str) -> None:
+    """Print a line on stderr."""
+    click.echo(line, err=True)
+
+
+def print_json(document: BaseModel) -> None:
+    """Print a document on stdout."""
+    click.echo(document.model_dump_json(indent=2))
+
+
+def print_table(table: object) -> None:
+    """Print a rich table on stdout."""
+    from rich.console import Console
+
+    Console(soft_wrap=False).print(table)
+
+
+def show_run(outcome: RunOutcome, as_json: bool) -> int:
+    """Print a run's values, then what a user should know; return the exit code."""
+    from ..leaderboard.terminal import result_table
+
+    if as_json:
+        print_json(outcome.result)
+    else:
+        print_table(result_table(outcome.result))
+    for note in outcome.notes:
+        say(f"note: {note}")
+    show_problems(outcome)
+    say(f"report: {outcome.report}" if outcome.report else f"run: {outcome.path}")
+    return outcome.exit_code
+
+
+def show_problems(outcome: Outcome) -> int:
+    """Print what is missing on stderr; return the exit code."""
+    for problem in outcome.problems:
+        say(f"incomplete: {problem}")
+    return outcome.exit_code
