@@ -1,9 +1,9 @@
 """Hook of mkdocs: what the site shows that is not a Markdown file in docs/.
 
-README.md, CONTRIBUTING.md, its glossary and the cards of the shipped checkpoints become pages, so no
-text is kept twice. Links between them lead to pages of the site; a link to any other file of the
-repository becomes the file's path. A folder in the navigation stands for all its pages. Where a page
-of docs/api says ``::: names of GROUP``, the public names of that group follow.
+README.md, CONTRIBUTING.md, its glossary and the cards of the shipped checkpoints become pages, so
+no text is kept twice. Links between them lead to pages of the site; a link to any other file of
+the repository becomes the file's path. A folder in the navigation stands for all its pages. Where
+a page of docs/api says ``::: names of GROUP``, the public names of that group follow.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ GROUPS = {
     "core": "foundation",
 }
 
-_LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s:]+)\)")
+# A link, or a block of code, in which nothing is one.
+_LINK = re.compile(r"(?P<code>^```.*?^```$|`[^`\n]+`)|(!?)\[([^\]]*)\]\(([^)\s:]+)\)", re.M | re.S)
 _NAMES = re.compile(r"^::: names of ([a-z.]+)$", re.M)
 _GLOSSARY = re.compile(r"^## Glossary\n.*?(?=^## |\Z)", re.M | re.S)
 
@@ -105,7 +106,9 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def _rewrite(link: re.Match[str], source: str, page_uri: str, files: Files) -> str:
-    mark, text, address = link.groups()
+    if link["code"] is not None:
+        return link[0]
+    mark, text, address = link.groups()[1:]
     path, _, anchor = address.partition("#")
     if not path:
         return link[0]
@@ -155,5 +158,5 @@ def _public_names() -> dict[str, list[str]]:
                 groups.setdefault(group, []).append(name)
                 break
         else:
-            raise PluginError(f"docs/site.py: no page of the API for {name}, of {home}")
+            raise PluginError(f"docs/site_hook.py: no page of the API for {name}, of {home}")
     return groups
