@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from markdown import code_blocks
+from markdown_pages import code_blocks
 from places import ROOT
 
 
@@ -84,7 +84,7 @@ def folders(tmp_path) -> tuple[str, str]:
 def values(done: subprocess.CompletedProcess[str]) -> dict[str, dict]:
     """Return the values of a result printed as JSON, by metric."""
     found = json.loads(done.stdout)
-    listed = found["metrics"] if "metrics" in found else [found]
+    listed = found.get("metrics", [found])
     return {value["name"]: value for value in listed}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import tpgbench
-from markdown import anchors, code_blocks, links, written_pages
+from markdown_pages import anchors, code_blocks, links, written_pages
 from tpgbench import metrics
 from tpgbench.core.registry import BUILTIN_DATASETS, BUILTIN_MODELS
 

@@ -10,7 +10,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import tpgbench.api
-from markdown import code_blocks, written_pages
+from markdown_pages import code_blocks, written_pages
 from places import ROOT
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
