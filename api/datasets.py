@@ -34,6 +34,13 @@ def load_dataset(
 
     Raises:
         TpgbenchError: Unknown name, folder or split.
+
+    Examples:
+        >>> dataset = load_dataset("ctp-synth", "validation", size=64)
+        >>> len(dataset.sample_ids())
+        200
+        >>> dataset[0].pattern.shape
+        (64, 64, 3)
     """
     return open_dataset(name_or_folder, split, config=config, size=size, seed=seed)
 
@@ -66,6 +73,11 @@ def build_dataset(
     Raises:
         TpgbenchError: Wrong source, or a finding under ``strict``; nothing is written then. Or it
             cannot be published.
+
+    Examples:
+        >>> report = build_dataset("ctp-synth", out="data/ctp-synth", size=64, train_rows=2)
+        >>> report.rows["train"], report.rows["test"]
+        (2, 200)
     """
     builder = DATASETS.get(name)()
     if push_to_hub is not None:
@@ -94,6 +106,10 @@ def verify_dataset(folder: str | Path, *, source: str | Path | None = None) -> V
 
     Raises:
         TpgbenchError: Not a packaged dataset.
+
+    Examples:
+        >>> verify_dataset("data/ctp-synth").differences
+        ()
     """
     return verify(Path(folder), source)
 
@@ -122,6 +138,9 @@ def show_dataset(
 
     Raises:
         TpgbenchError: Unknown dataset, or a file that cannot be written.
+
+    Examples:
+        >>> sheet = show_dataset("ctp-synth", limit=4, size=64, out="sheet.png")
     """
     dataset = open_dataset(name_or_folder, split, config=config, size=size, seed=seed)
     picture = Path(f"{dataset.name}-{split}.png") if out is None else Path(out)
