@@ -96,11 +96,6 @@ def run(
 
     Raises:
         TpgbenchError: Wrong input; nothing is written then. Or the disk refuses.
-
-    Examples:
-        >>> outcome = run("crop", limit=2, size=64, metrics=["ssim", "psnr"], out="runs/crop")
-        >>> outcome.exit_code, outcome.result.metric("psnr").n
-        (0, 2)
     """
     model_class = MODELS.get(model)
     check_metrics(metrics, model_class.task)  # before hours of generation
@@ -187,11 +182,6 @@ def score(
 
     Raises:
         TpgbenchError: Not a run directory, another dataset, an unknown metric.
-
-    Examples:
-        >>> outcome = run("crop", limit=2, size=64, metrics=["ssim"], out="runs/crop")
-        >>> score("runs/crop", metrics=["palette"]).result.metric("palette").n
-        2
     """
     scored = score_stage(Path(path), metrics=metrics, dataset=dataset, show_progress=show_progress)
     return _outcome(Path(path), scored, None)
@@ -235,13 +225,6 @@ def score_images(
 
     Raises:
         TpgbenchError: Wrong input; nothing is written then.
-
-    Examples:
-        >>> made = generate("crop", limit=2, size=64, out="runs/crop")
-        >>> images = "runs/crop/generations"
-        >>> outcome = score_images(images, "ctp-synth", limit=2, size=64, out="runs/external")
-        >>> outcome.result.metric("ssim").n
-        2
     """
     spec = OutsideSpec(
         images=Path(images),
@@ -305,12 +288,6 @@ def compare(paths: Sequence[str | Path]) -> RunComparison:
 
     Raises:
         TpgbenchError: Fewer than two runs, or runs of different data.
-
-    Examples:
-        >>> for model in ("crop", "tile-crop"):
-        ...     outcome = run(model, limit=2, size=64, metrics=["ssim"], out=f"runs/{model}")
-        >>> [one.label for one in compare(["runs/crop", "runs/tile-crop"]).runs]
-        ['crop', 'tile-crop']
     """
     from ..benchmark.comparing.compare import (
         compare_runs,  # with pandas, which a run can do without
