@@ -39,11 +39,6 @@ def run(model: str, **options: Unpack[RunOptions]) -> RunOutcome:
 
     Raises:
         TpgbenchError: Wrong input; nothing is written then. Or the disk refuses.
-
-    Examples:
-        >>> outcome = run("crop", limit=2, size=64, metrics=["ssim", "psnr"], out="runs/crop")
-        >>> outcome.exit_code, outcome.result.metric("psnr").n
-        (0, 2)
     """
     chosen = cast(RunOptions, resolve(RunOptions, options))
     check_metrics(chosen["metrics"], MODELS.get(model).task)  # before hours of generation
@@ -82,11 +77,6 @@ def score(path: str | Path, **options: Unpack[ScoreOptions]) -> RunOutcome:
 
     Raises:
         TpgbenchError: Not a run directory, another dataset, an unknown metric.
-
-    Examples:
-        >>> outcome = run("crop", limit=2, size=64, metrics=["ssim"], out="runs/crop")
-        >>> score("runs/crop", metrics=["palette"]).result.metric("palette").n
-        2
     """
     chosen = cast(ScoreOptions, resolve(ScoreOptions, options))
     found = Run.open(path, dataset=chosen["dataset"])
@@ -108,13 +98,6 @@ def score_images(
 
     Raises:
         TpgbenchError: Wrong input; nothing is written then.
-
-    Examples:
-        >>> made = generate("crop", limit=2, size=64, out="runs/crop")
-        >>> images = "runs/crop/generations"
-        >>> outcome = score_images(images, "ctp-synth", limit=2, size=64, out="runs/external")
-        >>> outcome.result.metric("ssim").n
-        2
     """
     chosen = cast(ExternalOptions, resolve(ExternalOptions, options))
     found = open_external(Path(images), dataset, chosen)
@@ -144,12 +127,6 @@ def compare(paths: Sequence[str | Path]) -> RunComparison:
 
     Raises:
         TpgbenchError: Fewer than two runs, or runs of different data.
-
-    Examples:
-        >>> for model in ("crop", "tile-crop"):
-        ...     outcome = run(model, limit=2, size=64, metrics=["ssim"], out=f"runs/{model}")
-        >>> [one.label for one in compare(["runs/crop", "runs/tile-crop"]).runs]
-        ['crop', 'tile-crop']
     """
     from ..benchmark.comparing.compare import compare_runs
 

@@ -150,7 +150,8 @@ def _public_names() -> dict[str, list[str]]:
     """Return the names that `tpgbench` exports, by the page that shows them."""
     package = _package()
     groups: dict[str, list[str]] = {}
-    for name in package.exports or ():
+    # Functions before classes, which are what they take and return.
+    for name in sorted(package.exports or (), key=lambda name: (name[0].isupper(), name)):
         home = package[name].final_target.path if package[name].is_alias else f"tpgbench.{name}"
         inside = home.removeprefix("tpgbench.")
         for prefix, group in GROUPS.items():

@@ -163,7 +163,7 @@ def test_the_layout_is_recognised_packaged_and_run(tpgbench, tmp_path):
     refused = tpgbench(*run, "--dataset", "source", code=2).stderr
     assert "build-dataset swatches" in refused
     words = ["build-dataset", "swatches", "--source", "source", "--out", "built", "--json"]
-    report = json.loads(tpgbench(*words).stdout)
+    report = json.loads(tpgbench(*words, code=1).stdout)  # a row was left out
     assert report["rows"] == {"test": 2}
     assert report["unlabelled"] == {"test": 1}
     assert [finding["where"] for finding in report["findings"]] == ["swatches.txt:3"]
