@@ -7,19 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import tpgbench as call
 from places import PLUGIN
-
-
-def call(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tpgbench", *map(str, words)],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(PLUGIN)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
 
 TOY = ("--model", "toy-noise", "--dataset", "toy")
 

@@ -13,6 +13,8 @@ import numpy as np
 import PIL.Image
 import pyarrow.parquet as pq
 import pytest
+from folders import tree
+from pictures import box_mask, save, smooth
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.core.images import read_image, read_mask
 from tpgbench.datasets_builders.base import DATASETS
@@ -25,22 +27,11 @@ WIDTH, HEIGHT = 36, 48
 
 
 def photo(seed, size=(WIDTH, HEIGHT)):
-    rng = np.random.default_rng(seed)
-    coarse = PIL.Image.fromarray(rng.integers(0, 256, (6, 5, 3), dtype=np.uint8))
-    return coarse.resize(size, PIL.Image.Resampling.BICUBIC)
+    return smooth(seed, size, cells=(5, 6))
 
 
 def mask(size=(WIDTH, HEIGHT)):
-    array = np.zeros((size[1], size[0]), dtype=np.uint8)
-    array[10:30, 8:25] = 255
-    return PIL.Image.fromarray(array)
-
-
-def save(picture, path, **options):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # By hand, because "....jpg" has no suffix in Pillow's eyes.
-    suffix = f".{path.name.rpartition('.')[2].lower()}"
-    picture.save(path, format=PIL.Image.registered_extensions()[suffix], **options)
+    return box_mask(size, (8, 10, 25, 30))
 
 
 def add(root, stem, suffix=".jpg", *, labelled=True):
@@ -78,14 +69,6 @@ def ids(out, split):
 
 def stored(out, split, index, column):
     return ParquetDataset(out, split)._rows.row(index, [column])[column]["bytes"]
-
-
-def tree(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def test_the_registry_finds_the_builder():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
+from pictures import save, smooth
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.core.images import read_image
 from tpgbench.datasets_builders.base import DATASETS, MannequinRow
@@ -19,15 +21,7 @@ from tpgbench.datasets_builders.packaging.verify import verify
 SPLITS = ("test", "validation", "train")
 
 
-def photo(seed):
-    rng = np.random.default_rng(seed)
-    coarse = PIL.Image.fromarray(rng.integers(0, 256, (12, 9, 3), dtype=np.uint8))
-    return coarse.resize((36, 48), PIL.Image.Resampling.BICUBIC)
-
-
-def save(picture, path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path)
+photo = partial(smooth, size=(36, 48))
 
 
 def write(root, records, name="metadata.jsonl"):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import datasets
 import numpy as np
-import PIL.Image
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pictures import noise, save
 from tpgbench.core import files
 from tpgbench.core.errors import TpgbenchError, UnknownNameError
 from tpgbench.core.images import png_bytes
@@ -24,13 +25,7 @@ from tpgbench.datasets_builders.reading.schema import TPG_SCHEMA
 SIDE = 20
 
 
-def photo(seed):
-    return np.random.default_rng(seed).integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
-
-
-def save(array, path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    PIL.Image.fromarray(array).save(path)
+photo = partial(noise, size=(SIDE, SIDE))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import PIL.Image
 import pytest
+from pictures import box_mask, save
 from tpgbench.api import runs as api
 from tpgbench.benchmark.run.store import RunStore
 from tpgbench.core.errors import TpgbenchError, UnknownNameError
@@ -22,20 +23,13 @@ from tpgbench.leaderboard.manifest import reproduce_command
 SIZE = (36, 48)
 
 
+def mask():
+    return box_mask((36, 48), (8, 10, 25, 30))
+
+
 def photo(seed):
     rng = np.random.default_rng(seed)
     return PIL.Image.fromarray(rng.integers(0, 256, (48, 36, 3), dtype=np.uint8))
-
-
-def mask():
-    array = np.zeros((48, 36), dtype=np.uint8)
-    array[10:30, 8:25] = 255
-    return PIL.Image.fromarray(array)
-
-
-def save(picture, path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path)
 
 
 def add(root, split, stem, seed):

@@ -6,10 +6,12 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pictures import noise
 from tpgbench.benchmark.run.identity import Identity, RunRecord, Session
 from tpgbench.benchmark.run.results import Result, SampleCounts, write_document
 from tpgbench.benchmark.run.store import RunStore
@@ -20,6 +22,9 @@ from tpgbench.datasets_builders.base import Dataset, TpgRow
 from tpgbench.metrics.base import Value, make_metric
 
 SIZE = 32
+
+
+picture = partial(noise, size=(SIZE, SIZE))
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,6 @@ class FakeDataset(Dataset):
         mask[4:-4, 8:-8] = True
         pattern = photo if sample.has_truth else None
         return TpgRow(sample.sample_id, photo, mask, pattern, "g", sample.caption, sample.meta)
-
-
-def picture(seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
 
 
 def aggregate(name: str, samples: Sequence[FakeSample]) -> Value:

@@ -10,15 +10,10 @@ import tomllib
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 import pytest
 from markdown_pages import code_blocks
+from pictures import save
 from places import ROOT
-
-
-def save(path: Path, pixels: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    PIL.Image.fromarray(pixels).save(path)
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +70,9 @@ def folders(tmp_path) -> tuple[str, str]:
     """Two folders of photos; the second is darker, and has fewer."""
     for index in range(4):
         pixels = np.random.default_rng(index).integers(0, 256, (24, 20, 3), dtype=np.uint8)
-        save(tmp_path / "real" / f"{index}.png", pixels)
+        save(pixels, tmp_path / "real" / f"{index}.png")
         if index < 3:
-            save(tmp_path / "generated" / f"{index}.png", pixels // 2)
+            save(pixels // 2, tmp_path / "generated" / f"{index}.png")
     return "real", "generated"
 
 
@@ -155,9 +150,9 @@ def test_the_layout_is_recognised_packaged_and_run(tpgbench, tmp_path):
     mask[8:-8, 8:-8] = 255
     for name, seed in {"one": 1, "two": 2}.items():
         pixels = np.random.default_rng(seed).integers(0, 256, (40, 40, 3), dtype=np.uint8)
-        save(source / "photo" / f"{name}.jpg", pixels)
-        save(source / "mask" / f"{name}.png", mask)
-    save(source / "pattern" / "one.png", pixels)
+        save(pixels, source / "photo" / f"{name}.jpg")
+        save(mask, source / "mask" / f"{name}.png")
+    save(pixels, source / "pattern" / "one.png")
     (source / "swatches.txt").write_text("one\ntwo\nthree\n", encoding="utf-8")
     run = ["run", "--model", "crop", "--size", "32", "--metrics", "ssim"]
     refused = tpgbench(*run, "--dataset", "source", code=2).stderr

@@ -7,13 +7,12 @@ values incomparable. Change `data/pinned.json` only together with a version that
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
-import PIL.Image
 import pytest
 import torch
 import tpgbench
+from pictures import save
 from places import DATA
 from tpgbench.benchmark.fit import fit_truth
 from tpgbench.benchmark.run.identity import Identity, sample_seed
@@ -27,11 +26,6 @@ PINNED = json.loads((DATA / "pinned.json").read_text(encoding="utf-8"))
 
 def identity(model: str, **options: object) -> Identity:
     return make_plan(model, resolve(GenerateOptions, options))[0].identity
-
-
-def save(path: Path, pixels: np.ndarray) -> None:
-    path.parent.mkdir(exist_ok=True)
-    PIL.Image.fromarray(pixels).save(path)
 
 
 @pytest.mark.parametrize("run", PINNED["digests"])
@@ -76,7 +70,7 @@ def test_recipes_and_values_of_outside_photos_are_what_they_were(tmp_path):
     for index in range(3):
         row = dataset[index]
         truth = fit_truth(row, size=dataset.size, fit=dataset.fit)
-        save(tmp_path / "images" / f"{row.sample_id}.png", 255 - truth)
+        save(255 - truth, tmp_path / "images" / f"{row.sample_id}.png")
     result = tpgbench.score_images(
         tmp_path / "images",
         "mannequin-synth",
@@ -93,8 +87,8 @@ def test_recipes_and_values_of_outside_photos_are_what_they_were(tmp_path):
 def test_recipes_over_two_folders_are_what_they_were(metric, tmp_path):
     for index in range(4):
         pixels = np.random.default_rng(index).integers(0, 256, (40, 32, 3), dtype=np.uint8)
-        save(tmp_path / "A" / f"{index}.png", pixels)
-        save(tmp_path / "B" / f"{index}.png", pixels // 2)
+        save(pixels, tmp_path / "A" / f"{index}.png")
+        save(pixels // 2, tmp_path / "B" / f"{index}.png")
     value = compute_metric(metric, [tmp_path / "A", tmp_path / "B"])
     assert value.recipe == PINNED["folder recipes"][metric]
 

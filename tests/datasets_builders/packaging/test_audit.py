@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-import PIL.Image
 import pytest
+from pictures import smooth
 from tpgbench.datasets_builders.packaging.audit import RowAudit
 from tpgbench.datasets_builders.packaging.row_facts import audit_row
 from tpgbench.datasets_builders.packaging.rows import PackedRow, RawRow, RowRefusedError, SourceFile
@@ -14,9 +14,7 @@ from tpgbench.datasets_builders.reading.schema import MANNEQUIN_SCHEMA, TPG_SCHE
 
 
 def photo(seed, size=(48, 64)):
-    rng = np.random.default_rng(seed)
-    coarse = PIL.Image.fromarray(rng.integers(0, 256, (12, 9, 3), dtype=np.uint8))
-    return np.asarray(coarse.resize(size, PIL.Image.Resampling.BICUBIC))
+    return np.asarray(smooth(seed, size))
 
 
 def half(image):

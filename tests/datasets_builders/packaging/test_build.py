@@ -19,6 +19,8 @@ import numpy as np
 import PIL.Image
 import pytest
 from click.testing import CliRunner
+from folders import tree
+from pictures import box_mask, smooth
 from tpgbench.api import datasets as api_datasets
 from tpgbench.cli.app import cli
 from tpgbench.core.errors import TpgbenchError
@@ -37,15 +39,12 @@ SIDE = 24
 
 
 def photo(seed, size=(SIDE, SIDE)):
-    rng = np.random.default_rng(seed)
-    coarse = PIL.Image.fromarray(rng.integers(0, 256, (5, 4, 3), dtype=np.uint8))
-    return coarse.resize(size, PIL.Image.Resampling.BICUBIC)
+    return smooth(seed, size, cells=(4, 5))
 
 
 def mask(size=(SIDE, SIDE)):
-    array = np.zeros((size[1], size[0]), dtype=np.uint8)
-    array[size[1] // 4 : size[1] // 2, size[0] // 4 : size[0] // 2] = 255
-    return PIL.Image.fromarray(array)
+    width, height = size
+    return box_mask(size, (width // 4, height // 4, width // 2, height // 2))
 
 
 def make(root, train=5, test=3, size=(SIDE, SIDE)):
@@ -63,14 +62,6 @@ def make(root, train=5, test=3, size=(SIDE, SIDE)):
 @pytest.fixture
 def source(tmp_path):
     return make(tmp_path / "source")
-
-
-def tree(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def left_beside(folder):

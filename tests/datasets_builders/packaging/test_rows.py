@@ -6,6 +6,7 @@ import io
 import json
 
 import numpy as np
+import pictures
 import PIL.Image
 import pytest
 from tpgbench.core.images import read_image
@@ -19,15 +20,13 @@ SCHEMA = TPG_SCHEMA.with_columns(
 WIDTH, HEIGHT = 60, 80
 
 
+def mask():
+    return pictures.box_mask((WIDTH, HEIGHT), (10, 20, 50, 60))
+
+
 def photo():
     values = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     return PIL.Image.fromarray(values)
-
-
-def mask():
-    array = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
-    array[20:60, 10:50] = 255
-    return PIL.Image.fromarray(array)
 
 
 def label_map():

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 
 import numpy as np
 import PIL.Image
 import pytest
+from pictures import noise
 from tpgbench.core.errors import TpgbenchError, UnknownNameError
 from tpgbench.datasets_builders.reading.folder import PhotoFolder
 
 HEIGHT, WIDTH = 24, 18
 
 
-def photo(seed):
-    return np.random.default_rng(seed).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
+photo = partial(noise, size=(WIDTH, HEIGHT))
 
 
 def mask(rows):
