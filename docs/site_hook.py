@@ -73,9 +73,13 @@ def _expand(entry: Any) -> Any:
         return {title: [_expand(one) for one in target]}
     if not target.endswith("/"):
         return entry
-    pages = sorted(path.name for path in (ROOT / "docs" / target).glob("*.md"))
-    pages.sort(key=lambda name: name != "README.md")
-    return {title: [f"{target}{name}" for name in pages]}
+    pages = sorted((ROOT / "docs" / target).glob("*.md"), key=lambda path: path.name)
+    pages.sort(key=lambda path: path.name != "README.md")
+    return {title: [{_title(path): f"{target}{path.name}"} for path in pages]}
+
+
+def _title(page: Path) -> str:
+    return re.findall(r"^# (.+)$", page.read_text(encoding="utf-8"), re.M)[0]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -107,7 +111,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 def _rewrite(link: re.Match[str], source: str, page_uri: str, files: Files) -> str:
     if link["code"] is not None:
-        return link[0]
+        # GitHub needs the escape in a table's code; Python-Markdown shows it.
+        return link[0] if "\n" in link[0] else link[0].replace(r"\|", "|")
     mark, text, address = link.groups()[1:]
     path, _, anchor = address.partition("#")
     if not path:
