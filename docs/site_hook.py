@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,7 +23,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ROOT / ".types"
+SOURCES = ROOT / "build" / "sources"
 CHECKPOINTS = ROOT / "reference_models" / "checkpoints"
 
 # The file of the repository behind each page that is not in docs/.
@@ -55,13 +56,30 @@ _NAMES = re.compile(r"^::: names of ([a-z.]+)$", re.M)
 _GLOSSARY = re.compile(r"^## Glossary\n.*?(?=^## |\Z)", re.M | re.S)
 
 
+def on_startup(**_: Any) -> None:
+    """Give griffe a folder with the package alone, under its name.
+
+    A checkout may be called anything, and beside the package it holds environments and links that
+    griffe would follow. The folder must be there before the plugins look for it.
+    """
+    package = SOURCES / "tpgbench"
+    package.mkdir(parents=True, exist_ok=True)
+    parts = {part.name: part for part in ROOT.iterdir() if _is_python(part)}
+    for link in package.iterdir():
+        if link.name not in parts:
+            link.unlink(missing_ok=True)
+    for name, part in parts.items():
+        with suppress(FileExistsError):  # made by an earlier build, or by one at the same time
+            (package / name).symlink_to(part)
+
+
+def _is_python(part: Path) -> bool:
+    return part.suffix == ".py" or (part / "__init__.py").is_file()
+
+
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Let a folder in the navigation stand for its pages, the index first."""
     config.nav = [_expand(entry) for entry in config.nav or ()]
-    # As for mypy: a package's name is its folder's, and a checkout may be called anything.
-    if not (SOURCES / "tpgbench").exists():
-        SOURCES.mkdir(exist_ok=True)
-        (SOURCES / "tpgbench").symlink_to("..")
     return config
 
 
@@ -73,9 +91,13 @@ def _expand(entry: Any) -> Any:
         return {title: [_expand(one) for one in target]}
     if not target.endswith("/"):
         return entry
-    pages = sorted(path.name for path in (ROOT / "docs" / target).glob("*.md"))
-    pages.sort(key=lambda name: name != "README.md")
-    return {title: [f"{target}{name}" for name in pages]}
+    pages = sorted((ROOT / "docs" / target).glob("*.md"), key=lambda path: path.name)
+    pages.sort(key=lambda path: path.name != "README.md")
+    return {title: [{_title(path): f"{target}{path.name}"} for path in pages]}
+
+
+def _title(page: Path) -> str:
+    return re.findall(r"^# (.+)$", page.read_text(encoding="utf-8"), re.M)[0]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -107,7 +129,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 def _rewrite(link: re.Match[str], source: str, page_uri: str, files: Files) -> str:
     if link["code"] is not None:
-        return link[0]
+        # GitHub needs the escape in a table's code; Python-Markdown shows it.
+        return link[0] if "\n" in link[0] else link[0].replace(r"\|", "|")
     mark, text, address = link.groups()[1:]
     path, _, anchor = address.partition("#")
     if not path:
@@ -134,7 +157,9 @@ def _page_of(target: str) -> str:
 def _list_names(marker: re.Match[str]) -> str:
     group = marker[1]
     if group == "tpgbench.metrics":
-        names = [f"tpgbench.metrics.{name}" for name in _package()["metrics"].exports or ()]
+        known = set(_package().exports or ())
+        names = [name for name in _package()["metrics"].exports or () if name not in known]
+        names = [f"tpgbench.metrics.{name}" for name in names]
     else:
         names = [f"tpgbench.{name}" for name in _public_names().get(group, ())]
     return "\n\n".join(f"::: {name}" for name in names)
