@@ -15,7 +15,7 @@ from tpgbench.reference_models.shared.shipping import CHECKSUMS
 from tpgbench.reference_models.slddm.checkpoint import load_checkpoint
 from tpgbench.reference_models.slddm.export import export_training
 from tpgbench.reference_models.slddm.pipeline_folder import PARTS, open_pipeline_folder
-from tpgbench.reference_models.slddm.settings import TINY
+from tpgbench.reference_models.slddm.presets import TINY
 from tpgbench.reference_models.training.folder import CurvePoint
 from tpgbench.reference_models.training.sessions import TrainingSession
 

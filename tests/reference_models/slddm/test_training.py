@@ -24,13 +24,12 @@ from slddm_samples import (
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.reference_models.shared.autoencoder import PatchAutoencoder
 from tpgbench.reference_models.shared.shipping import weight_sums, write_checksums
-from tpgbench.reference_models.slddm.adjust import adjust_preset
 from tpgbench.reference_models.slddm.checkpoint import load_checkpoint
 from tpgbench.reference_models.slddm.contexts import label_tracks
 from tpgbench.reference_models.slddm.diffusion_objective import DiffusionObjective
 from tpgbench.reference_models.slddm.networks import make_autoencoder
 from tpgbench.reference_models.slddm.pipeline_folder import PARTS, open_pipeline_folder
-from tpgbench.reference_models.slddm.settings import SD15, SMOKE
+from tpgbench.reference_models.slddm.presets import SD15, SMOKE, adjust_preset
 from tpgbench.reference_models.slddm.train import TrainingSpec, train_slddm
 from tpgbench.reference_models.training.folder import read_curve
 
