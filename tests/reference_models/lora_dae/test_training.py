@@ -304,7 +304,7 @@ class TestTinyBase:
             load_file(after / unet)["conv_in.weight"],
             load_file(tiny / "base" / unet)["conv_in.weight"],
         )
-        assert (tmp_path / "more" / "earlier" / "train-base" / "curve.jsonl").is_file()
+        assert (tmp_path / "more" / "earlier" / "000" / "train-base" / "curve.jsonl").is_file()
 
     def test_garments_have_statistics_of_their_own(self, tiny):
         statistics = BandStatistics.load(tiny / "lora")

@@ -402,11 +402,13 @@ def test_only_a_training_s_records_are_taken_along(trained, photos, tmp_path):
     out = tmp_path / "second"
     train_slddm(replace(further, folder=out, start=(whole / "pipeline",)))
     stages = [f"{stage}{end}" for stage in SMOKE.stages for end in ("", "/curve.jsonl")]
-    assert listing(out / "earlier") == sorted([*stages, "sessions.jsonl"])
+    assert listing(out / "earlier" / "000") == sorted([*stages, "sessions.jsonl"])
 
     third = tmp_path / "third"
     train_slddm(replace(further, folder=third, start=(out / "pipeline",)))
-    assert (third / "earlier" / "earlier" / "sldm" / "curve.jsonl").is_file()
+    assert sorted(one.name for one in (third / "earlier").iterdir()) == ["000", "001"]
+    assert listing(third / "earlier" / "000") == listing(out / "earlier" / "000")
+    assert (third / "earlier" / "001" / "sldm" / "curve.jsonl").is_file()
 
 
 def test_a_base_model_of_another_kind_is_refused(narrow, photos, tmp_path, capfd):
