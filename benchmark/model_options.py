@@ -42,9 +42,13 @@ def make_config(model: type[Model], options: Mapping[str, Any]) -> ModelConfig:
     try:
         return model.config_type.model_validate(dict(options))
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "options"
-        raise TpgbenchError(
-            f"-o {name}={first['input']}: {first['msg'].lower()}; the default is "
-            f"{fields[name].default if name in fields else 'in tpgbench list models'}"
-        ) from error
+        name = str(error.errors()[0]["loc"][0]) if error.errors()[0]["loc"] else "options"
+        default = fields[name].default if name in fields else "in tpgbench list models"
+        raise TpgbenchError(f"-o {first_problem(error)}; the default is {default}") from error
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return the first value that is wrong, and why: ``"steps=0: input should be ..."``."""
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"]) or "options"
+    return f"{name}={first['input']}: {first['msg'].lower()}"

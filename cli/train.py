@@ -120,8 +120,7 @@ def slddm(
     -o changes what the last stage learns from: -o weights.cls=0, -o structured=false, ...
     """
     from ..core.errors import TpgbenchError
-    from ..reference_models.slddm.adjust import adjust_preset
-    from ..reference_models.slddm.settings import get_preset
+    from ..reference_models.slddm.presets import adjust_preset, get_preset
     from ..reference_models.slddm.train import TrainingSpec, train_slddm
 
     chosen: Preset = adjust_preset(get_preset(preset), options=option, **given)
@@ -178,8 +177,7 @@ def lora_dae(
 ) -> int:
     """Train LoRA-DAE: the base (tiny only), the LoRA, band statistics, learned gains."""
     from ..core.errors import TpgbenchError
-    from ..reference_models.lora_dae.adjust import adjust_preset
-    from ..reference_models.lora_dae.settings import get_preset
+    from ..reference_models.lora_dae.presets import adjust_preset, get_preset
     from ..reference_models.lora_dae.spec import TrainingSpec, stages_of
     from ..reference_models.lora_dae.train import train_lora_dae
 

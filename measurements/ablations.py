@@ -24,8 +24,8 @@ import tpgbench
 from blank import score_blank
 from tables import answer, table
 from tpgbench.benchmark.run.environment import processor_name
-from tpgbench.reference_models.slddm.adjust import adjust_preset
-from tpgbench.reference_models.slddm.settings import Preset, get_preset
+from tpgbench.reference_models.slddm.presets import adjust_preset, get_preset
+from tpgbench.reference_models.slddm.settings import Preset
 from tpgbench.reference_models.slddm.train import TrainingSpec, train_slddm
 
 DATASET = "ctp-synth-unaligned"

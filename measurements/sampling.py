@@ -28,7 +28,7 @@ from tpgbench.reference_models.slddm.conditioner import Conditioner
 from tpgbench.reference_models.slddm.ldn import LDN
 from tpgbench.reference_models.slddm.model import SLDDM, SLDDMConfig
 from tpgbench.reference_models.slddm.pipeline import SLDDMPipeline
-from tpgbench.reference_models.slddm.settings import SD15
+from tpgbench.reference_models.slddm.presets import SD15
 from tpgbench.reference_models.slddm.unet import SLDDMUNet
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModel
 

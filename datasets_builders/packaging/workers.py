@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,6 +13,7 @@ from multiprocessing import resource_tracker
 from typing import TypeVar
 
 from ...core.errors import TpgbenchError
+from ...core.processes import follow_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -81,16 +80,3 @@ def _start(pool: ProcessPoolExecutor) -> None:
 
 def _apply(function: Callable[[Item], Result], chunk: list[Item]) -> list[Result]:
     return [function(item) for item in chunk]
-
-
-def follow_parent() -> None:
-    """Leave Ctrl-C to the parent, and end when it has ended, even if it was killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_after, args=(parent.join,), daemon=True).start()
-
-
-def _end_after(wait: Callable[[], None]) -> None:
-    wait()
-    os._exit(1)  # sys.exit would end this thread alone

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...core.errors import TpgbenchError
+from ..shared.estimate import estimate_clean
 from .bands import LEVELS, band_deviations, split_bands
 from .statistics import BandStatistics
 
@@ -216,19 +217,3 @@ class AdaptiveEnhancementScheduler(DDIMScheduler):  # type: ignore[misc]  # diff
         mask = self._mask.to(sample.device, torch.float32)
         fitted: Tensor = functional.adaptive_avg_pool2d(mask, (sample.shape[-2], sample.shape[-1]))
         return fitted
-
-
-def estimate_clean(output: Tensor, sample: Tensor, alpha: Tensor, kind: str) -> Tensor:
-    """Return the estimate of the clean latent.
-
-    Args:
-        output: What the network said, (B, C, h, w).
-        sample: The noisy latent, the same shape.
-        alpha: The cumulative alpha at its timestep, broadcastable.
-        kind: The scheduler's ``prediction_type``.
-    """
-    if kind == "epsilon":
-        return (sample - (1 - alpha).sqrt() * output) / alpha.sqrt()
-    if kind == "sample":
-        return output
-    return alpha.sqrt() * sample - (1 - alpha).sqrt() * output

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from ...benchmark.fit import resize
+from ...benchmark.memory import explain_out_of_memory
 from ...benchmark.model import Model, ModelCard, ModelConfig
 from ...benchmark.sample import MannequinSample
 from ...core.errors import TpgbenchError
@@ -140,7 +141,7 @@ class LoraDae(Model[MannequinSample]):
             seeds: One a sample.
 
         Raises:
-            TpgbenchError: A caption is empty.
+            TpgbenchError: A caption is empty, a mask is missing, or memory is short.
         """
         import torch
 
@@ -152,16 +153,17 @@ class LoraDae(Model[MannequinSample]):
         masks = [sample.mask for sample in samples]
         self.pipeline.scheduler.set_mask(self._mask(masks) if self.config.masked else None)
         extra = {"pag_scale": self.config.pag} if self.config.pag else {}
-        photos = self.pipeline(
-            captions,
-            height=self.size,
-            width=self.size,
-            num_inference_steps=self.config.steps,
-            guidance_scale=self.guidance,
-            generator=[torch.Generator().manual_seed(seed) for seed in seeds],
-            output_type="np",
-            **extra,
-        ).images
+        with explain_out_of_memory(len(samples), "photos", smaller="a smaller base"):
+            photos = self.pipeline(
+                captions,
+                height=self.size,
+                width=self.size,
+                num_inference_steps=self.config.steps,
+                guidance_scale=self.guidance,
+                generator=[torch.Generator().manual_seed(seed) for seed in seeds],
+                output_type="np",
+                **extra,
+            ).images
         images = np.rint(photos * 255).astype(np.uint8)
         return [resize(one, sample.size) for one, sample in zip(images, samples, strict=True)]
 

@@ -10,10 +10,10 @@ from diffusers import DDIMScheduler
 from torch import Tensor
 from torch.nn import functional
 
+from ..shared.estimate import estimate_clean
 from ..shared.image_losses import autoencoder_losses
 from ..training.objective import Objective
 from .bands import LEVELS, band_deviations, split_bands
-from .enhancement import estimate_clean
 from .gain_predictor import GainPredictor
 from .lora import sample_weights
 

@@ -15,8 +15,8 @@ from ..training.folder import CurvePoint, TrainingFolder, read_curve
 from ..training.sessions import TrainingSession, read_sessions
 
 CURVE = "curve.png"
-RECORDS = "training"  # in a checkpoint: what its card rests on, for a training that goes on from it
-EARLIER = "earlier"  # in a training's folder: the records of the one that it goes on from
+RECORDS = "training"  # in a checkpoint: the records of its trainings, on which its card rests
+EARLIER = "earlier"  # in a training's folder: the records of the trainings before it
 _SESSIONS = "sessions.jsonl"
 _CURVE_POINTS = "curve.jsonl"
 
@@ -177,25 +177,40 @@ def write_card(
 
 
 def keep_records(training: Path, folder: Path, *, but: Sequence[str] = ()) -> None:
-    """Copy what a card needs of a training: its curves, its sessions, and those before it.
+    """Copy what a card needs of a training and of those before it: curves and sessions.
+
+    Each training has a folder, ``000`` for the oldest; the newest has the highest number.
 
     Args:
         training: The folder of a training, or of a checkpoint; of another, nothing is copied.
         folder: Where to.
         but: Folders of stages whose work is not taken over.
     """
-    source = training / RECORDS if (training / RECORDS).is_dir() else training
-    sessions = read_sessions(source)
-    if not sessions:
-        return
-    _write_lines(folder / _SESSIONS, [_elsewhere(session) for session in sessions])
-    for path in sorted(source.glob(f"*/{_CURVE_POINTS}")):
-        if path.parent.name not in (*but, EARLIER):
-            points = read_curve(path)
-            kept = [point for point in points[:-1] if point.validation] + points[-1:]
-            _write_lines(folder / path.relative_to(source), kept)
-    if (source / EARLIER).is_dir():
-        keep_records(source / EARLIER, folder / EARLIER, but=but)
+    recorded = [(one, read_sessions(one)) for one in _trainings(training)]
+    recorded = [(one, sessions) for one, sessions in recorded if sessions]
+    for number, (source, sessions) in enumerate(recorded):
+        target = folder / f"{number:03d}"
+        _write_lines(target / _SESSIONS, [_elsewhere(session) for session in sessions])
+        for path in sorted(source.glob(f"*/{_CURVE_POINTS}")):
+            if path.parent.name not in but:
+                points = read_curve(path)
+                kept = [point for point in points[:-1] if point.validation] + points[-1:]
+                _write_lines(target / path.relative_to(source), kept)
+
+
+def _trainings(folder: Path) -> list[Path]:
+    """Return the folders of a training's records, oldest first: those before it, and its own."""
+    records, earlier = folder / RECORDS, folder / EARLIER
+    if records.is_dir():  # a checkpoint
+        return _numbered(records) or _trainings(records)
+    if not earlier.is_dir():
+        return [folder]
+    # An older tpgbench nested them: each `earlier` held the `earlier` of the training before it.
+    return [*(_numbered(earlier) or _trainings(earlier)), folder]
+
+
+def _numbered(folder: Path) -> list[Path]:
+    return sorted(one for one in folder.iterdir() if one.name.isdecimal())
 
 
 def _write_lines(path: Path, records: Sequence[BaseModel]) -> None:
@@ -203,30 +218,29 @@ def _write_lines(path: Path, records: Sequence[BaseModel]) -> None:
 
 
 def _whole_curve(training: Path, stage: str) -> list[CurvePoint]:
-    """Return a stage's curve, counted on from the trainings before."""
-    before = _whole_curve(training / EARLIER, stage) if (training / EARLIER).is_dir() else []
-    path = TrainingFolder(training / stage).curve_path
-    points = read_curve(path) if path.is_file() else []
-    if not before:
-        return points
-    last = before[-1]
-    later = [
-        point.model_copy(
-            update={
-                "step": last.step + point.step,
-                "samples": last.samples + point.samples,
-                "seconds": last.seconds + point.seconds,
-            }
-        )
-        for point in points
-    ]
-    return before + later
+    """Return a stage's curve, each training's steps counted on from the one before."""
+    whole: list[CurvePoint] = []
+    for one in _trainings(training):
+        path = TrainingFolder(one / stage).curve_path
+        points = read_curve(path) if path.is_file() else []
+        if whole:
+            last = whole[-1]
+            points = [
+                point.model_copy(
+                    update={
+                        "step": last.step + point.step,
+                        "samples": last.samples + point.samples,
+                        "seconds": last.seconds + point.seconds,
+                    }
+                )
+                for point in points
+            ]
+        whole += points
+    return whole
 
 
 def _all_sessions(training: Path) -> list[TrainingSession]:
-    earlier = training / EARLIER
-    before = _all_sessions(earlier) if earlier.is_dir() else []
-    return before + [_elsewhere(one) for one in read_sessions(training)]
+    return [_elsewhere(session) for one in _trainings(training) for session in read_sessions(one)]
 
 
 def _elsewhere(session: TrainingSession) -> TrainingSession:

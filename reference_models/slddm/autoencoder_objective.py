@@ -12,7 +12,7 @@ from ..shared.image_losses import autoencoder_losses
 from ..training.objective import Objective
 from .image_encoder import GarmentEncoder
 from .latents import cover_background
-from .losses.info_nce import info_nce
+from .losses import info_nce
 from .pipeline_folder import Background
 
 

@@ -11,6 +11,7 @@ from diffusers import DDIMScheduler
 from torch import Tensor
 from torch.nn import functional
 
+from ..shared.estimate import estimate_clean
 from ..shared.image_losses import gradient_loss, l1_loss, masked_mse, ssim_loss
 from ..training.objective import Objective, ParameterGroup
 from .contexts import (
@@ -26,9 +27,11 @@ from .held_out import HeldOut
 from .image_encoder import GarmentEncoder
 from .latents import carried_over, cover_background, decode, embed, encode, read_features
 from .ldn import LDN
-from .losses.cls import convolutional_local_similarity_loss
-from .losses.perceptual import perceptual_loss
-from .losses.std import stable_transformation_losses
+from .losses import (
+    convolutional_local_similarity_loss,
+    perceptual_loss,
+    stable_transformation_losses,
+)
 from .pipeline import SLDDMPipeline
 from .settings import DiffusionSettings
 from .vgg import VggFeatures
@@ -110,7 +113,8 @@ class DiffusionObjective(Objective):
         starts = torch.cat([inputs.target[noise_rows], inputs.source[estimate_rows]])
         timesteps = self._timesteps(len(noise_rows), len(estimate_rows), generator)
         noise = torch.randn(starts.shape, generator=generator, device=starts.device)
-        keep, spread = self._levels(timesteps)
+        alpha = self.alphas[timesteps][:, None, None, None]
+        keep, spread = alpha.sqrt(), (1 - alpha).sqrt()
         noisy = keep * starts + spread * noise
         seen = noisy_channels(noisy, keep.square() if self._signal_scaled else None)
         predicted = predict(
@@ -122,7 +126,7 @@ class DiffusionObjective(Objective):
             wanted = self._target(starts, noise, keep, spread)[:noise_count]
             losses["noise"] = functional.mse_loss(predicted[:noise_count], wanted)
         if len(estimate_rows):
-            estimate = self._estimate(noisy, predicted, keep, spread)[noise_count:]
+            estimate = estimate_clean(predicted, noisy, alpha, self._prediction)[noise_count:]
             losses |= self._estimate_losses(inputs, estimate_rows, estimate, generator)
         weights = self._settings.weights
         absent = predicted.new_zeros(())  # a batch may have no row of a kind
@@ -207,22 +211,11 @@ class DiffusionObjective(Objective):
     def _chance(self, share: float, count: int, generator: torch.Generator) -> Tensor:
         return torch.rand(count, generator=generator, device=generator.device) < share
 
-    def _levels(self, timesteps: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the factors of the clean latent and of the noise, (B, 1, 1, 1) each."""
-        kept = self.alphas[timesteps][:, None, None, None]
-        return kept.sqrt(), (1 - kept).sqrt()
-
     def _target(self, clean: Tensor, noise: Tensor, keep: Tensor, spread: Tensor) -> Tensor:
         """Return what the U-Net should say, by the scheduler's prediction type."""
         if self._prediction == "epsilon":
             return noise
         return clean if self._prediction == "sample" else keep * noise - spread * clean
-
-    def _estimate(self, noisy: Tensor, predicted: Tensor, keep: Tensor, spread: Tensor) -> Tensor:
-        """Return the one-step estimate of the clean latent."""
-        if self._prediction == "epsilon":
-            return (noisy - spread * predicted) / keep
-        return predicted if self._prediction == "sample" else keep * noisy - spread * predicted
 
     def _estimate_losses(
         self, inputs: _Inputs, rows: Tensor, estimate: Tensor, generator: torch.Generator

@@ -13,8 +13,7 @@ from ..training.objective import Objective, ParameterGroup
 from .latents import cover_background, encode
 from .ldn import LDN
 from .ldn_augmentation import augment_alike, cut_from_pattern
-from .losses.scm import scm_loss
-from .losses.triplet import texture_triplet_loss
+from .losses import scm_loss, texture_triplet_loss
 from .pipeline_folder import Background
 from .settings import LdnSettings
 

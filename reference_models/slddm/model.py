@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from ...benchmark.fit import resize
+from ...benchmark.memory import explain_out_of_memory
 from ...benchmark.model import MODELS, Model, ModelCard, ModelConfig
 from ...benchmark.sample import Sample
 from ...core.errors import TpgbenchError
@@ -120,20 +121,6 @@ class SLDDM(Model):
             samples: The batch.
             seeds: One a sample.
         """
-        from ..training.devices import is_out_of_memory
-
-        try:
-            return self._generate(samples, seeds)
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            lower = "lower --batch-size" if len(samples) > 1 else "give --precision bf16"
-            raise TpgbenchError(
-                f"out of memory with {len(samples)} garments at once: {lower}, or weights of a "
-                "smaller preset"
-            ) from error
-
-    def _generate(self, samples: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Image]:
         import torch
 
         from .held_out import to_images
@@ -141,18 +128,19 @@ class SLDDM(Model):
         size = self.pipeline.config.size
         fitted = [_at_size(sample, size) for sample in samples]
         masks = torch.from_numpy(np.stack([one.mask for one in fitted]))[:, None].float()
-        (patterns,) = self.pipeline(
-            _to_pixels([one.garment for one in fitted]),
-            masks,
-            self._fill(fitted),
-            tracks=[self.config.track or sample.track for sample in samples],
-            num_inference_steps=self.config.steps,
-            guidance_scale=self.config.guidance,
-            strength=self.config.strength,
-            generator=[torch.Generator().manual_seed(seed) for seed in seeds],
-            output_type="pt",
-            return_dict=False,
-        )
+        with explain_out_of_memory(len(samples), "garments", smaller="weights of a smaller preset"):
+            (patterns,) = self.pipeline(
+                _to_pixels([one.garment for one in fitted]),
+                masks,
+                self._fill(fitted),
+                tracks=[self.config.track or sample.track for sample in samples],
+                num_inference_steps=self.config.steps,
+                guidance_scale=self.config.guidance,
+                strength=self.config.strength,
+                generator=[torch.Generator().manual_seed(seed) for seed in seeds],
+                output_type="pt",
+                return_dict=False,
+            )
         images = to_images(patterns)
         return [resize(one, sample.size) for one, sample in zip(images, samples, strict=True)]
 

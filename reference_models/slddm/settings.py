@@ -1,16 +1,16 @@
-"""The presets: one code, two sizes, and every choice by its name."""
+"""What a training of SLDDM-TPG can be told: networks, losses, stages."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...datasets_builders.base import Track
-from ..shared.settings import AUTOENCODER_TRAINING, LATENT_CHANNELS, SCHEDULE
 from ..training.config import TrainingConfig
-from ..training.presets import TrainedPreset, find_preset
+from ..training.presets import (
+    TrainedPreset,
+)
 from .pipeline_folder import Background
 
 Stage = Literal["autoencoder", "ldn", "sldm"]
@@ -158,169 +158,3 @@ class Preset(TrainedPreset):
     def stages(self) -> tuple[Stage, ...]:
         """The stages that it has: a preset with a base model needs no autoencoder of its own."""
         return tuple(stage for stage in STAGES if stage in self.training)
-
-
-SD15 = Preset(
-    name="sd15",
-    size=512,
-    datasets=(),
-    networks=Networks(
-        scheduler=SCHEDULE | {"prediction_type": "epsilon", "timestep_spacing": "leading"},
-    ),
-    base="stable-diffusion-v1-5/stable-diffusion-v1-5",
-    image_encoder="openai/clip-vit-large-patch14",
-    labelled=0.5,
-    training={
-        "ldn": TrainingConfig(
-            steps=20_000,
-            batch_size=32,
-            accumulation=8,
-            learning_rate=1e-4,
-            final_learning_rate=1e-6,
-            warmup_steps=100,
-            betas=(0.9, 0.98),
-            weight_decay=1e-3,
-            precision="bf16",
-        ),
-        "sldm": TrainingConfig(
-            steps=100_000,
-            batch_size=4,
-            learning_rate=1e-5,
-            schedule="constant",
-            warmup_steps=3000,
-            precision="bf16",
-        ),
-    },
-)
-
-_TINY_NETWORKS = Networks(
-    autoencoder={"latent_channels": LATENT_CHANNELS},
-    encoder={"embedding_dim": 96, "widths": (32, 64, 80)},
-    ldn={
-        "latent_channels": LATENT_CHANNELS,
-        "latent_size": 16,
-        "encoder_widths": (48, 64, 96),
-        "hidden": 160,
-        "features": 96,
-        "predictor": 48,
-        "ram_layers": 4,
-        "heads": 2,
-        "head_dim": 32,
-    },
-    conditioner={
-        "image_dim": 96,
-        "ldn_dim": 96,
-        "context_dim": 96,
-        "mapper_layers": 1,
-    },
-    unet={
-        "sample_size": 16,
-        "in_channels": 2 * LATENT_CHANNELS + 1,
-        "out_channels": LATENT_CHANNELS,
-        # Attention among 16 x 16 latents would take half of the time and bring little.
-        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        "block_out_channels": (64, 64, 64),
-        "layers_per_block": 1,
-        "cross_attention_dim": 96,
-        "attention_head_dim": 1,
-        "norm_num_groups": 16,
-        "garment_residual": True,
-        "one_token_contexts": True,
-        "num_class_embeds": len(get_args(Track)),
-        "explicit_attention": True,
-    },
-    scheduler=SCHEDULE | {"prediction_type": "sample", "timestep_spacing": "trailing"},
-    background="mean",
-    signal_scaled=True,
-)
-TINY = Preset(
-    name="tiny",
-    size=128,
-    first_rows=1024,  # of each dataset: the first step waits for them
-    datasets=("ctp-synth", "ctp-synth", "ctp-synth", "ctp-synth-unaligned"),
-    networks=_TINY_NETWORKS,
-    filler="autofill",
-    diffusion=DiffusionSettings(
-        weights=LossWeights(mse=1.0, perceptual=0.05, cls=0.1),
-        train_backbone=True,
-        estimate_share=0.4,
-        full_noise_share=0.4,
-        estimate_from=600,
-        cls_kernel_size=32,
-        cls_stride=4,
-    ),
-    training={
-        "autoencoder": AUTOENCODER_TRAINING,
-        "ldn": TrainingConfig(
-            steps=600,
-            batch_size=32,
-            learning_rate=3e-4,
-            final_learning_rate=1e-6,
-            warmup_steps=50,
-            betas=(0.9, 0.98),
-            weight_decay=1e-3,
-            precision="bf16",
-        ),
-        "sldm": TrainingConfig(
-            steps=5000,
-            batch_size=48,
-            learning_rate=1e-3,
-            final_learning_rate=1e-5,
-            warmup_steps=200,
-            precision="bf16",
-            validate_every=250,
-            preview_every=500,
-        ),
-    },
-    steps=4,
-)
-_FILL_UNET = {**(_TINY_NETWORKS.unet or {}), "in_channels": 3 * LATENT_CHANNELS + 1}
-TINY_FILL = TINY.model_copy(
-    update={
-        "name": "tiny-fill",
-        "networks": _TINY_NETWORKS.model_copy(update={"unet": _FILL_UNET}),
-        "fill": True,
-        "diffusion": TINY.diffusion.model_copy(
-            update={
-                "estimate_share": 0.6,
-                "weights": LossWeights(
-                    noise=0.3, mse=0.0, perceptual=0.05, cls=0.1, l1=1.0, gradient=0.5, ssim=0.5
-                ),
-            }
-        ),
-    }
-)
-
-_SMOKE_TRAINING = TrainingConfig(
-    steps=3, batch_size=8, learning_rate=1e-3, validate_every=3, preview_every=3, log_every=1
-)
-SMOKE = TINY_FILL.model_copy(
-    update={
-        "name": "smoke",
-        "datasets": ("ctp-synth", "ctp-synth-unaligned"),  # in three steps each has a turn
-        "size": 64,
-        "first_rows": 64,
-        "networks": TINY_FILL.networks.model_copy(
-            update={
-                "autoencoder": {"latent_channels": LATENT_CHANNELS, "width": 32},
-                "ldn": {**_TINY_NETWORKS.ldn, "latent_size": 8, "encoder_widths": (16, 16)},
-                "unet": {**_FILL_UNET, "sample_size": 8, "block_out_channels": (32, 32, 32)},
-            }
-        ),
-        "labelled": 0.5,
-        "training": dict.fromkeys(STAGES, _SMOKE_TRAINING),
-        "steps": 2,
-    }
-)
-
-_PRESETS = {preset.name: preset for preset in (TINY, TINY_FILL, SMOKE, SD15)}
-
-
-def get_preset(name: str) -> Preset:
-    """Return a preset.
-
-    Raises:
-        UnknownNameError: No such preset.
-    """
-    return find_preset(_PRESETS, "slddm", name)

@@ -24,7 +24,7 @@ from safetensors.numpy import save
 
 from ...core.errors import TpgbenchError
 from ...core.files import explain_os_errors, write_atomic
-from ...datasets_builders.packaging.workers import follow_parent
+from ...core.processes import follow_parent
 
 Array = NDArray[Any]
 

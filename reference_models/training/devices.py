@@ -89,12 +89,6 @@ def pick_device() -> torch.device:
     return torch.device(PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU")).device)
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device or the machine has no memory left; PyTorch has a type for CUDA alone."""
-    text = str(error)
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate" in text
-
-
 def _check_tracker(name: str) -> None:
     from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
 

@@ -17,15 +17,15 @@ from diffusers.training_utils import EMAModel
 from rich.console import Console
 from torch import Tensor, nn
 
+from ...benchmark.memory import is_out_of_memory
 from ...core.errors import TpgbenchError
 from .config import TrainingConfig
-from .devices import is_out_of_memory, make_accelerator, start_tracker
+from .devices import make_accelerator, start_tracker
 from .folder import CurvePoint, TrainingFolder
 from .interrupts import noted_interrupts
-from .losses import LossWindow
-from .objective import Batches, Objective
+from .loss_window import LossWindow
+from .objective import Batches, Objective, read_ahead
 from .progress import TrainingProgress
-from .read_ahead import read_ahead
 from .state import load_trained_tensors, read_state, trained_tensors, write_state
 
 if TYPE_CHECKING:

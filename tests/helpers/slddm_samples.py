@@ -12,7 +12,8 @@ from tpgbench.reference_models.shared.shipping import new_checkpoint
 from tpgbench.reference_models.slddm.checkpoint import write_parts
 from tpgbench.reference_models.slddm.networks import make_pipeline
 from tpgbench.reference_models.slddm.pipeline import SLDDMPipeline
-from tpgbench.reference_models.slddm.settings import SMOKE, TINY, Preset
+from tpgbench.reference_models.slddm.presets import SMOKE, TINY
+from tpgbench.reference_models.slddm.settings import Preset
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
 NOWHERE = Path("no-such-folder")

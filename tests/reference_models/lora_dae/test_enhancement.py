@@ -10,10 +10,10 @@ from tpgbench.reference_models.lora_dae.bands import band_deviations, split_band
 from tpgbench.reference_models.lora_dae.enhancement import (
     AdaptiveEnhancementScheduler,
     StatisticalGain,
-    estimate_clean,
 )
 from tpgbench.reference_models.lora_dae.gain_predictor import GainPredictor, LearnedGain
 from tpgbench.reference_models.lora_dae.statistics import BandStatistics, schedule_hash
+from tpgbench.reference_models.shared.estimate import estimate_clean
 
 KINDS = ("epsilon", "sample", "v_prediction")
 SHAPE = (3, 4, 8, 8)

@@ -304,7 +304,7 @@ class TestTinyBase:
             load_file(after / unet)["conv_in.weight"],
             load_file(tiny / "base" / unet)["conv_in.weight"],
         )
-        assert (tmp_path / "more" / "earlier" / "train-base" / "curve.jsonl").is_file()
+        assert (tmp_path / "more" / "earlier" / "000" / "train-base" / "curve.jsonl").is_file()
 
     def test_garments_have_statistics_of_their_own(self, tiny):
         statistics = BandStatistics.load(tiny / "lora")
@@ -373,6 +373,20 @@ class TestTinyBase:
             model.generate([MannequinSample("a", 64, " \n")], [0])
         with pytest.raises(TpgbenchError, match="no garment mask"):
             make_model(tiny, masked=True).generate([MannequinSample("a", 64, CAPTION)], [0])
+
+    @pytest.mark.parametrize(
+        ("count", "message"), [(2, "2 photos at once: lower --batch-size"), (1, "--precision bf16")]
+    )
+    def test_short_memory_names_the_setting_to_lower(self, tiny, monkeypatch, count, message):
+        model = make_model(tiny)
+
+        def fail(*_: object, **__: object) -> None:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+        monkeypatch.setattr(model.pipeline.unet, "forward", fail)
+        samples = [MannequinSample(str(i), 64, CAPTION) for i in range(count)]
+        with pytest.raises(TpgbenchError, match=message):
+            model.generate(samples, list(range(count)))
 
     def test_attention_alone_must_have_been_trained(self, tiny):
         with pytest.raises(TpgbenchError, match="has no lora-attention: .* --rank-conv 0"):

@@ -11,7 +11,7 @@ from tpgbench.core.errors import TpgbenchError
 from tpgbench.reference_models.shared.autoencoder import PatchAutoencoder, _cosine_basis
 from tpgbench.reference_models.shared.image_losses import autoencoder_losses
 from tpgbench.reference_models.slddm.image_encoder import GarmentEncoder
-from tpgbench.reference_models.slddm.losses.info_nce import info_nce
+from tpgbench.reference_models.slddm.losses import info_nce
 
 
 def small(**options: float) -> PatchAutoencoder:

@@ -14,10 +14,11 @@ from tpgbench.core.files import sha256_file
 from tpgbench.reference_models.shared.shipping import CHECKSUMS
 from tpgbench.reference_models.slddm.checkpoint import load_checkpoint
 from tpgbench.reference_models.slddm.export import export_training
+from tpgbench.reference_models.slddm.model import _CHECKPOINTS
 from tpgbench.reference_models.slddm.pipeline_folder import PARTS, open_pipeline_folder
-from tpgbench.reference_models.slddm.settings import TINY
+from tpgbench.reference_models.slddm.presets import TINY
 from tpgbench.reference_models.training.folder import CurvePoint
-from tpgbench.reference_models.training.sessions import TrainingSession
+from tpgbench.reference_models.training.sessions import TrainingSession, read_sessions
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -285,3 +286,39 @@ def test_parts_are_shared_with_whole_checkpoints_alone(training, stored, tmp_pat
     with pytest.raises(TpgbenchError, match=message):
         export_training(training, tmp_path / "out", shared=tmp_path / shared)
     load_checkpoint(tmp_path / "out")
+
+
+def test_nested_records_of_an_older_tpgbench_are_written_flat(training, tmp_path):
+    def record(folder, date):
+        folder.mkdir(parents=True, exist_ok=True)
+        line = json.loads((training / "sessions.jsonl").read_text()) | {"date": date}
+        (folder / "sessions.jsonl").write_text(json.dumps(line) + "\n")
+
+    record(training / "earlier" / "earlier", "2025-01-01")
+    shutil.copytree(training / "sldm", training / "earlier" / "earlier" / "sldm")
+    record(training / "earlier", "2025-06-01")
+
+    out = export_training(training, tmp_path / "out")
+
+    records = out / "training"
+    assert sorted(one.name for one in records.iterdir()) == ["000", "001", "002"]
+    dates = [
+        json.loads((records / n / "sessions.jsonl").read_text())["date"] for n in ("000", "001")
+    ]
+    assert dates == ["2025-01-01", "2025-06-01"]
+    curves = [path.parent.parent.name for path in sorted(records.glob("*/sldm/curve.jsonl"))]
+    assert curves == ["000", "002"]
+    card = (out / "README.md").read_text()
+    assert "| sldm | 6 | 48 | 2.0 |" in card  # both trainings, counted on
+    assert card.index("2025-01-01") < card.index("2025-06-01") < card.index("2026-01-02")
+
+
+@pytest.mark.parametrize("name", ["slddm", "slddm-fill", "lora-dae"])
+def test_records_of_the_shipped_checkpoints_are_flat_and_on_their_cards(name):
+    folder = _CHECKPOINTS / name
+    records = sorted((folder / "training").iterdir())
+    assert [one.name for one in records] == [f"{number:03d}" for number in range(len(records))]
+    sessions = [session for one in records for session in read_sessions(one)]
+    card = (folder / "README.md").read_text()
+    places = [card.index(f"`{session.command}`\n") for session in sessions]
+    assert places == sorted(places)

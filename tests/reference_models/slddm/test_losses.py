@@ -17,12 +17,14 @@ from tpgbench.reference_models.shared.image_losses import (
     ssim_loss,
 )
 from tpgbench.reference_models.slddm.image_encoder import GarmentEncoder
-from tpgbench.reference_models.slddm.losses.cls import convolutional_local_similarity_loss
-from tpgbench.reference_models.slddm.losses.info_nce import info_nce
-from tpgbench.reference_models.slddm.losses.perceptual import perceptual_loss
-from tpgbench.reference_models.slddm.losses.scm import scm_loss
-from tpgbench.reference_models.slddm.losses.std import stable_transformation_losses
-from tpgbench.reference_models.slddm.losses.triplet import texture_triplet_loss
+from tpgbench.reference_models.slddm.losses import (
+    convolutional_local_similarity_loss,
+    info_nce,
+    perceptual_loss,
+    scm_loss,
+    stable_transformation_losses,
+    texture_triplet_loss,
+)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -149,7 +151,7 @@ def test_cls_orders_repeats_by_how_well_they_agree(hard: bool, stride: int) -> N
 
 
 def test_cls_similarity_is_the_correlation_of_piece_and_window() -> None:
-    from tpgbench.reference_models.slddm.losses.cls import _similarity
+    from tpgbench.reference_models.slddm.losses import _similarity
 
     image, piece = noise(1, 3, 20, 20), noise(1, 2, 3, 6, 6, seed=1)
     piece = piece - piece.mean(dim=(3, 4), keepdim=True)

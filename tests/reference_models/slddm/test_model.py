@@ -25,7 +25,7 @@ from tpgbench.reference_models.slddm import model as model_module
 from tpgbench.reference_models.slddm.model import SLDDM, SLDDMFill
 from tpgbench.reference_models.slddm.networks import make_pipeline
 from tpgbench.reference_models.slddm.pipeline_folder import PARTS
-from tpgbench.reference_models.slddm.settings import TINY, TINY_FILL
+from tpgbench.reference_models.slddm.presets import TINY, TINY_FILL
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +209,7 @@ def test_photos_without_masks_are_taken_whole_with_a_warning(weights, tmp_path):
 
 
 def test_the_paper_s_backbone_runs_under_the_harness(tmp_path):
-    from tpgbench.reference_models.slddm.settings import SD15
+    from tpgbench.reference_models.slddm.presets import SD15
 
     networks = SD15.networks.model_copy(
         update={"ldn": {"encoder_widths": (8, 8), "hidden": 16, "features": 24, "predictor": 8}}

@@ -24,13 +24,12 @@ from slddm_samples import (
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.reference_models.shared.autoencoder import PatchAutoencoder
 from tpgbench.reference_models.shared.shipping import weight_sums, write_checksums
-from tpgbench.reference_models.slddm.adjust import adjust_preset
 from tpgbench.reference_models.slddm.checkpoint import load_checkpoint
 from tpgbench.reference_models.slddm.contexts import label_tracks
 from tpgbench.reference_models.slddm.diffusion_objective import DiffusionObjective
 from tpgbench.reference_models.slddm.networks import make_autoencoder
 from tpgbench.reference_models.slddm.pipeline_folder import PARTS, open_pipeline_folder
-from tpgbench.reference_models.slddm.settings import SD15, SMOKE
+from tpgbench.reference_models.slddm.presets import SD15, SMOKE, adjust_preset
 from tpgbench.reference_models.slddm.train import TrainingSpec, train_slddm
 from tpgbench.reference_models.training.folder import read_curve
 
@@ -403,11 +402,13 @@ def test_only_a_training_s_records_are_taken_along(trained, photos, tmp_path):
     out = tmp_path / "second"
     train_slddm(replace(further, folder=out, start=(whole / "pipeline",)))
     stages = [f"{stage}{end}" for stage in SMOKE.stages for end in ("", "/curve.jsonl")]
-    assert listing(out / "earlier") == sorted([*stages, "sessions.jsonl"])
+    assert listing(out / "earlier" / "000") == sorted([*stages, "sessions.jsonl"])
 
     third = tmp_path / "third"
     train_slddm(replace(further, folder=third, start=(out / "pipeline",)))
-    assert (third / "earlier" / "earlier" / "sldm" / "curve.jsonl").is_file()
+    assert sorted(one.name for one in (third / "earlier").iterdir()) == ["000", "001"]
+    assert listing(third / "earlier" / "000") == listing(out / "earlier" / "000")
+    assert (third / "earlier" / "001" / "sldm" / "curve.jsonl").is_file()
 
 
 def test_a_base_model_of_another_kind_is_refused(narrow, photos, tmp_path, capfd):

@@ -1,1 +1,0 @@
-"""The losses of SLDDM-TPG: plain functions of tensors, unweighted."""
