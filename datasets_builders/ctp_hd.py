@@ -44,6 +44,12 @@ class CtpHd(PackagedDataset):
         "its owners have not given it out yet: ask them at https://github.com/Cg-Hu/SLDDM-TPG"
     )
 
+    @classmethod
+    def has_layout(cls, source: SourceFolder) -> bool:
+        """Whether there is a list, and the folder of the photos that it names."""
+        has_list = any((source.root / name).is_file() for name in _LISTS.values())
+        return has_list and (source.root / _FOLDERS["garment"]).is_dir()
+
     def rows(self, source: SourceFolder) -> Iterator[RawRow | Finding]:
         """Yield the rows of test, then of train, then what no list names."""
         lists = {split: name for split, name in _LISTS.items() if (source.root / name).is_file()}
@@ -64,12 +70,6 @@ class CtpHd(PackagedDataset):
                 except RowRefusedError as error:
                     yield error.finding
         yield from _unlisted(folders, listed)
-
-
-def is_ctp_hd(source: SourceFolder) -> bool:
-    """Whether a folder is laid out as CTP-HD's owners do, and so has to be built first."""
-    has_list = any((source.root / name).is_file() for name in _LISTS.values())
-    return has_list and (source.root / _FOLDERS["garment"]).is_dir()
 
 
 def _row(

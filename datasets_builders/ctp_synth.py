@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from .base import DatasetCard, DatasetSource, TpgRow, Track
 from .reading.rendered import LICENCE, RenderedSplit
-from .synth.render import SEVERITIES, VERSION, render, row_id
+from .synth.identity import SEVERITIES, VERSION, row_id
 from .synth.streams import SceneKey
 
 ROWS = {"validation": 200, "test": 200, "robustness": 40 * len(SEVERITIES)}
@@ -42,6 +42,8 @@ class SynthDataset(RenderedSplit):
         return row_id(*self._scene(index))
 
     def _render(self, index: int) -> TpgRow:
+        from .synth.render import render
+
         key, severity = self._scene(index)
         return render(key, size=self.size, track=self.track, severity=severity)
 

@@ -62,6 +62,15 @@ class FashionMannequin(PackagedDataset):
     )
     hub = True
 
+    @classmethod
+    def has_layout(cls, source: SourceFolder) -> bool:
+        """Whether there is a metadata file that gives photos captions."""
+        for name in METADATA:
+            if (source.root / name).is_file():
+                start = source.read(name)[:_HEAD]
+                return b"file_name" in start and b"caption" in start
+        return False
+
     def find_lists(self, source: SourceFolder) -> Sequence[str]:
         """Return the names of the metadata files, in whatever folders they lie.
 
@@ -98,15 +107,6 @@ class FashionMannequin(PackagedDataset):
                 if photo.split == split:
                     stem = split_suffix(photo.name)[0]
                     yield photos.row(photo, stem if stems[stem] == 1 else photo.name)
-
-
-def is_fashion_mannequin(source: SourceFolder) -> bool:
-    """Whether a folder holds captioned photos, and so has to be built first."""
-    for name in METADATA:
-        if (source.root / name).is_file():
-            start = source.read(name)[:_HEAD]
-            return b"file_name" in start and b"caption" in start
-    return False
 
 
 def _find_metadata(source: SourceFolder) -> list[str]:

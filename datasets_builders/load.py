@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 from ..core.errors import TpgbenchError, UnknownNameError
 from .base import DATASETS, Dataset
-from .ctp_hd import CtpHd, is_ctp_hd
-from .fashion_mannequin import FashionMannequin, is_fashion_mannequin
 from .reading.build_info import BUILD_INFO_NAME
 from .reading.cached import CachedDataset
-from .reading.folder import PhotoFolder
+from .reading.folder import PhotoFolder, is_plain
 from .reading.parquet import ParquetDataset
 from .reading.schema import DEFAULT_CONFIG
 from .reading.shards import find_shards
 from .reading.sources import SourceFolder
-from .viton_hd import VitonHd, is_viton_hd
 
 ROW_CACHE = "TPGBENCH_ROW_CACHE"
 
@@ -75,27 +73,38 @@ def open_dataset(
 def _open_folder(folder: Path, split: str, config: str | None, size: int | None) -> Dataset:
     if (folder / BUILD_INFO_NAME).exists() or find_shards(folder):
         return ParquetDataset(folder, split, size=size, config=config)
-    owner = _owner(folder)
-    if owner is not None:
+    source = SourceFolder(folder)
+    owners = [] if is_plain(source) else _owners(source)
+    if owners:
         raise TpgbenchError(
             f"{folder}: holds its owner's files, not a packaged dataset: run 'tpgbench "
-            f"build-dataset {owner} --source {folder} --out DIR', then give that DIR"
+            f"build-dataset {' or '.join(owners)} --source {folder} --out DIR', then give that DIR"
         )
     _refuse_config(str(folder), config)
     return PhotoFolder(folder, split, size=size)
 
 
-def _owner(folder: Path) -> str | None:
-    """Return the dataset whose owner's layout a folder has, or None."""
-    source = SourceFolder(folder)
-    for builder, is_layout in (
-        (CtpHd, is_ctp_hd),
-        (VitonHd, is_viton_hd),
-        (FashionMannequin, is_fashion_mannequin),
-    ):
-        if is_layout(source):
-            return builder.name
-    return None
+def _owners(source: SourceFolder) -> list[str]:
+    """Return the names of the datasets whose owner's layout a folder has: mostly one or none.
+
+    A dataset that cannot be imported or asked is skipped with a warning.
+    """
+    # Imported here: only such a folder needs the builders, which import much.
+    from .packaging.build import PackagedDataset
+
+    found, problems = DATASETS.load_all()
+    owners = []
+    for name, dataset in found.items():
+        try:
+            if issubclass(dataset, PackagedDataset) and dataset.has_layout(source):
+                owners.append(name)
+        except Exception as error:  # other people's classes may raise anything
+            problems += (f"the layout check of '{name}' fails: {error}",)
+    for problem in problems:
+        warnings.warn(
+            f"{source}: may be the source of a dataset that cannot say so: {problem}", stacklevel=4
+        )
+    return owners
 
 
 def _refuse_config(name: str, config: str | None) -> None:

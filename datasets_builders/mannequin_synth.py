@@ -6,8 +6,7 @@ from typing import ClassVar
 
 from .base import DatasetCard, DatasetSource, MannequinRow
 from .reading.rendered import LICENCE, RenderedSplit
-from .synth.mannequin import VERSION, render_mannequin
-from .synth.render import row_id
+from .synth.identity import MANNEQUIN_VERSION, row_id
 from .synth.streams import SceneKey
 
 ROWS = {"validation": 200, "test": 200, "paired": 200}
@@ -27,13 +26,21 @@ class MannequinSynthDataset(RenderedSplit):
             TpgbenchError: The size is outside 64 to 1024, or the seed negative.
         """
         super().__init__(
-            name, split, rows=ROWS.get(split), size=size, seed=seed, version=VERSION, options={}
+            name,
+            split,
+            rows=ROWS.get(split),
+            size=size,
+            seed=seed,
+            version=MANNEQUIN_VERSION,
+            options={},
         )
 
     def _row_id(self, index: int) -> str:
         return row_id(self._scene(index))
 
     def _render(self, index: int) -> MannequinRow:
+        from .synth.mannequin import render_mannequin
+
         conditioned = self.split == CONDITIONED
         return render_mannequin(self._scene(index), size=self.size, conditioned=conditioned)
 

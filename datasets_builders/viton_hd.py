@@ -76,6 +76,14 @@ class VitonHd(PackagedDataset):
         "https://github.com/shadow2496/VITON-HD"
     )
 
+    @classmethod
+    def has_layout(cls, source: SourceFolder) -> bool:
+        """Whether there is a pair list, and its split's folder of garments."""
+        return any(
+            (source.root / list_name).is_file() and (source.root / split / "cloth").is_dir()
+            for split, list_name in _LISTS.items()
+        )
+
     def columns(self, source: SourceFolder) -> RowSchema:
         """Return the columns: each published folder that is there becomes one."""
         extras = [
@@ -87,7 +95,7 @@ class VitonHd(PackagedDataset):
 
     def rows(self, source: SourceFolder) -> Iterator[RawRow | Finding]:
         """Yield the rows of test, paired then unpaired, and of train; then what no list names."""
-        if not is_viton_hd(source):
+        if not self.has_layout(source):
             raise TpgbenchError(
                 f"{source}: has no pair list with its cloth/ folder; a VITON-HD folder holds "
                 "train_pairs.txt, test_pairs.txt, train/cloth/ and test/cloth/"
@@ -95,14 +103,6 @@ class VitonHd(PackagedDataset):
         for split, list_name in _LISTS.items():
             if (source.root / list_name).is_file():
                 yield from _Split(source, split, list_name).rows()
-
-
-def is_viton_hd(source: SourceFolder) -> bool:
-    """Whether a folder is laid out as VITON-HD's authors do, and so has to be built first."""
-    return any(
-        (source.root / list_name).is_file() and (source.root / split / "cloth").is_dir()
-        for split, list_name in _LISTS.items()
-    )
 
 
 class _Split:

@@ -31,10 +31,13 @@ from .workers import ordered_map
 class PackagedDataset(DatasetSource):
     """A dataset that is packaged from its owner's files: subclass it, one file a dataset.
 
-    A subclass sets the class variables and writes `rows`; what follows is the same for all:
+    A subclass sets the class variables and writes `rows`. What follows is the same for all:
     every row is checked, encoded and stored as Parquet that ``datasets.load_dataset`` reads,
     beside ``README.md``, ``integrity.html``, ``croissant.json``, ``build.json`` and
     ``manifest.parquet``.
+
+    It should also write `has_layout`. A user who gives ``--dataset`` the owner's folder is then
+    told to build it first; without it, that folder opens as one of the user's own photos.
 
     Attributes:
         schema: The columns of its rows.
@@ -65,6 +68,18 @@ class PackagedDataset(DatasetSource):
         Raises:
             TpgbenchError: The source has not the owner's layout.
         """
+
+    @classmethod
+    def has_layout(cls, source: SourceFolder) -> bool:
+        """Whether a folder is laid out as the owner's files are, and so has to be built first.
+
+        It is asked of folders that hold anything. So it should look for what no other folder
+        has, such as a list beside its folder of photos, and read little.
+
+        Args:
+            source: Any folder that is not a packaged dataset.
+        """
+        return False
 
     def columns(self, source: SourceFolder) -> RowSchema:
         """Return the columns of this very source's rows: `schema`, or that and more."""

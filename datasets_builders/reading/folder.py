@@ -14,7 +14,7 @@ from ...core.errors import TpgbenchError, UnknownNameError
 from ...core.images import Image, Mask, read_image, read_mask
 from ..base import Dataset, TpgRow
 from .schema import DEFAULT_SIZE, TPG_SCHEMA
-from .sources import SourceFolder, by_stem
+from .sources import SourceFolder, by_stem, is_picture
 
 SPLIT = "test"
 _PHOTO_FOLDER = "garment"
@@ -121,6 +121,19 @@ class PhotoFolder(Dataset):
             return hashlib.sha256(self._source.read(name)).hexdigest()
         except TpgbenchError:
             return "unreadable"  # its own row says so when it is asked for
+
+
+def is_plain(source: SourceFolder) -> bool:
+    """Whether a folder can only be one of the user's own photos, by the names at its top.
+
+    It holds nothing but pictures and the folders of photos, masks and patterns: no list, and no
+    further folder. A folder that is not plain may still be the user's own.
+    """
+    folders = (_PHOTO_FOLDER, *_MASK_FOLDERS, _PATTERN_FOLDER)
+    return all(
+        entry.name in folders if entry.is_dir() else is_picture(entry.name)
+        for entry in source.top()
+    )
 
 
 def _find(source: SourceFolder) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:

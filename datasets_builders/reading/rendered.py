@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from ...core.errors import TpgbenchError
 from ..base import Dataset, Row
-from ..synth.render import check_size
+from ..synth.identity import check_size
 from .row_memory import RowMemory
 
 LICENCE = "CC0-1.0"

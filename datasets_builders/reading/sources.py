@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from ...core.errors import TpgbenchError
 from ...core.files import sha256_file
@@ -58,10 +59,26 @@ class SourceFolder:
             subfolders[:] = [name for name in subfolders if not name.startswith(".")]
             parent = Path(folder).relative_to(self.root)
             for name in files:
-                if name in _LITTER or name.startswith(_LITTER_PREFIX):
+                if _is_litter(name):
                     continue
                 names.append(_checked((parent / name).as_posix()))
         return sorted(names)
+
+    def top(self) -> list[Path]:
+        """Return what lies in the folder itself, without what `files` skips.
+
+        Raises:
+            TpgbenchError: The folder cannot be listed.
+        """
+        try:
+            entries = sorted(self.root.iterdir())
+        except OSError as error:
+            _refuse(error)
+        return [
+            entry
+            for entry in entries
+            if not (entry.name.startswith(".") if entry.is_dir() else _is_litter(entry.name))
+        ]
 
     def read(self, name: str) -> bytes:
         """Return a file's bytes.
@@ -86,6 +103,10 @@ class SourceFolder:
         with _explain_errors(name):
             _check_file(path, name)
             return path.stat().st_size, sha256_file(path)
+
+
+def _is_litter(name: str) -> bool:
+    return name in _LITTER or name.startswith(_LITTER_PREFIX)
 
 
 def split_suffix(name: str) -> tuple[str, str]:
@@ -124,7 +145,7 @@ def _check_file(path: Path, name: str) -> None:
         raise TpgbenchError(f"{name}: is not a file; replace or remove it")
 
 
-def _refuse(error: OSError) -> None:
+def _refuse(error: OSError) -> NoReturn:
     raise TpgbenchError(f"{error.filename}: cannot be listed: {error.strerror}") from error
 
 

@@ -13,16 +13,13 @@ from .captions import write_caption
 from .cloth import Surface
 from .figure import SIDES, Part
 from .garments import Garment
+from .identity import check_size, row_id
 from .layers import Layers
 from .photo import develop, to_bytes
 from .raster import Floats, Patch, Points
-from .render import check_size, row_id
 from .shapes import rotation
 from .streams import Factor, SceneKey
 from .subject import Subject, draw_subject
-
-# Raised whenever a row changes for an equal key: it is part of the fingerprint.
-VERSION = 1
 
 _SEAM, _BUTTON, _SOLE = np.zeros(3), np.full(3, 0.9), np.full(3, 0.88)
 _LIPS = np.array([0.72, 0.25, 0.27])

@@ -9,34 +9,13 @@ import numpy as np
 from ...core.errors import TpgbenchError
 from ..base import TpgRow, Track
 from .families import PHRASES
+from .identity import SEVERITIES, check_size, row_id
 from .palette import colour_name
 from .pattern import Pattern, draw_pattern
 from .photo import photograph, to_bytes
 from .streams import Factor, SceneKey, between
 
-# Raised whenever a row changes for an equal key: it is part of every fingerprint.
-VERSION = 1
-MIN_SIZE, MAX_SIZE = 64, 1024
-_STRENGTHS = {1: 0.12, 2: 0.3, 3: 0.5, 4: 0.75, 5: 1.0}
-SEVERITIES = tuple(_STRENGTHS)
-
-
-def check_size(size: int) -> None:
-    """Raise unless a scene can be rendered at ``size``.
-
-    Raises:
-        TpgbenchError: The size is outside 64 to 1024.
-    """
-    if not MIN_SIZE <= size <= MAX_SIZE:
-        raise TpgbenchError(
-            f"--size {size}: the procedural datasets are rendered at {MIN_SIZE} to {MAX_SIZE} px"
-        )
-
-
-def row_id(key: SceneKey, severity: int | None = None) -> str:
-    """Return a row's id: ``"test-0007"``, or ``"robustness-0007-s3"`` at a given severity."""
-    scene = f"{key.split}-{key.index:04d}"
-    return scene if severity is None else f"{scene}-s{severity}"
+_STRENGTHS = dict(zip(SEVERITIES, (0.12, 0.3, 0.5, 0.75, 1.0), strict=True))
 
 
 def render(key: SceneKey, *, size: int, track: Track, severity: int | None = None) -> TpgRow:

@@ -199,7 +199,7 @@ def test_the_splits_have_their_rows(monkeypatch):
     def refuse(*_args, **_options):
         raise AssertionError("rendered")
 
-    monkeypatch.setattr(mannequin_synth, "render_mannequin", refuse)
+    monkeypatch.setattr(mannequin, "render_mannequin", refuse)
     source = DATASETS.get("mannequin-synth")()
     assert (source.task, source.embedded, source.default_size) == ("mannequin", True, 128)
     assert source.open("test").size == 128
@@ -226,7 +226,7 @@ def test_the_fingerprint_is_name_version_and_seed_and_not_the_size(monkeypatch):
     assert fingerprint(128) == base
     assert fingerprint(64, seed=1) != base
     assert CtpSynth().open("test").fingerprint != base
-    monkeypatch.setattr(mannequin_synth, "VERSION", 999)
+    monkeypatch.setattr(mannequin_synth, "MANNEQUIN_VERSION", 999)
     assert fingerprint(64) != base
 
 
@@ -562,7 +562,3 @@ def test_it_can_be_cached_and_shown(tmp_path):
     )
     assert (sheet.shown, sheet.problems) == (2, ())
     assert dataset[1].caption in sheet.page.read_text()
-
-
-def test_the_renderer_s_version_is_the_dataset_s():
-    assert mannequin_synth.VERSION == mannequin.VERSION

@@ -1,7 +1,7 @@
 """The renderer's rows, held to stored bytes.
 
 A hash that differs while the golden images agree to 1/255 is another platform's rounding; one that
-differs with them is a change: raise `render.VERSION` and run this file as a program.
+differs with them is a change: raise `identity.VERSION` and run this file as a program.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import pytest
 from places import DATA
 from tpgbench.datasets_builders.synth.families import FAMILIES
 from tpgbench.datasets_builders.synth.garments import GARMENTS
-from tpgbench.datasets_builders.synth.render import VERSION, render
+from tpgbench.datasets_builders.synth.identity import VERSION
+from tpgbench.datasets_builders.synth.render import render
 from tpgbench.datasets_builders.synth.streams import SceneKey
 
 FOLDER = DATA

@@ -1,6 +1,7 @@
 """The rows of mannequin-synth, held to stored bytes, as `test_synth_golden` holds ctp-synth's.
 
-After a change of what is rendered raise `mannequin.VERSION` and run this file as a program.
+After a change of what is rendered raise `identity.MANNEQUIN_VERSION` and run this file as a
+program.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from places import DATA
 from tpgbench.datasets_builders.synth.anatomy import HAIR
 from tpgbench.datasets_builders.synth.families import FAMILIES
 from tpgbench.datasets_builders.synth.garments import GARMENTS
-from tpgbench.datasets_builders.synth.mannequin import VERSION, render_mannequin
+from tpgbench.datasets_builders.synth.identity import MANNEQUIN_VERSION
+from tpgbench.datasets_builders.synth.mannequin import render_mannequin
 from tpgbench.datasets_builders.synth.poses import POSES
 from tpgbench.datasets_builders.synth.stage import BACKGROUNDS
 from tpgbench.datasets_builders.synth.streams import SceneKey
@@ -51,7 +53,7 @@ def digest(row):
 
 def test_the_stored_hashes_are_of_this_version():
     stored = json.loads(HASHES.read_text())
-    assert stored["version"] == VERSION
+    assert stored["version"] == MANNEQUIN_VERSION
     assert set(stored["sha256"]) == set(ROWS)
 
 
@@ -85,7 +87,7 @@ def store():
     """Write the hashes and golden images of the renderer as it is."""
     FOLDER.mkdir(exist_ok=True)
     hashes = {name: digest(rendered(name)) for name in ROWS}
-    HASHES.write_text(json.dumps({"version": VERSION, "sha256": hashes}, indent=1) + "\n")
+    HASHES.write_text(json.dumps({"version": MANNEQUIN_VERSION, "sha256": hashes}, indent=1) + "\n")
     arrays = {f"{n}/{part}": getattr(rendered(n), part) for n in GOLDEN for part in PARTS}
     np.savez_compressed(IMAGES, **arrays)
 

@@ -19,8 +19,8 @@ from tpgbench.datasets_builders.synth import render as render_module
 from tpgbench.datasets_builders.synth.cloth import Surface, fix_gauge
 from tpgbench.datasets_builders.synth.families import FAMILIES
 from tpgbench.datasets_builders.synth.garments import GARMENTS
+from tpgbench.datasets_builders.synth.identity import row_id
 from tpgbench.datasets_builders.synth.pattern import draw_pattern
-from tpgbench.datasets_builders.synth.render import row_id
 from tpgbench.datasets_builders.synth.streams import Factor, SceneKey
 
 SIZE = 64
@@ -211,7 +211,7 @@ def test_nothing_is_rendered_before_a_row_is_asked_for(monkeypatch):
     def refuse(*_args, **_options):
         raise AssertionError("rendered")
 
-    monkeypatch.setattr(ctp_synth, "render", refuse)
+    monkeypatch.setattr(render_module, "render", refuse)
     dataset = CtpSynth().open("test")
     assert len(dataset) == 200
     assert dataset.sample_ids(2) == ["test-0000", "test-0001"]
