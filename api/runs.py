@@ -22,7 +22,7 @@ from ..benchmark.scoring.score import score as score_stage
 from ..benchmark.scoring.score_external import open_external
 from ..core.errors import TpgbenchError
 from ..core.options import resolve, takes
-from ..leaderboard.report import write_report
+from ..leaderboard.report_page import write_report
 from .outcomes import GenerateOutcome, ReportOutcome, RunOutcome
 
 if TYPE_CHECKING:

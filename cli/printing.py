@@ -38,7 +38,7 @@ def print_table(table: object) -> None:
 
 def show_run(outcome: RunOutcome, as_json: bool) -> int:
     """Print a run's values, then what a user should know; return the exit code."""
-    from ..leaderboard.terminal import result_table
+    from ..leaderboard.result_tables import result_table
 
     if as_json:
         print_json(outcome.result)

@@ -108,8 +108,8 @@ def report(path: Path, dataset: str | None) -> int:
 def compare(paths: Sequence[Path], html: Path | None, as_json: bool) -> int:
     """Compare scored runs of the same data by paired tests, Holm-corrected."""
     from .. import api
-    from ..leaderboard.comparison import write_comparison
-    from ..leaderboard.terminal import comparison_table
+    from ..leaderboard.comparison_page import write_comparison
+    from ..leaderboard.result_tables import comparison_table
 
     if html is not None and html.suffix.lower() not in (".html", ".htm"):
         raise TpgbenchError(f"--html {html}: give a file that ends in .html")

@@ -1,19 +1,19 @@
-"""The grid of samples: which are shown, what each shows, and what the page's filter needs."""
+"""The grid of samples: which are shown, what each card shows, and the data of the filters."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..benchmark.scoring.table import ScoredSample
 from ..metrics.base import Value
+from .breakdowns import number_in
 from .formatting import format_number, shorten
-from .groups import number_in
-from .samples import ScoredRow, worst_first
 from .thumbnails import PhotoAlbum, Picture, output_picture
 
-Column = tuple[int, Value]  # a metric, and where its scores stand in a row
 _LONGEST = 200  # characters of any text from the data that a card shows
 
 
@@ -26,11 +26,11 @@ class SampleCard:
         caption: The dataset's description, shortened, or None.
         error: Why it failed, or None.
         note: What went wrong with its photos, or None.
-        pictures: Garment, mask, truth and output, as far as they are at hand.
+        pictures: Garment, mask, ground truth and output, as far as they are available.
         scores: Metric and score, as text.
-        facts: The plain values of the row's meta, as text.
-        severity: How distorted the photo is, as text; ``""`` if the dataset does not say.
-        search: What the text filter looks in, in lower case.
+        facts: The simple values among the dataset's facts, as text.
+        severity: How distorted the photo is, as text; ``""`` if unknown.
+        search: The text that the filter searches, in lower case.
     """
 
     sample_id: str
@@ -50,11 +50,11 @@ class SampleGrid:
 
     Attributes:
         cards: Worst first by the first metric.
-        notice: Which samples are left out, or None.
-        severities: What the severity filter offers, least first.
-        sorts: The names of the orders that the page offers.
-        data: For the page's script: ``orders`` has the cards' positions for each of ``sorts``,
-            ``samples`` what the filter asks of each card.
+        notice: How many samples are left out, or None if none are.
+        severities: The options of the severity filter, lowest first.
+        sorts: The names of the sort orders.
+        data: For the page's script: ``orders`` holds the cards' positions for each of ``sorts``,
+            ``samples`` what the filters look at, for each card.
     """
 
     cards: tuple[SampleCard, ...]
@@ -65,7 +65,7 @@ class SampleGrid:
 
 
 def make_grid(
-    rows: Sequence[ScoredRow],
+    rows: Sequence[ScoredSample],
     values: Sequence[Value],
     album: PhotoAlbum,
     image_path: Callable[[str], Path | None],
@@ -81,23 +81,22 @@ def make_grid(
         image_path: Where a sample's generated image is; None where it has none.
         max_samples: How many scored samples to show at most, and how many failed ones.
     """
-    scored = [(column, value) for column, value in enumerate(values) if not value.not_computed]
+    scored = [value for value in values if not value.not_computed]
     kept = _choose(rows, scored, max_samples)
     shown = [rows[index] for index in kept]
     cards = tuple(_card(row, scored, album, image_path(row.sample_id)) for row in shown)
     orders = [
-        worst_first(shown, column, higher_is_better=value.higher_is_better)
-        for column, value in scored
+        worst_first(shown, value.name, higher_is_better=value.higher_is_better) for value in scored
     ]
     in_dataset = sorted(range(len(kept)), key=kept.__getitem__)
     severities = {
-        severity for row in shown if (severity := number_in(row.meta, "severity")) is not None
+        severity for row in shown if (severity := number_in(row.facts, "severity")) is not None
     }
     return SampleGrid(
         cards=cards,
         notice=_notice(rows, shown, scored),
         severities=tuple(f"{severity:g}" for severity in sorted(severities)),
-        sorts=(*(f"worst {value.name}" for _, value in scored), "dataset order"),
+        sorts=(*(f"worst {value.name}" for value in scored), "dataset order"),
         data={
             "orders": [*orders, in_dataset],
             "samples": [
@@ -112,41 +111,40 @@ def make_grid(
     )
 
 
-def _choose(rows: Sequence[ScoredRow], scored: Sequence[Column], limit: int) -> list[int]:
+def _choose(rows: Sequence[ScoredSample], scored: Sequence[Value], limit: int) -> list[int]:
     """Return the indices of the rows to show: failed ones, then the worst of the others."""
     order = list(range(len(rows)))
     if scored:
-        column, value = scored[0]
-        order = worst_first(rows, column, higher_is_better=value.higher_is_better)
+        order = worst_first(rows, scored[0].name, higher_is_better=scored[0].higher_is_better)
     failed = [index for index in order if rows[index].error is not None]
     others = [index for index in order if rows[index].error is None]
     return failed[:limit] + others[:limit]
 
 
 def _notice(
-    rows: Sequence[ScoredRow], shown: Sequence[ScoredRow], scored: Sequence[Column]
+    rows: Sequence[ScoredSample], shown: Sequence[ScoredSample], scored: Sequence[Value]
 ) -> str | None:
     if len(shown) == len(rows):
         return None
     failed = sum(row.error is not None for row in rows)
     shown_failed = sum(row.error is not None for row in shown)
-    worst = f"worst by {scored[0][1].name}" if scored else "first"
+    worst = f"worst by {scored[0].name}" if scored else "first"
     parts = [f"the {len(shown) - shown_failed:,} {worst} of {len(rows) - failed:,} samples"]
     if failed:
         parts.append(f"{shown_failed:,} of {failed:,} that failed")
-    return f"To keep this page small it shows {' and '.join(parts)}."
+    return f"To keep the page small, it shows {' and '.join(parts)}."
 
 
 def _card(
-    row: ScoredRow, scored: Sequence[Column], album: PhotoAlbum, path: Path | None
+    row: ScoredSample, scored: Sequence[Value], album: PhotoAlbum, path: Path | None
 ) -> SampleCard:
     photo = album.look_up(row.sample_id)
     facts = tuple(
         (shorten(str(key), 40), shorten(_fact(value), _LONGEST))
-        for key, value in row.meta.items()
+        for key, value in row.facts.items()
         if isinstance(value, str | int | float)
     )
-    severity = number_in(row.meta, "severity")
+    severity = number_in(row.facts, "severity")
     caption = shorten(photo.caption or "", _LONGEST) or None
     sample_id = shorten(row.sample_id, _LONGEST)
     error = None if row.error is None else shorten(row.error, 2 * _LONGEST) or "no reason given"
@@ -157,13 +155,33 @@ def _card(
         note=photo.problem,
         pictures=(*photo.pictures, output_picture(path)),
         scores=tuple(
-            (value.name, format_number(row.scores[column], value.interval))
-            for column, value in scored
+            (value.name, format_number(row.score(value.name), value.interval)) for value in scored
         ),
         facts=facts,
         severity="" if severity is None else f"{severity:g}",
         search=" ".join([sample_id, caption or "", *(text for _, text in facts)]).lower(),
     )
+
+
+def worst_first(rows: Sequence[ScoredSample], metric: str, *, higher_is_better: bool) -> list[int]:
+    """Return the indices of the rows: failed ones, then worst to best, then those without score.
+
+    Args:
+        rows: The samples.
+        metric: The metric to sort by.
+        higher_is_better: The metric's direction.
+    """
+
+    def key(index: int) -> tuple[int, float]:
+        row = rows[index]
+        score = row.score(metric)
+        if row.error is not None:
+            return 0, 0.0
+        if math.isnan(score):
+            return 2, 0.0
+        return 1, score if higher_is_better else -score
+
+    return sorted(range(len(rows)), key=key)
 
 
 def _fact(value: str | float) -> str:

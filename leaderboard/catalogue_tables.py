@@ -17,7 +17,7 @@ def catalogue_table(entries: Sequence[BaseModel]) -> Table:
     rows = [_cells(entry) for entry in entries]
     table = Table(box=None, pad_edge=False)
     for position, title in enumerate(rows[0] if rows else ()):
-        # The name is what one types: it must stand in one piece.
+        # Users copy the name, so it must not be wrapped.
         table.add_column(title, overflow="fold", no_wrap=position == 0)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row.values()))

@@ -1,4 +1,4 @@
-"""Charts as inline SVG that takes its ink from the page, so that it reads in light and dark."""
+"""Charts as inline SVG in the page's text colour, so that they work in light and dark."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from xml.etree import ElementTree
 import numpy as np
 from markupsafe import Markup
 
-from .groups import GroupMean
+from .breakdowns import GroupMean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 ACCENT = "#2f81c7"  # 4:1 on white and on near-black
-_INK = "#010203"  # stands for the text colour of the page
+_INK = "#010203"  # replaced by the text colour of the page
 _WIDTH = 360  # SVG units, about CSS pixels; Matplotlib puts 72 to the inch
 _STYLE = {
     "axes.edgecolor": _INK,
@@ -41,12 +41,12 @@ _XLINK_HREF = "{http://www.w3.org/1999/xlink}href"
 
 @dataclass(frozen=True)
 class ChartFigure:
-    """A chart and the caption that says it in words.
+    """A chart and the caption that describes it.
 
     Attributes:
         svg: The chart.
         title: Its heading.
-        caption: What stands below.
+        caption: The text below it.
     """
 
     svg: Markup
@@ -65,16 +65,16 @@ def histogram(
     """Return the distribution of a metric's finite scores, its mean and interval, as SVG.
 
     Args:
-        scores: One a sample; those that are not finite are left out.
+        scores: One per sample; those that are not finite are left out.
         axis: Label of the horizontal axis.
         mean: Drawn as a line, or None.
         interval: Of the mean; drawn as a band, or None.
-        name: Unique in the page; keeps the ids of its charts apart.
+        name: Unique in the page; prefix of the chart's ids.
     """
     finite = np.asarray([score for score in scores if math.isfinite(score)])
     with _figure(height=200) as (figure, axes):
         if finite.size:
-            # Rice's rule, in bounds: an outlier must not ask for a million bins.
+            # Rice's rule, within bounds.
             bins = int(np.clip(math.ceil(2 * finite.size ** (1 / 3)), 5, 30))
             axes.hist(finite, bins=bins, color=ACCENT, alpha=0.75)
         if interval is not None:
@@ -92,7 +92,7 @@ def trend(groups: Sequence[GroupMean], *, axis: str, metric: str, name: str) -> 
     """Return the mean of a metric over ordered groups, left to right, as SVG.
 
     Args:
-        groups: Least first.
+        groups: Lowest first.
         axis: What the groups are: ``"severity"``.
         metric: Label of the vertical axis.
         name: Unique in the page.
@@ -112,7 +112,7 @@ def trend(groups: Sequence[GroupMean], *, axis: str, metric: str, name: str) -> 
 
 
 def dot_plot(groups: Sequence[GroupMean], *, axis: str, name: str) -> Markup:
-    """Return the mean of a metric in unordered groups, one a line, first on top, as SVG.
+    """Return the mean of a metric in unordered groups, one per line, the first on top, as SVG.
 
     Args:
         groups: In the order of the lines.
@@ -142,7 +142,7 @@ def _points(
         low, high = group.interval or (group.mean, group.mean)
         positions.append(position)
         means.append(group.mean)
-        # A bias-corrected interval need not hold the mean.
+        # A bias-corrected interval need not contain the mean.
         below.append(max(0.0, group.mean - low))
         above.append(max(0.0, high - group.mean))
     return positions, means, (below, above)
@@ -150,12 +150,12 @@ def _points(
 
 @contextmanager
 def _figure(*, height: float) -> Iterator[tuple[Figure, Axes]]:
-    """Give an empty chart of a height in pixels; the style lasts as long as the block."""
+    """Yield an empty chart of a height in pixels, with our style set inside the block."""
     import matplotlib.style
     from matplotlib.figure import Figure
 
     with matplotlib.style.context(["default", _STYLE]), warnings.catch_warnings():
-        # The page's fonts draw the text, so glyphs that Matplotlib's font lacks do no harm.
+        # The browser draws the text, so glyphs missing from Matplotlib's font do not matter.
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         figure = Figure(figsize=(_WIDTH / 72, height / 72), layout="constrained")
         yield figure, figure.add_subplot()
@@ -164,8 +164,8 @@ def _figure(*, height: float) -> Iterator[tuple[Figure, Axes]]:
 def _to_svg(figure: Figure, name: str) -> Markup:
     """Return SVG for use inside HTML under a strict Content-Security-Policy.
 
-    Style attributes become presentation attributes, the ink becomes ``currentColor``, and only
-    the ids that are referred to are kept.
+    Style attributes become presentation attributes, the text colour becomes ``currentColor``, and
+    only the ids that are referred to are kept.
     """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
@@ -184,7 +184,7 @@ def _to_svg(figure: Figure, name: str) -> Markup:
     for attribute in ("width", "height", "version"):
         root.attrib.pop(attribute, None)
     root.set("class", "chart")
-    root.set("aria-hidden", "true")  # the caption says it in words
+    root.set("aria-hidden", "true")  # the caption describes it
     return Markup(ElementTree.tostring(root, encoding="unicode"))  # noqa: S704 - escaped by it
 
 

@@ -1,4 +1,4 @@
-"""Pictures small enough to put two hundred samples into one page."""
+"""Thumbnails of a run's samples, small enough for two hundred samples on one page."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Picture:
     Attributes:
         label: ``"garment"``, ``"mask"``, ``"condition"``, ``"truth"`` or ``"output"``.
         uri: A ``data:`` URI, or None.
-        absence: What to say in its place.
+        absence: The text shown in its place.
     """
 
     label: str
@@ -38,8 +38,8 @@ class Photo:
 
     Attributes:
         caption: Its description, or None.
-        pictures: Garment and mask, or condition, and truth; empty if they cannot be had.
-        problem: Why they cannot be had, or None.
+        pictures: Garment and mask, or condition, and ground truth; empty if unavailable.
+        problem: Why they are unavailable, or None.
     """
 
     caption: str | None = None
@@ -48,11 +48,11 @@ class Photo:
 
 
 class PhotoAlbum:
-    """The inputs and truth of a run's samples, in the frame in which they were compared.
+    """The inputs and ground truth of a run's samples, in the frame in which they were scored.
 
     Args:
-        dataset: Where the photos are, or None if they are not at hand.
-        record: Gives size, fit, and how many rows were asked for.
+        dataset: Where the photos are, or None if it is unavailable.
+        record: Its size, fit and limit are used.
         rows: How many rows were scored.
     """
 
@@ -62,18 +62,20 @@ class PhotoAlbum:
         self._fit = record.identity.fit
         self._index: dict[str, int] = {}
         if dataset is not None:
-            # A split may be endless, and then only a run with a limit can have been made of it.
+            # A split may be endless; a run of such a split has a limit.
             limit = None if record.limit is None else max(record.limit, rows)
             self._index = {
                 sample_id: index for index, sample_id in enumerate(dataset.sample_ids(limit))
             }
 
     def look_up(self, sample_id: str) -> Photo:
-        """Return a sample's photos; one that cannot be read says why."""
+        """Return the photos of a sample, or why they are unavailable; its row is read once."""
         if self._dataset is None:
             return Photo()
         if sample_id not in self._index:
-            return Photo(problem="It is not in the dataset at hand, so its photos are not shown.")
+            return Photo(
+                problem="The dataset found does not have this sample, so its photos are not shown."
+            )
         try:
             row = self._dataset[self._index[sample_id]]
             sample = fit_inputs(row, size=self._size, fit=self._fit)
@@ -96,7 +98,7 @@ def _input_pictures(sample: AnySample) -> tuple[Picture, ...]:
 
 
 def output_picture(path: Path | None) -> Picture:
-    """Return the generated image in ``path``; one that is missing or damaged says so."""
+    """Return the generated image in ``path``, or that it is missing or unreadable."""
     if path is None or not path.is_file():
         return Picture("output", None, "no image")
     try:
@@ -109,12 +111,12 @@ def photo_uri(image: Image) -> str:
     """Return a thumbnail of a photo as a ``data:`` URI.
 
     Args:
-        image: uint8 (height, width, 3); shrunk to fit 160 pixels a side, never enlarged.
+        image: uint8 (height, width, 3); shrunk to at most 160 pixels per side, never enlarged.
     """
     return data_uri(shrink(image))
 
 
 def mask_uri(mask: Mask) -> str:
-    """Return a thumbnail of a mask as a ``data:`` URI, in black and white without loss."""
+    """Return a thumbnail of a mask as a ``data:`` URI, in black and white, lossless."""
     grey = shrink(mask.astype(np.uint8) * np.uint8(255))
     return data_uri(grey.convert("1", dither=PIL.Image.Dither.NONE), lossless=True)

@@ -1,1 +1,1 @@
-"""Comparing: which differences between runs are more than noise, and which run is best."""
+"""Comparing runs: which differences are significant, and which run is best."""

@@ -1,15 +1,14 @@
-"""Runs side by side: which differences are more than noise."""
+"""Runs side by side: which differences are significant."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from ...core.errors import TpgbenchError
@@ -19,11 +18,11 @@ from ...metrics.bootstrap import bootstrap_mean_interval
 from ..run.identity import RunRecord
 from ..run.results import Document, Result
 from ..run.store import RunStore
-from ..scoring.table import read_scores
-from .statistics import holm, paired_permutation_test
+from ..scoring.table import ScoredSample, read_scores
+from .significance import holm, paired_permutation_test
 
 ALPHA = 0.05
-MIN_PAIRS = 6  # garments; fewer cannot reach p < 0.05 with two-sided sign flips
+MIN_GARMENTS = 6  # fewer cannot reach p < 0.05 with two-sided sign flips
 
 
 class PairTest(BaseModel):
@@ -33,14 +32,14 @@ class PairTest(BaseModel):
         metric: The metric.
         a: The label of one run.
         b: The label of the other.
-        n: Samples that both have a finite score for.
+        n: How many samples have a finite score in both.
         difference: Mean of a minus b, or None.
-        interval: Its 95 % bootstrap interval, or None.
+        interval: The 95 % bootstrap interval of the difference, or None.
         p_value: Of a paired sign-flip permutation test, or None.
         p_holm: The same after Holm's correction over all tests of the comparison.
-        verdict: Which run is better at the 5 % level after the correction; ``"tie"`` when no
-            difference was shown.
-        reason: Why it is not comparable, or None.
+        verdict: Which run is better at the 5 % level after the correction; ``"tie"`` if the
+            difference is not significant.
+        reason: Why the runs are not comparable, or None.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -83,7 +82,7 @@ class RunComparison(Document, Outcome):
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Always empty: what cannot be compared is a verdict."""
+        """Always empty: "not comparable" is a verdict, not a problem."""
         return ()
 
 
@@ -100,7 +99,7 @@ def compare_runs(paths: Sequence[Path]) -> RunComparison:
     _check_same_data(paths, records)
     results = [store.read_result() for store in stores]
     labels = _labels(paths, records)
-    tables = [read_scores(store).set_index("sample_id") for store in stores]
+    tables = [{row.sample_id: row for row in read_scores(store)} for store in stores]
     names = list(dict.fromkeys(value.name for result in results for value in result.metrics))
 
     tests: list[PairTest] = []
@@ -110,7 +109,7 @@ def compare_runs(paths: Sequence[Path]) -> RunComparison:
                 _test_pair(
                     name,
                     (labels[first], labels[second]),
-                    (_find(results[first], name), _find(results[second], name)),
+                    (results[first].find(name), results[second].find(name)),
                     (tables[first], tables[second]),
                 )
             )
@@ -148,15 +147,11 @@ def _labels(paths: Sequence[Path], records: Sequence[RunRecord]) -> list[str]:
     return names if len(set(names)) == len(names) else [str(path) for path in paths]
 
 
-def _find(result: Result, name: str) -> Value | None:
-    return next((value for value in result.metrics if value.name == name), None)
-
-
 def _test_pair(
     name: str,
     labels: tuple[str, str],
     values: tuple[Value | None, Value | None],
-    tables: tuple[pd.DataFrame, pd.DataFrame],
+    tables: tuple[Mapping[str, ScoredSample], Mapping[str, ScoredSample]],
 ) -> PairTest:
     def refuse(reason: str, n: int = 0) -> PairTest:
         return PairTest(
@@ -171,14 +166,14 @@ def _test_pair(
     a, b = values
     if a is None or b is None or a.recipe != b.recipe:
         return refuse("the recipes differ")
-    if name not in tables[0] or name not in tables[1]:
-        return refuse("it has no score a sample")
-    both = pd.concat([tables[0][name], tables[1][name]], axis=1, join="inner")
-    both = both[np.isfinite(both.to_numpy(np.float64)).all(axis=1)]
-    differences = (both.iloc[:, 0] - both.iloc[:, 1]).to_numpy(np.float64)
-    garments = tables[0]["garment_id"].reindex(both.index).tolist()
-    if len(set(garments)) < MIN_PAIRS:
-        return refuse(f"{len(set(garments))} common garments are too few to tell", len(both))
+    if not all(any(name in row.scores for row in table.values()) for table in tables):
+        return refuse("it has no scores per sample")
+    both = [(row, tables[1][key]) for key, row in tables[0].items() if key in tables[1]]
+    finite = [pair for pair in both if all(math.isfinite(row.score(name)) for row in pair)]
+    differences = np.array([first.score(name) - second.score(name) for first, second in finite])
+    garments = [first.garment_id for first, _ in finite]
+    if len(set(garments)) < MIN_GARMENTS:
+        return refuse(f"{len(set(garments))} common garments are too few for a test", len(finite))
     return PairTest(
         metric=name,
         a=labels[0],

@@ -1,4 +1,7 @@
-"""Which runs of a comparison are best at a metric, and which cannot be told apart."""
+"""Which runs of a comparison are best by a metric: the one rule for tables and pages.
+
+The best are the run with the best mean and every run not significantly different from it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...metrics.base import Value
-from ..run.results import Result
 from .compare import RunComparison
 
 AT_LEVEL = "at the 5 % level after Holm's correction"
@@ -18,8 +20,8 @@ class Ranking:
 
     Attributes:
         metric: The metric.
-        best: The labels of the run with the best mean and of all that tie with it; empty if the
-            metric cannot be ranked.
+        best: The labels of the run with the best mean and of every run not significantly different
+            from it; empty if the metric cannot be ranked.
         verdict: The same in a sentence, or why there is no ranking.
     """
 
@@ -27,12 +29,18 @@ class Ranking:
     best: frozenset[str]
     verdict: str
 
+    def mark(self, label: str) -> str:
+        """Return ``"best"``, ``"tied"`` (one of several that are best) or ``""`` for a run."""
+        if label not in self.best:
+            return ""
+        return "best" if len(self.best) == 1 else "tied"
+
 
 def rank(comparison: RunComparison, metric: str) -> Ranking:
     """Return the verdict of a comparison on one of its metrics."""
     values: dict[str, Value] = {}
     for run in comparison.runs:
-        value = find_value(run.result, metric)
+        value = run.result.find(metric)
         if value is not None and value.value is None and value.infinite:
             return _unranked(metric, f"{run.label} has infinite scores only")
         if value is not None and value.unranked is not None:
@@ -59,23 +67,22 @@ def rank(comparison: RunComparison, metric: str) -> Ranking:
         if loser == leader:
             return _unranked(
                 metric,
-                f"{winner} is better than {leader} on the samples that both have, but not in "
-                "its mean, because the runs miss different samples",
+                f"{winner} is better than {leader} on the samples that both have, but has the "
+                "worse mean, because the runs lack scores for different samples",
             )
     beaten = {loser for winner, loser in outcomes if winner == leader}
     tied = sorted(values.keys() - beaten - {leader})
     if not outcomes:
-        verdict = f"No difference shown {AT_LEVEL}."
+        verdict = f"No significant difference {AT_LEVEL}."
     elif tied:
-        verdict = f"{leader} leads; no difference from {' or '.join(tied)} shown {AT_LEVEL}."
+        are = "is" if len(tied) == 1 else "are"
+        verdict = (
+            f"{leader} has the best mean; {' and '.join(tied)} {are} not significantly different "
+            f"{AT_LEVEL}."
+        )
     else:
         verdict = f"{leader} is better than every other run {AT_LEVEL}."
     return Ranking(metric, frozenset([leader, *tied]), verdict)
-
-
-def find_value(result: Result, metric: str) -> Value | None:
-    """Return a result's value of a metric, or None if it was not asked for."""
-    return next((value for value in result.metrics if value.name == metric), None)
 
 
 def _unranked(metric: str, reason: str) -> Ranking:

@@ -56,16 +56,20 @@ class Result(Document):
     metrics: tuple[Value, ...]
     scores_sha256: str | None = None
 
+    def find(self, name: str) -> Value | None:
+        """Return the value of one metric, or None if the run was not scored with it."""
+        return next((value for value in self.metrics if value.name == name), None)
+
     def metric(self, name: str) -> Value:
         """Return the value of one metric.
 
         Raises:
             KeyError: It is not among them.
         """
-        for value in self.metrics:
-            if value.name == name:
-                return value
-        raise KeyError(name)
+        value = self.find(name)
+        if value is None:
+            raise KeyError(name)
+        return value
 
 
 DocumentType = TypeVar("DocumentType", bound=Document)

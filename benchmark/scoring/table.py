@@ -1,12 +1,15 @@
-"""`scores.parquet`: one row a sample, one column a metric."""
+"""`scores.parquet`: one row per sample, one column per metric or named value of a metric."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,8 +18,7 @@ from ...core.errors import TpgbenchError
 from ...core.files import write_atomic
 from ..run.store import RunStore
 
-if TYPE_CHECKING:
-    import pandas as pd
+_FACTS = ("sample_id", "garment_id", "error", "meta")
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class ScoredSample:
         sample_id: The row's id.
         garment_id: Samples of one garment share it; statistics draw garments, not samples.
         error: Why it has no scores, or None.
-        meta: The dataset's facts on it, as JSON.
-        scores: One number a metric; a metric that is not defined here is left out.
+        meta: What the dataset says about it, as JSON.
+        scores: The scores by column; one that is not defined for this sample is left out.
     """
 
     sample_id: str
@@ -36,6 +38,20 @@ class ScoredSample:
     error: str | None
     meta: str
     scores: Mapping[str, float]
+
+    def score(self, column: str) -> float:
+        """Return the score in a column, NaN where it is not defined."""
+        return self.scores.get(column, math.nan)
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """What the dataset says about the sample; empty if ``meta`` is no JSON object.
+
+        Raises:
+            ValueError: ``meta`` is no JSON.
+        """
+        facts = json.loads(self.meta)
+        return facts if isinstance(facts, dict) else {}
 
 
 def write_scores(store: RunStore, rows: Sequence[ScoredSample], metrics: Sequence[str]) -> str:
@@ -54,8 +70,8 @@ def write_scores(store: RunStore, rows: Sequence[ScoredSample], metrics: Sequenc
     return hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
-def read_scores(store: RunStore) -> pd.DataFrame:
-    """Read the table; absent scores are NaN.
+def read_scores(store: RunStore) -> list[ScoredSample]:
+    """Read the table, in the order of the dataset.
 
     Raises:
         TpgbenchError: The run was not scored, the file is damaged, or `result.json` is of another
@@ -79,13 +95,30 @@ def read_scores(store: RunStore) -> pd.DataFrame:
             f"{store.path}: scores.parquet and result.json are of two scorings; run 'tpgbench "
             f"score {store.path}' again"
         )
-    lacking = {"sample_id", "garment_id", "error", "meta"} - set(table.column_names)
-    numbers = [
-        table.schema.field(one.name).type
-        for one in result.metrics
-        if one.name in table.column_names
-    ]
-    if lacking or not all(map(pa.types.is_floating, numbers)):
+    metrics = [one.name for one in result.metrics if one.name in table.column_names]
+    numeric = all(pa.types.is_floating(table.schema.field(name).type) for name in metrics)
+    if not numeric or not set(_FACTS) <= set(table.column_names):
         raise TpgbenchError(f"{store.scores_path}: not a table of scores; score the run again")
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
+    return [_scored_sample(row, metrics, store) for row in table.to_pylist()]
+
+
+def _scored_sample(row: Mapping[str, Any], metrics: Sequence[str], store: RunStore) -> ScoredSample:
+    error = row["error"]
+    sample = ScoredSample(
+        sample_id=str(row["sample_id"]),
+        garment_id=str(row["garment_id"]),
+        error=error if isinstance(error, str) else None,
+        meta=row["meta"] if isinstance(row["meta"], str) else "{}",
+        scores={
+            name: row[name]
+            for name in metrics
+            if row[name] is not None and not math.isnan(row[name])
+        },
+    )
+    try:
+        _ = sample.facts
+    except ValueError as error:
+        raise TpgbenchError(
+            f"{store.scores_path}: its meta column is no JSON ({error}); score the run again"
+        ) from error
+    return sample

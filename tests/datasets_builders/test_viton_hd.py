@@ -18,7 +18,7 @@ from tpgbench.datasets_builders.base import DATASETS
 from tpgbench.datasets_builders.load import open_dataset
 from tpgbench.datasets_builders.reading.parquet import ParquetDataset
 from tpgbench.datasets_builders.viton_hd import VitonHd
-from tpgbench.leaderboard.manifest import reproduce_command
+from tpgbench.leaderboard.provenance import reproduce_command
 
 SIZE = (36, 48)
 

@@ -19,8 +19,8 @@ import PIL.Image
 import pytest
 from fake_run import FakeSample, plain_samples, write_run
 from tpgbench.benchmark.comparing.compare import compare_runs
-from tpgbench.leaderboard.comparison import write_comparison
-from tpgbench.leaderboard.report import write_report
+from tpgbench.leaderboard.comparison_page import write_comparison
+from tpgbench.leaderboard.report_page import write_report
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import shlex
 
@@ -15,7 +16,10 @@ from tpgbench.benchmark.model import MODELS
 from tpgbench.benchmark.model_options import make_config, parse_assignments
 from tpgbench.benchmark.run.identity import OutsideImages
 from tpgbench.benchmark.run.store import RunStore
+from tpgbench.benchmark.scoring.table import ScoredSample
 from tpgbench.cli.app import cli
+from tpgbench.leaderboard.breakdowns import find_breakdowns
+from tpgbench.leaderboard.cards import worst_first
 from tpgbench.leaderboard.formatting import (
     format_difference,
     format_number,
@@ -23,10 +27,8 @@ from tpgbench.leaderboard.formatting import (
     format_range,
     shorten,
 )
-from tpgbench.leaderboard.groups import find_breakdowns
-from tpgbench.leaderboard.manifest import manifest, reproduce_command
-from tpgbench.leaderboard.samples import ScoredRow, worst_first
-from tpgbench.leaderboard.terminal import result_table
+from tpgbench.leaderboard.provenance import provenance, reproduce_command
+from tpgbench.leaderboard.result_tables import result_table
 from tpgbench.metrics.base import Value
 
 
@@ -69,27 +71,30 @@ def test_shortened_text_is_one_printable_line(text, length):
 @given(st.lists(st.floats(), max_size=30), st.booleans())
 def test_worst_first_is_monotone(scores, higher_is_better):
     rows = [
-        ScoredRow(str(i), str(i), "broke" if i % 7 == 3 else None, {}, (score,))
+        ScoredSample(str(i), str(i), "broke" if i % 7 == 3 else None, "{}", {"m": score})
         for i, score in enumerate(scores)
     ]
-    order = worst_first(rows, 0, higher_is_better=higher_is_better)
+    order = worst_first(rows, "m", higher_is_better=higher_is_better)
     assert sorted(order) == list(range(len(rows)))
     failed = [rows[index].error is not None for index in order]
     assert failed == sorted(failed, reverse=True)
-    rest = [rows[index].scores[0] for index in order if rows[index].error is None]
+    rest = [rows[index].score("m") for index in order if rows[index].error is None]
     known = [score for score in rest if not math.isnan(score)]
     assert known == sorted(known, reverse=not higher_is_better)
     assert all(math.isnan(score) for score in rest[len(known) :])
 
 
 def rows_with(*metas):
-    return [ScoredRow(str(i), str(i), None, meta, (float(i),)) for i, meta in enumerate(metas)]
+    return [
+        ScoredSample(str(i), str(i), None, json.dumps(meta), {"m": float(i)})
+        for i, meta in enumerate(metas)
+    ]
 
 
 def test_severities_are_ordered_as_numbers():
     (found,) = find_breakdowns(rows_with(*({"severity": s} for s in (10, 2, 10, 0.5))))
     assert [label for label, _ in found.groups] == ["0.5", "2", "10"]
-    assert [mean.mean for mean in found.means(rows_with({}, {}, {}, {}), 0)] == [3.0, 1.0, 1.0]
+    assert [mean.mean for mean in found.means(rows_with({}, {}, {}, {}), "m")] == [3.0, 1.0, 1.0]
 
 
 def test_coverage_is_divided_into_equal_thirds():
@@ -208,7 +213,7 @@ def test_the_command_makes_the_same_run_again(tmp_path, monkeypatch):
     assert again.limit == 3
 
 
-def test_the_manifest_holds_the_whole_record(tmp_path):
+def test_the_provenance_holds_the_whole_record(tmp_path):
     store, _ = write_run(
         tmp_path,
         plain_samples(1),
@@ -216,9 +221,9 @@ def test_the_manifest_holds_the_whole_record(tmp_path):
         environment={"python": "3.11.7", "numpy": "2.1.0"},
     )
     record = store.read_record()
-    text = repr(manifest(record))
+    text = repr(provenance(record))
     for word in (record.identity.digest(), "ab" * 32, "2.1.0", "batch size", "f" * 64, "flatten"):
         assert word in text
-    assert [section.title for section in manifest(record)] == [
+    assert [section.title for section in provenance(record)] == [
         "Identity", "Options", "Weights (SHA-256)", "Session 1",
     ]  # fmt: skip

@@ -27,19 +27,19 @@ def run(tmp_path):
 
 def test_scores_are_the_metrics_of_image_and_truth(run):
     result = tpgbench.score(run.path, metrics=METRICS).result
-    table = read_scores(run).set_index("sample_id")
+    table = read_scores(run)
     rows = {row.sample_id: row for row in tpgbench.load_dataset("toy")}
     expected = []
     for sample_id, row in rows.items():
         with PIL.Image.open(run.image_path(sample_id)) as picture:
             expected.append(psnr(np.asarray(picture), row.pattern))
-    assert list(table.index) == list(rows)
-    assert table["psnr"].tolist() == expected
+    assert [row.sample_id for row in table] == list(rows)
+    assert [row.scores["psnr"] for row in table] == expected
     value = result.metric("psnr")
     assert value.value == pytest.approx(np.mean(expected), abs=1e-12)
     assert value.interval[0] < value.value < value.interval[1]
     assert (value.n, value.missing) == (12, 0)
-    assert json.loads(table["meta"].iloc[0])["severity"] == 1
+    assert json.loads(table[0].meta)["severity"] == 1
 
 
 def test_the_recipe_names_all_that_matters(run):
@@ -335,4 +335,4 @@ def test_odd_ids_are_scored(tmp_path):
         "toy-noise", dataset="toy", split="odd", metrics=["psnr"], out=tmp_path / "run"
     )
     assert outcome.exit_code == 0
-    assert read_scores(RunStore(outcome.path))["sample_id"].tolist() == ODD_IDS
+    assert [row.sample_id for row in read_scores(RunStore(outcome.path))] == ODD_IDS

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import permutation_test
-from tpgbench.benchmark.comparing.statistics import holm, paired_permutation_test
+from tpgbench.benchmark.comparing.significance import holm, paired_permutation_test
 
 
 def test_exact_for_few_samples_as_scipy_has_it():

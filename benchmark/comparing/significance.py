@@ -20,9 +20,9 @@ def paired_permutation_test(
     """Return the two-sided p-value of a paired sign-flip permutation test of a zero mean.
 
     Args:
-        differences: One finite number a sample, shape (n,).
+        differences: One finite number per sample, shape (n,).
         groups: The garment of each sample; the signs of one garment's samples flip together,
-            because they are not independent. None: each is a garment of its own.
+            because they are not independent. None: one garment per sample.
 
     Returns:
         A p-value in (0, 1]; exact up to 14 garments, else of seeded random flips, where it counts

@@ -1,4 +1,4 @@
-"""A run's page: one self-contained file that shows the numbers and the samples behind them."""
+"""The page of a run: one self-contained file with its values and its samples."""
 
 from __future__ import annotations
 
@@ -9,34 +9,43 @@ from pathlib import Path
 
 from ..benchmark.run.identity import RunRecord
 from ..benchmark.run.store import RunStore
+from ..benchmark.scoring.table import ScoredSample, read_scores
 from ..core.files import write_atomic
 from ..core.pages import render_page
 from ..datasets_builders.base import Dataset
 from ..metrics.base import Value
+from .breakdowns import Breakdown, find_breakdowns
 from .cards import make_grid
 from .charts import ChartFigure, dot_plot, histogram, trend
 from .formatting import (
     FEW_SAMPLES,
-    format_interval,
+    explain_values,
     format_number,
     format_range,
+    format_uncertainty,
     format_value,
     unit_of,
 )
-from .groups import Breakdown, find_breakdowns
-from .manifest import manifest, reproduce_command
-from .samples import ScoredRow, read_rows
+from .provenance import provenance, reproduce_command
 from .thumbnails import PhotoAlbum
 
 
 @dataclass(frozen=True)
 class MetricLine:
-    """One line of the headline table: a metric's value, its texts ready to show."""
+    """One line of the table of results.
+
+    Attributes:
+        value: The metric's value.
+        unit: Its unit, or ``""``.
+        number: The value as text.
+        uncertainty: Its interval, its spread, both or a dash.
+        few: Whether it rests on fewer than `FEW_SAMPLES` samples.
+    """
 
     value: Value
     unit: str
     number: str
-    interval: str
+    uncertainty: str
     few: bool
 
     @property
@@ -47,13 +56,13 @@ class MetricLine:
 
 @dataclass(frozen=True)
 class BreakdownSection:
-    """A breakdown's charts, and the same numbers as a table.
+    """The charts of a breakdown, and the same numbers as a table.
 
     Attributes:
-        title: What divides the samples.
-        figures: One a metric.
+        title: What the samples are grouped by.
+        figures: One per metric.
         header: The metrics.
-        table: Group, its size, and one mean with interval a metric.
+        table: Per group its label, its size, and one mean with interval per metric.
     """
 
     title: str
@@ -73,11 +82,11 @@ def write_report(
 
     Args:
         store: The run directory.
-        dataset: Gives the samples' garments, masks and truths; None if it is not at hand, and
-            then the page shows the generated images alone.
-        max_samples: How many scored samples the page shows at most, the worst by the first
-            metric; and how many failed ones.
-        image_paths: The generated image by sample id, for images made elsewhere.
+        dataset: Source of the garments, masks and ground truths; None if unavailable: the page
+            then shows only the generated images.
+        max_samples: At most so many scored samples are shown, the worst by the first metric, and
+            at most so many failed ones.
+        image_paths: The images by sample id, for external images.
 
     Returns:
         The page's path.
@@ -86,7 +95,7 @@ def write_report(
         TpgbenchError: The run was not scored, or cannot be read or written.
     """
     record, result = store.read_record(), store.read_result()
-    rows = read_rows(store, [value.name for value in result.metrics])
+    rows = read_scores(store)
 
     def image_path(sample_id: str) -> Path | None:
         if image_paths is None:
@@ -96,17 +105,19 @@ def write_report(
     photo_notice = _photo_notice(dataset, record)
     album = PhotoAlbum(None if photo_notice else dataset, record, len(rows))
     lines = [_line(value) for value in result.metrics]
+    drawn = _drawn(lines, rows)
     context = {
         "record": record,
         "result": result,
         "lines": lines,
         "few_samples": FEW_SAMPLES,
         "command": reproduce_command(record, result),
-        "histograms": [_histogram(line, rows, column) for column, line in _drawn(lines, rows)],
-        "breakdowns": [_breakdown(b, lines, rows) for b in find_breakdowns(rows)],
+        "explanations": explain_values(result.metrics, {line.value.name for _, line in drawn}),
+        "histograms": [_histogram(line, rows, position) for position, line in drawn],
+        "breakdowns": [_breakdown(b, drawn, rows) for b in find_breakdowns(rows)],
         "grid": make_grid(rows, result.metrics, album, image_path, max_samples=max_samples),
         "photo_notice": photo_notice,
-        "manifest": manifest(record),
+        "provenance": provenance(record),
     }
     write_atomic(store.report_path, render_page(__package__, "report.html", context))
     return store.report_path
@@ -116,13 +127,13 @@ def _photo_notice(dataset: Dataset | None, record: RunRecord) -> str | None:
     """Return why the page shows no photos, or None if it does."""
     if dataset is None:
         return (
-            "The dataset's photos were not at hand when this page was made, so it shows the "
-            "generated images only."
+            "The dataset was unavailable when this page was made, so the page shows only the "
+            "generated images."
         )
     if dataset.fingerprint != record.identity.dataset_fingerprint:
         return (
-            "The dataset at hand is not the one of this run (its fingerprint differs), so the "
-            "page shows the generated images only."
+            "The dataset found is not the one of this run (its fingerprint differs), so the page "
+            "shows only the generated images."
         )
     return None
 
@@ -132,32 +143,34 @@ def _line(value: Value) -> MetricLine:
         value=value,
         unit=unit_of(value.name),
         number=format_value(value),
-        interval=format_interval(value),
+        uncertainty=format_uncertainty(value),
         few=value.value is not None and value.n < FEW_SAMPLES,
     )
 
 
-def _drawn(lines: Sequence[MetricLine], rows: Sequence[ScoredRow]) -> list[tuple[int, MetricLine]]:
-    """Return the metrics that have a value and scores to draw, each with its column.
+def _drawn(
+    lines: Sequence[MetricLine], rows: Sequence[ScoredSample]
+) -> list[tuple[int, MetricLine]]:
+    """Return the metrics that have a value and scores per sample, each with its position.
 
-    A metric of whole sets has no scores.
+    A metric of whole sets has no scores per sample.
     """
     return [
-        (column, line)
-        for column, line in enumerate(lines)
-        if line.value.value is not None and not all(math.isnan(row.scores[column]) for row in rows)
+        (position, line)
+        for position, line in enumerate(lines)
+        if line.value.value is not None and any(line.value.name in row.scores for row in rows)
     ]
 
 
-def _histogram(line: MetricLine, rows: Sequence[ScoredRow], column: int) -> ChartFigure:
-    scores = [row.scores[column] for row in rows]
+def _histogram(line: MetricLine, rows: Sequence[ScoredSample], position: int) -> ChartFigure:
+    scores = [row.score(line.value.name) for row in rows]
     finite = [score for score in scores if math.isfinite(score)]
     value = line.value
     caption = f"{len(finite):,} samples, mean {line.number} {line.unit}".strip()
     if value.interval is not None:
-        caption += f" (band: 95 % interval, {line.interval})"
+        caption += f" (band: 95 % interval, {format_range(value.interval)})"
     if finite:
-        caption += ", from " + " to ".join(
+        caption += ", range " + " to ".join(
             format_number(end, value.interval) for end in (min(finite), max(finite))
         )
     if value.infinite:
@@ -167,19 +180,18 @@ def _histogram(line: MetricLine, rows: Sequence[ScoredRow], column: int) -> Char
         axis=line.axis,
         mean=value.value,
         interval=value.interval,
-        name=f"histogram-{column}",
+        name=f"histogram-{position}",
     )
     return ChartFigure(svg, value.name, f"{caption}.")
 
 
 def _breakdown(
-    breakdown: Breakdown, lines: Sequence[MetricLine], rows: Sequence[ScoredRow]
+    breakdown: Breakdown, drawn: Sequence[tuple[int, MetricLine]], rows: Sequence[ScoredSample]
 ) -> BreakdownSection:
-    computed = _drawn(lines, rows)
-    means = [breakdown.means(rows, column) for column, _ in computed]
+    means = [breakdown.means(rows, line.value.name) for _, line in drawn]
     figures = []
-    for (column, line), groups in zip(computed, means, strict=True):
-        name = f"{breakdown.title}-{column}"
+    for (position, line), groups in zip(drawn, means, strict=True):
+        name = f"{breakdown.title}-{position}"
         if breakdown.ordered:
             svg = trend(groups, axis=breakdown.title, metric=line.axis, name=name)
         else:
@@ -193,13 +205,13 @@ def _breakdown(
             len(members),
             tuple(
                 (
-                    format_number(groups[position].mean, groups[position].interval),
-                    format_range(groups[position].interval),
+                    format_number(groups[index].mean, groups[index].interval),
+                    format_range(groups[index].interval),
                 )
                 for groups in means
             ),
         )
-        for position, (label, members) in enumerate(breakdown.groups)
+        for index, (label, members) in enumerate(breakdown.groups)
     )
-    header = tuple(line.axis for _, line in computed)
+    header = tuple(line.axis for _, line in drawn)
     return BreakdownSection(breakdown.title, tuple(figures), header, table)

@@ -1,19 +1,19 @@
-"""A run's scores by what its samples have in common: severity, coverage, family."""
+"""A run's scores broken down by severity, coverage and family of its samples."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..benchmark.scoring.table import ScoredSample
 from ..metrics.bootstrap import bootstrap_mean_interval
 from .formatting import shorten
-from .samples import ScoredRow
 
-MAX_GROUPS = 24  # more would be a cloud, not a chart
+MAX_GROUPS = 24  # more do not fit into a readable chart
 MIN_FOR_TERCILES = 9
 LABEL_LENGTH = 28
 
@@ -37,11 +37,11 @@ class GroupMean:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """A division of the samples into groups.
+    """The samples divided into groups.
 
     Attributes:
-        title: What divides them: ``"severity"``.
-        ordered: Whether the groups stand on a scale, least first.
+        title: What the samples are grouped by: ``"severity"``.
+        ordered: Whether the groups have an order; the smallest is first then.
         groups: The label of each group and the indices of its rows.
     """
 
@@ -49,7 +49,7 @@ class Breakdown:
     ordered: bool
     groups: tuple[tuple[str, tuple[int, ...]], ...]
 
-    def means(self, rows: Sequence[ScoredRow], column: int) -> tuple[GroupMean, ...]:
+    def means(self, rows: Sequence[ScoredSample], column: str) -> tuple[GroupMean, ...]:
         """Return the mean of one metric in each group."""
         return tuple(
             group_mean(label, [rows[index] for index in members], column)
@@ -57,10 +57,10 @@ class Breakdown:
         )
 
 
-def group_mean(label: str, rows: Sequence[ScoredRow], column: int) -> GroupMean:
+def group_mean(label: str, rows: Sequence[ScoredSample], column: str) -> GroupMean:
     """Return the mean of the finite scores of some rows, with its interval."""
-    scored = [row for row in rows if math.isfinite(row.scores[column])]
-    scores = np.array([row.scores[column] for row in scored])
+    scored = [row for row in rows if math.isfinite(row.score(column))]
+    scores = np.array([row.score(column) for row in scored])
     return GroupMean(
         label=label,
         n=scores.size,
@@ -69,24 +69,24 @@ def group_mean(label: str, rows: Sequence[ScoredRow], column: int) -> GroupMean:
     )
 
 
-def find_breakdowns(rows: Sequence[ScoredRow]) -> list[Breakdown]:
-    """Return the divisions that the samples' meta allows; one group alone is no division."""
+def find_breakdowns(rows: Sequence[ScoredSample]) -> list[Breakdown]:
+    """Return the breakdowns with at least two groups that the samples' facts allow."""
     found = [_by_severity(rows), _by_coverage(rows), _by_family(rows)]
     return [breakdown for breakdown in found if len(breakdown.groups) > 1]
 
 
-def number_in(meta: Any, key: str) -> float | None:
-    """Return a finite number of a row's meta, or None."""
-    value = meta.get(key)
+def number_in(facts: Mapping[str, Any], key: str) -> float | None:
+    """Return a finite number from a sample's facts, or None."""
+    value = facts.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if math.isfinite(value) else None
 
 
-def _by_severity(rows: Sequence[ScoredRow]) -> Breakdown:
+def _by_severity(rows: Sequence[ScoredSample]) -> Breakdown:
     members: dict[float, list[int]] = {}
     for index, row in enumerate(rows):
-        severity = number_in(row.meta, "severity")
+        severity = number_in(row.facts, "severity")
         if severity is not None:
             members.setdefault(severity, []).append(index)
     if len(members) > MAX_GROUPS:
@@ -95,12 +95,12 @@ def _by_severity(rows: Sequence[ScoredRow]) -> Breakdown:
     return Breakdown("severity", ordered=True, groups=groups)
 
 
-def _by_coverage(rows: Sequence[ScoredRow]) -> Breakdown:
+def _by_coverage(rows: Sequence[ScoredSample]) -> Breakdown:
     """Divide by how much of the garment is visible, into thirds of equal size."""
     known = [
         (coverage, index)
         for index, row in enumerate(rows)
-        if (coverage := number_in(row.meta, "coverage")) is not None
+        if (coverage := number_in(row.facts, "coverage")) is not None
     ]
     known.sort()
     if len(known) < MIN_FOR_TERCILES or known[0][0] == known[-1][0]:
@@ -112,10 +112,10 @@ def _by_coverage(rows: Sequence[ScoredRow]) -> Breakdown:
     return Breakdown("coverage", ordered=True, groups=tuple(groups))
 
 
-def _by_family(rows: Sequence[ScoredRow]) -> Breakdown:
+def _by_family(rows: Sequence[ScoredSample]) -> Breakdown:
     members: dict[str, list[int]] = {}
     for index, row in enumerate(rows):
-        family = row.meta.get("family")
+        family = row.facts.get("family")
         if isinstance(family, str):
             members.setdefault(family, []).append(index)
     if len(members) > MAX_GROUPS:

@@ -21,8 +21,8 @@ from tpgbench.core import pages
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.core.images import png_bytes
 from tpgbench.core.pages import THUMBNAIL_SIDE
-from tpgbench.leaderboard import report
-from tpgbench.leaderboard.report import write_report
+from tpgbench.leaderboard import report_page
+from tpgbench.leaderboard.report_page import write_report
 from tpgbench.leaderboard.thumbnails import mask_uri, photo_uri
 from tpgbench.metrics.base import Value
 
@@ -272,7 +272,7 @@ def test_equal_runs_give_equal_bytes(tmp_path):
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
         "from fake_run import FakeDataset, plain_samples;"
         "from tpgbench.benchmark.run.store import RunStore;"
-        "from tpgbench.leaderboard.report import write_report;"
+        "from tpgbench.leaderboard.report_page import write_report;"
         "dataset = FakeDataset(plain_samples(12), 'ctp-synth', 'test');"
         "write_report(RunStore(Path(sys.argv[2])), dataset)"
     )
@@ -340,7 +340,7 @@ def test_a_photo_that_cannot_be_read_is_named(tmp_path):
 def test_without_the_dataset_the_outputs_remain(tmp_path):
     store, _ = write_run(tmp_path, plain_samples())
     page = make_page(store, None)
-    assert "were not at hand" in page.text
+    assert "The dataset was unavailable" in page.text
     assert {alt.split()[0] for alt in page.alts} == {"output"}
 
 
@@ -414,7 +414,7 @@ def test_a_failed_write_keeps_the_old_page(tmp_path, monkeypatch):
     def broken(package, template, context):
         raise TpgbenchError("broken")
 
-    monkeypatch.setattr(report, "render_page", broken)
+    monkeypatch.setattr(report_page, "render_page", broken)
     with pytest.raises(TpgbenchError):
         write_report(store, dataset)
     assert store.report_path.read_bytes() == before

@@ -1,4 +1,4 @@
-"""What a run was made of, and the command that makes it again."""
+"""What a run was made from, and the command that reproduces it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..benchmark.run.results import Result
 
 
 @dataclass(frozen=True)
-class ManifestSection:
-    """A titled table of the manifest.
+class ProvenanceSection:
+    """A titled table of names and values.
 
     Attributes:
         title: What it is about.
@@ -26,14 +26,14 @@ class ManifestSection:
 
 
 def reproduce_command(record: RunRecord, result: Result) -> str:
-    """Return the shell command that makes the run again, quoted for a POSIX shell.
+    """Return the shell command that reproduces the run, quoted for a POSIX shell.
 
-    Options that are None are left out: they are their own defaults, and cannot be typed. Images
-    made elsewhere cannot be made again, so there the command scores them again.
+    Options that are None are left out: None is their default, and cannot be typed. External images
+    cannot be generated again, so for them the command scores the images again.
 
     Args:
-        record: The run's.
-        result: Its numbers: the command asks for those metrics of as many samples.
+        record: The run's record.
+        result: Its values: the command names the same metrics and the same limit.
     """
     identity, images = record.identity, record.images
     frame = ["--dataset", record.dataset_location, "--split", identity.split]
@@ -44,7 +44,10 @@ def reproduce_command(record: RunRecord, result: Result) -> str:
     if result.limit is not None:
         frame += ["--limit", str(result.limit)]
     frame += ["--size", str(identity.size), "--fit", identity.fit]
-    computed = [value.name for value in result.metrics if value.not_computed is None]
+    # A metric with several values has one result for each: KEY, KEY:OUTPUT, ...
+    computed = dict.fromkeys(
+        value.name.partition(":")[0] for value in result.metrics if value.not_computed is None
+    )
     frame += ["--metrics", ",".join(computed)] if computed else []
     if images is not None:
         words = ["tpgbench", "score", images.folder, *frame, "--name", identity.model]
@@ -66,8 +69,8 @@ def reproduce_command(record: RunRecord, result: Result) -> str:
     return shlex.join(words)
 
 
-def manifest(record: RunRecord) -> list[ManifestSection]:
-    """Return everything that is recorded about a run, as text, by section."""
+def provenance(record: RunRecord) -> list[ProvenanceSection]:
+    """Return everything that is recorded about a run, as text, in sections."""
     identity = record.identity
     what = {
         "task": identity.task,
@@ -106,8 +109,8 @@ def manifest(record: RunRecord) -> list[ManifestSection]:
     return [section for section in sections if section.entries]
 
 
-def _section(title: str, entries: Mapping[str, str]) -> ManifestSection:
-    return ManifestSection(title, tuple(entries.items()))
+def _section(title: str, entries: Mapping[str, str]) -> ProvenanceSection:
+    return ProvenanceSection(title, tuple(entries.items()))
 
 
 def _typed(value: Any) -> str:

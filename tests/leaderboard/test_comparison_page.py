@@ -9,8 +9,8 @@ from rich.console import Console
 from tpgbench.benchmark.comparing.compare import ComparedRun, PairTest, RunComparison, compare_runs
 from tpgbench.benchmark.comparing.ranking import rank
 from tpgbench.benchmark.run.results import Result, SampleCounts
-from tpgbench.leaderboard.comparison import write_comparison
-from tpgbench.leaderboard.terminal import comparison_table
+from tpgbench.leaderboard.comparison_page import write_comparison
+from tpgbench.leaderboard.result_tables import comparison_table
 from tpgbench.metrics.base import Value
 
 
@@ -78,14 +78,15 @@ def test_those_that_tie_with_the_best_are_best_too():
     )
     assert ranking.best == {"a", "b"}
     assert ranking.verdict == (
-        "b leads; no difference from a shown at the 5 % level after Holm's correction."
+        "b has the best mean; a is not significantly different at the 5 % level after Holm's "
+        "correction."
     )
 
 
 def test_no_difference_at_all_is_said_plainly():
     ranking = rank(compared([value(0.8), value(0.9)], {"ab": "tie"}), "m")
     assert ranking.best == {"a", "b"}
-    assert ranking.verdict == "No difference shown at the 5 % level after Holm's correction."
+    assert ranking.verdict == "No significant difference at the 5 % level after Holm's correction."
 
 
 NOT = "not comparable"
@@ -102,7 +103,7 @@ NOT = "not comparable"
             "no finite score",
             "infinite scores only",
         ),
-        ([value(0.8), value(0.9)], {"ab": "a"}, None, "miss different samples"),
+        ([value(0.8), value(0.9)], {"ab": "a"}, None, "scores for different samples"),
         ([value(0.8), value(0.9, unranked="5 images")], {"ab": "b"}, None, "b has 5 images"),
     ],
 )
@@ -146,7 +147,7 @@ def test_the_page_marks_the_best_and_their_ties_alike(comparison, tmp_path):
     head, _, tail = text.partition('<table class="runs">')
     rows = tail.partition("</table>")[0].split("<tr>")[2:]
     assert [row.count("tied for best") for row in rows] == [2, 2, 1]  # psnr is equal in all
-    assert "No difference shown at the 5 % level" in text
+    assert "No significant difference at the 5 % level" in text
     assert "poor" not in head.partition("<h1>")[2]
     assert "<svg" in text
 
@@ -188,7 +189,7 @@ def test_the_terminal_says_who_is_best_and_who_ties(comparison):
     ssim = [line.split() for line in lines if line.strip().startswith("ssim")]
     assert [words[-2:] for words in ssim[:2]] == [["good", "tied"], ["like", "tied"]]
     assert ssim[2][-1] == "poor"
-    assert any("tied: no difference from the best mean is shown" in line for line in lines)
+    assert any("tied: not significantly different from the best mean" in line for line in lines)
 
 
 def test_infinite_scores_are_counted_beside_the_mean(tmp_path):

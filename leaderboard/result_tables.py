@@ -1,6 +1,6 @@
-"""A run's numbers, and a comparison's, as tables for the terminal.
+"""The values of a run, and of a comparison, as tables for the terminal.
 
-They fit 80 columns and need no colour, so that a log or a pipe holds the same text.
+They fit into 80 columns and need no colour, so logs and pipes get the same text.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ..benchmark.comparing.compare import RunComparison
-from ..benchmark.comparing.ranking import AT_LEVEL, find_value, rank
+from ..benchmark.comparing.ranking import AT_LEVEL, rank
 from ..benchmark.run.results import Result
 from ..metrics.base import Value
 from .formatting import (
     FEW_SAMPLES,
-    format_interval,
+    format_uncertainty,
     format_value,
     shorten,
     unit_of,
@@ -28,7 +28,7 @@ _LONGEST_NAME = 40
 
 
 def result_table(result: Result) -> Table:
-    """Return the headline numbers of a run, one line a metric; what has no value stands below.
+    """Return the values of a run, one line per metric; those that were not computed stand below.
 
     Args:
         result: The run's `result.json`.
@@ -48,17 +48,18 @@ def result_table(result: Result) -> Table:
             _metric(value),
             Text(format_value(value)),
             Text(unit_of(value.name)),
-            Text(format_interval(value)),
+            Text(format_uncertainty(value)),
             Text(f"{value.n:,}"),
             Text(_notes(value)),
         )
     lines += [f"not computed: {', '.join(names)}: {reason}" for reason, names in lacking.items()]
+    lines += _spread_note(result.metrics)
     table.caption = _lines(lines)
     return table
 
 
 def comparison_table(comparison: RunComparison) -> Table:
-    """Return runs side by side: a block a metric, a line a run, the best and its ties marked.
+    """Return runs side by side: a block per metric, a line per run, the best runs marked.
 
     Args:
         comparison: Two runs or more.
@@ -71,23 +72,23 @@ def comparison_table(comparison: RunComparison) -> Table:
         ranking = rank(comparison, metric)
         if not ranking.best:
             lines.append(f"{metric}: {ranking.verdict}")
-        mark = "best" if len(ranking.best) == 1 else "tied"
         tied |= len(ranking.best) > 1
         table.add_section()
         for run in comparison.runs:
-            value = find_value(run.result, metric)
+            value = run.result.find(metric)
             if value is None or value.not_computed:
                 continue
             table.add_row(
                 _metric(value),
                 Text(format_value(value)),
                 Text(unit_of(metric)),
-                Text(format_interval(value)),
+                Text(format_uncertainty(value)),
                 Text(shorten(run.label, _LONGEST_NAME)),
-                Text(mark if run.label in ranking.best else ""),
+                Text(ranking.mark(run.label)),
             )
+    lines += _spread_note([value for run in comparison.runs for value in run.result.metrics])
     if tied:
-        lines.append(f"tied: no difference from the best mean is shown {AT_LEVEL}")
+        lines.append(f"tied: not significantly different from the best mean {AT_LEVEL}")
     table.caption = _lines(lines)
     return table
 
@@ -105,6 +106,12 @@ def _table(title: str, columns: Sequence[str]) -> Table:
         justify: Literal["left", "right"] = "right" if number else "left"
         table.add_column(name, justify=justify, no_wrap=number or name == "metric")
     return table
+
+
+def _spread_note(values: Sequence[Value]) -> list[str]:
+    if all(value.spread is None for value in values):
+        return []
+    return ["sd: standard deviation over subsets or splits, not a confidence interval"]
 
 
 def _lines(lines: Sequence[str]) -> Text:

@@ -1,4 +1,4 @@
-"""The comparison's page: runs side by side, the best and all that tie with it marked alike."""
+"""The page of a comparison: runs side by side, with the best runs marked."""
 
 from __future__ import annotations
 
@@ -6,43 +6,44 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..benchmark.comparing.compare import PairTest, RunComparison
-from ..benchmark.comparing.ranking import AT_LEVEL, Ranking, find_value, rank
+from ..benchmark.comparing.ranking import AT_LEVEL, Ranking, rank
 from ..core.files import write_atomic
 from ..core.pages import render_page
 from ..metrics.base import Value
+from .breakdowns import LABEL_LENGTH, GroupMean
 from .charts import ChartFigure, dot_plot
 from .formatting import (
+    explain_spread,
     format_difference,
-    format_interval,
     format_p,
     format_range,
+    format_uncertainty,
     format_value,
     shorten,
     unit_of,
 )
-from .groups import LABEL_LENGTH, GroupMean
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A run's value of a metric, its texts ready to show.
+    """A run's value of a metric, formatted.
 
     Attributes:
-        value: None where the metric was not asked for.
-        number: The value.
-        interval: Its interval.
+        value: None if the run was not scored with the metric.
+        number: The value as text.
+        uncertainty: Its interval, its spread, both or a dash.
         mark: ``"best"``, ``"tied for best"`` or ``""``.
     """
 
     value: Value | None
     number: str
-    interval: str
+    uncertainty: str
     mark: str
 
 
 @dataclass(frozen=True)
 class PairLine:
-    """A pair test, its texts ready to show."""
+    """A paired test, formatted."""
 
     test: PairTest
     difference: str
@@ -60,9 +61,9 @@ class MetricColumn:
         name: The metric.
         unit: Its unit, or ``""``.
         higher_is_better: Its direction.
-        verdict: Who is best, in a sentence.
-        cells: One a run.
-        pairs: Its tests.
+        verdict: Which run is best, in a sentence.
+        cells: One per run.
+        pairs: Its paired tests.
         recipes: The different recipes among the runs.
     """
 
@@ -95,6 +96,9 @@ def write_comparison(comparison: RunComparison, path: Path) -> Path:
             if (figure := _figure(comparison, column, position)) is not None
         ],
         "at_level": AT_LEVEL,
+        "spread": explain_spread(
+            [value for run in comparison.runs for value in run.result.metrics]
+        ),
     }
     write_atomic(path, render_page(__package__, "comparison.html", context))
     return path
@@ -102,7 +106,7 @@ def write_comparison(comparison: RunComparison, path: Path) -> Path:
 
 def _column(comparison: RunComparison, metric: str) -> MetricColumn:
     ranking = rank(comparison, metric)
-    values = [find_value(run.result, metric) for run in comparison.runs]
+    values = [run.result.find(metric) for run in comparison.runs]
     known = [value for value in values if value is not None]
     return MetricColumn(
         name=metric,
@@ -121,17 +125,15 @@ def _column(comparison: RunComparison, metric: str) -> MetricColumn:
 def _cell(value: Value | None, label: str, ranking: Ranking) -> Cell:
     if value is None:
         return Cell(None, "", "", "")
-    mark = ""
-    if label in ranking.best:
-        mark = "best" if len(ranking.best) == 1 else "tied for best"
-    return Cell(value, format_value(value), format_interval(value), mark)
+    mark = "tied for best" if ranking.mark(label) == "tied" else ranking.mark(label)
+    return Cell(value, format_value(value), format_uncertainty(value), mark)
 
 
 def _pair(test: PairTest) -> PairLine:
     verdicts = {
         "a": f"{test.a} is better",
         "b": f"{test.b} is better",
-        "tie": "no difference shown",
+        "tie": "no significant difference",
         "not comparable": f"not comparable: {test.reason}",
     }
     return PairLine(
@@ -145,7 +147,7 @@ def _pair(test: PairTest) -> PairLine:
 
 
 def _figure(comparison: RunComparison, column: MetricColumn, position: int) -> ChartFigure | None:
-    """Return the runs' means as a chart; values of different recipes share no axis."""
+    """Return the runs' values as a chart, or None if there are none or the recipes differ."""
     computed = [cell for cell in column.cells if cell.value and cell.value.value is not None]
     if len(column.recipes) > 1 or not computed:
         return None
@@ -160,9 +162,11 @@ def _figure(comparison: RunComparison, column: MetricColumn, position: int) -> C
         if cell.value is not None
     ]
     axis = f"{column.name} ({column.unit})" if column.unit else column.name
+    ranged = any(group.interval is not None for group in groups)
+    what = "Mean with 95 % interval" if ranged else "Value, without an interval"
     better = "higher" if column.higher_is_better else "lower"
     return ChartFigure(
         svg=dot_plot(groups, axis=axis, name=f"runs-{position}"),
         title=column.name,
-        caption=f"Mean with 95 % interval; {better} is better.",
+        caption=f"{what}; {better} is better.",
     )
