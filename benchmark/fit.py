@@ -10,7 +10,7 @@ import PIL.Image
 from ..core.errors import TpgbenchError, UnknownNameError
 from ..core.images import MASK_THRESHOLD, Box, Image, Mask, check_size, square_box
 from ..datasets_builders.base import FITS, MannequinRow, Row, TpgRow, Track
-from ..metrics.base import Comparison
+from ..metrics.base import Pair
 from .sample import AnySample, MannequinSample, Sample
 from .tasks import Task
 
@@ -119,10 +119,10 @@ def fit_truth(row: Row, *, size: int, fit: str = "box") -> Image | None:
     return resize(pattern, size)
 
 
-def fit_comparison(row: Row, output: Image, *, size: int, fit: str) -> Comparison:
+def fit_pair(row: Row, output: Image, *, size: int, fit: str) -> Pair:
     """Put a generated image beside the row's truth and garment, all in one frame."""
     if isinstance(row, MannequinRow):
-        return Comparison(
+        return Pair(
             sample_id=row.sample_id,
             output=output,
             truth=fit_truth(row, size=size, fit=fit),
@@ -132,7 +132,7 @@ def fit_comparison(row: Row, output: Image, *, size: int, fit: str) -> Compariso
             determined=row.condition is not None,
         )
     sample = fit_sample(row, size=size, fit=fit)
-    return Comparison(
+    return Pair(
         sample_id=row.sample_id,
         output=output,
         truth=fit_truth(row, size=size, fit=fit),

@@ -41,17 +41,17 @@ def _clear_cache(context: click.Context, _: click.Parameter, given: bool) -> Non
 
 
 @click.command()
-@click.argument("name", metavar="METRIC|PRESET")
-@click.argument("folders", metavar="REAL GENERATED", nargs=-1, required=True, type=_FOLDER)
-@click.option("--protocol", help="Of fid, kid and is: clean, pytorch-fid, ...")
-@click.option("--weights", type=_FOLDER, help="Folder with the weights.")
+@click.argument("names", metavar="METRIC[,METRIC...]|PRESET")
+@click.argument("folders", metavar="[REAL] GENERATED", nargs=-1, required=True, type=_FOLDER)
+@click.option("--protocol", help="Protocol of fid, kid and is: clean, pytorch-fid, ...")
+@click.option("--weights", type=_FOLDER, help="Folder to look for weights in first.")
 @click.option("--interval", is_flag=True, help="Give fid its interval, which takes a while.")
 @click.option(
     "--save-statistics",
     "statistics",
     type=_FOLDER,
     metavar="FILE.npz",
-    help="Write REAL's statistics of fid or kid, to be given in its place later.",
+    help="Write REAL's statistics for fid or kid, to be given in its place later.",
 )
 @click.option(
     "--clear-cache",
@@ -59,36 +59,50 @@ def _clear_cache(context: click.Context, _: click.Parameter, given: bool) -> Non
     is_eager=True,
     expose_value=False,
     callback=_clear_cache,
-    help="Delete the features kept of images (8 KiB each), and do nothing else.",
+    help="Delete the cached features of images (8 KiB each), and do nothing else.",
 )
 @unverified_option
 @_json
-def metrics(name: str, folders: tuple[Path, ...], as_json: bool, **given: Any) -> int:
-    """Compute a metric over two folders: fid, kid, is, psnr, ssim, lpips@vgg, ...
+def metrics(names: str, folders: tuple[Path, ...], as_json: bool, **given: Any) -> int:
+    """Compute metrics over two folders: ssim, lpips@vgg, fid, kid, ...
 
     A folder may be nested, and may be a zip file or, for fid and kid, a .npz file of statistics.
-    Images of paired metrics are matched by name. "is" takes the generated images alone. A preset
-    (ladi, catvton, hrvton) computes what that repository's script does.
+    Images of paired metrics are matched by name. Metrics that need the generated images alone (is,
+    tileability@seam) take one folder. Metrics of garments, masks or captions (cts, retrieval,
+    clip_score) read them from REAL: photos in it or in garment/, masks in mask/, ground truth in
+    pattern/, captions in metadata.jsonl or NAME.txt. A preset (ladi, catvton, hrvton) computes what
+    that repository's script does.
     """
-    from ..metrics.compute import compute_metric
+    from ..metrics.compute import compute_metrics
     from ..metrics.presets import PRESETS, compute_preset
 
-    if name in PRESETS:
+    problems: tuple[str, ...] = ()
+    if names in PRESETS:
         if len(folders) != 2 or given["protocol"] or given["interval"] or given["statistics"]:
             raise click.UsageError(
-                f"{name} takes two folders, and no --protocol, --interval or --save-statistics."
+                f"{names} takes two folders, and no --protocol, --interval or --save-statistics."
             )
-        values = compute_preset(name, *folders, weights=given["weights"])
+        values = compute_preset(names, *folders, weights=given["weights"])
     else:
-        values = [compute_metric(name, folders, **given)]
+        chosen = [name.strip() for name in names.split(",") if name.strip()]
+        results = compute_metrics(chosen, folders, **given)
+        values, problems = list(results.values), results.problems
     if as_json:
         documents = [value.model_dump(mode="json") for value in values]
-        document = documents if name in PRESETS else documents[0]
+        document = documents[0] if len(documents) == 1 and names not in PRESETS else documents
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
         for value in values:
             _print_value(value)
-    return 0
+    covered = {line.partition(" ")[0] for line in problems}
+    missing = [
+        f"{value.name} was not computed: {value.not_computed}"
+        for value in values
+        if value.not_computed and value.name.partition(":")[0] not in covered
+    ]
+    for problem in (*problems, *missing):
+        click.echo(f"incomplete: {problem}", err=True)
+    return 1 if problems or missing else 0
 
 
 @click.group()

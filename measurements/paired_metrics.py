@@ -48,11 +48,11 @@ def make_pair(size: int) -> tuple[Image, Image]:
 
 def ours(case: str, size: int) -> Measure:
     """Return our function on a pair, its network loaded."""
-    from tpgbench.metrics.base import Comparison, make_metric
+    from tpgbench.metrics.base import Pair, make_metric
 
     metric = make_metric(case)
     metric.load()
-    return functools.partial(metric.score, Comparison("a", *make_pair(size)))
+    return functools.partial(metric.score, Pair("a", *make_pair(size)))
 
 
 def peer(case: str, size: int, weights: Path) -> Measure:

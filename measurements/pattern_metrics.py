@@ -20,7 +20,7 @@ import torch
 from skimage.metrics import structural_similarity
 from tpgbench.benchmark.run.environment import processor_name
 from tpgbench.core.images import Image
-from tpgbench.metrics.base import Comparison, make_metric
+from tpgbench.metrics.base import Pair, make_metric
 from tpgbench.metrics.ssim import ssim
 
 SIZES = (64, 128, 256, 512, 1024)
@@ -44,10 +44,10 @@ def main() -> None:
         _table(contestants, reference="piq", oracle="skimage")
     for size in (128, 512):
         output, truth = _pair(size)
-        comparison = Comparison("pair", output, truth)
+        pair = Pair("pair", output, truth)
         print(f"\nmetrics {size}x{size}        ms/image")
         scores = {name: make_metric(name).score for name in NAMES}
-        _table({name: partial(score, comparison) for name, score in scores.items()})
+        _table({name: partial(score, pair) for name, score in scores.items()})
 
 
 def _ssim_contestants(output: Image, truth: Image) -> dict[str, Contestant]:

@@ -1,22 +1,45 @@
-"""Metrics: one file a metric; `base` holds the protocol, the value and its recipe.
+"""Metrics: one file per metric; `base` holds what a metric is, `engine` computes any of them.
 
-The harness reaches them by name. In a loop of your own use the `torchmetrics.Metric` classes, over
-two folders the functions; each name is loaded when it is first used:
+The harness reaches them by name. Over two folders use `compute_metrics`, in a loop of your own the
+`torchmetrics.Metric` classes. Each name is loaded when it is first used:
 
 >>> from tpgbench.metrics import LPIPS, compute_ssim
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .compute import compute_metric
-    from .distribution import compute_fid, compute_is, compute_kid, save_statistics
-    from .paired import compute_lpips, compute_psnr, compute_ssim
+    from .base import (
+        Estimate,
+        FeatureExtractor,
+        GarmentMetric,
+        Metric,
+        NotAnswered,
+        Pair,
+        SampleMetric,
+        Score,
+        SetMetric,
+        TruthMetric,
+        Value,
+        make_metric,
+    )
+    from .compute import (
+        compute_fid,
+        compute_is,
+        compute_kid,
+        compute_lpips,
+        compute_metric,
+        compute_metrics,
+        compute_psnr,
+        compute_ssim,
+        save_statistics,
+    )
     from .presets import compute_preset
-    from .torch import CTS, FID, KID, LPIPS, PSNR, SSIM, InceptionScore
+    from .torch import CTS, FID, KID, LPIPS, PSNR, SSIM, InceptionScore, torch_metric
 
 __all__ = [
     "CTS",
@@ -25,43 +48,64 @@ __all__ = [
     "LPIPS",
     "PSNR",
     "SSIM",
+    "Estimate",
+    "FeatureExtractor",
+    "GarmentMetric",
     "InceptionScore",
+    "Metric",
+    "NotAnswered",
+    "Pair",
+    "SampleMetric",
+    "Score",
+    "SetMetric",
+    "TruthMetric",
+    "Value",
     "compute_fid",
     "compute_is",
     "compute_kid",
     "compute_lpips",
     "compute_metric",
+    "compute_metrics",
     "compute_preset",
     "compute_psnr",
     "compute_ssim",
+    "make_metric",
     "save_statistics",
+    "torch_metric",
 ]
 
-_MODULES = {
-    "CTS": "torch",
-    "FID": "torch",
-    "KID": "torch",
-    "LPIPS": "torch",
-    "PSNR": "torch",
-    "SSIM": "torch",
-    "InceptionScore": "torch",
-    "compute_fid": "distribution",
-    "compute_is": "distribution",
-    "compute_kid": "distribution",
-    "compute_lpips": "paired",
-    "compute_metric": "compute",
-    "compute_preset": "presets",
-    "compute_psnr": "paired",
-    "compute_ssim": "paired",
-    "save_statistics": "distribution",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'tpgbench.metrics' has no attribute '{name}'")
-    return getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return list(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "CTS": "torch",
+        "FID": "torch",
+        "KID": "torch",
+        "LPIPS": "torch",
+        "PSNR": "torch",
+        "SSIM": "torch",
+        "Estimate": "base",
+        "FeatureExtractor": "base",
+        "GarmentMetric": "base",
+        "InceptionScore": "torch",
+        "Metric": "base",
+        "NotAnswered": "base",
+        "Pair": "base",
+        "SampleMetric": "base",
+        "Score": "base",
+        "SetMetric": "base",
+        "TruthMetric": "base",
+        "Value": "base",
+        "compute_fid": "compute",
+        "compute_is": "compute",
+        "compute_kid": "compute",
+        "compute_lpips": "compute",
+        "compute_metric": "compute",
+        "compute_metrics": "compute",
+        "compute_preset": "presets",
+        "compute_psnr": "compute",
+        "compute_ssim": "compute",
+        "make_metric": "base",
+        "save_statistics": "compute",
+        "torch_metric": "torch",
+    },
+)

@@ -1,18 +1,20 @@
-"""What a metric is: its protocol, its value, and the recipe that the value carries."""
+"""What a metric is: a formula, what it needs, and the recipe that its values carry.
+
+Subclass `SampleMetric` (a number per sample), one of its short forms `TruthMetric` and
+`GarmentMetric`, or `SetMetric` (a number per set), in one file per metric. `engine` computes any of
+them, over a run, over folders, and in a training loop.
+"""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from ..core.errors import TpgbenchError, UnknownNameError
 from ..core.hub import HubModel
@@ -20,96 +22,38 @@ from ..core.images import Image, Mask
 from ..core.registry import BUILTIN_METRICS, Registry
 from ..core.weights import WeightFile, get_weights
 from .bootstrap import bootstrap_mean_interval
-from .patches import largest_square
+from .features.extractor import FeatureExtractor
+from .pair import Pair
+from .value import HEADLINE, Estimate, NotAnswered, SampleScore, Score, Value, format_recipe
 
-
-@dataclass(frozen=True)
-class Comparison:
-    """One generated image beside what it is judged against, all in one frame of one size.
-
-    Attributes:
-        sample_id: The row's id.
-        output: The generated image, uint8 (size, size, 3).
-        truth: The true image, uint8 (size, size, 3), or None where the dataset has none.
-        garment: The garment photo in the same frame, or None.
-        mask: True on the garment's visible pixels, bool (size, size), or None.
-        meta: The row's own facts; a procedural row knows its ``lattice`` (two vectors (x, y) in
-            parts of the truth's side).
-        caption: What the dataset says of the row, or None.
-        determined: Whether the model was given what determines the truth. A caption alone does
-            not: the truth is then one of many right images, good for metrics of whole sets only.
-    """
-
-    sample_id: str
-    output: Image
-    truth: Image | None = None
-    garment: Image | None = None
-    mask: Mask | None = None
-    meta: Mapping[str, Any] = field(default_factory=dict)
-    caption: str | None = None
-    determined: bool = True
-
-    @cached_property
-    def cloth(self) -> Image | None:
-        """The largest square of the garment photo that lies wholly within the mask, if any."""
-        if self.garment is None or self.mask is None or not self.mask.any():
-            return None
-        box = largest_square(self.mask)
-        return self.garment[box.top : box.top + box.side, box.left : box.left + box.side]
-
-
-class Value(BaseModel):
-    """A metric over a set of samples; never a bare float.
-
-    Attributes:
-        name: The metric, with its variant if it has one: ``"fid@clean"``.
-        value: The aggregate over the ``n`` samples with a finite score; None if there is none.
-        interval: Its 95 % confidence interval, or None where none is defined.
-        n: How many samples the value rests on.
-        missing: How many samples it should rest on but does not (they failed, or lack a truth).
-        infinite: How many scores were infinite (PSNR of identical images): counted, not averaged.
-        recipe: Everything that must agree before two values may be compared.
-        higher_is_better: The direction.
-        not_computed: Why there is no value, or None.
-        spread: The standard deviation over the subsets or splits of which ``value`` is the mean, or
-            None for a metric without them.
-        unranked: Why the value is shown but must not be ranked (an FID of few images), or None.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    value: float | None
-    interval: tuple[float, float] | None
-    n: int
-    missing: int
-    infinite: int = 0
-    recipe: str
-    higher_is_better: bool
-    not_computed: str | None = None
-    spread: float | None = None
-    unranked: str | None = None
-
-
-def format_recipe(name: str, parts: Mapping[str, str]) -> str:
-    """Join a metric's settings into one canonical line: ``"ssim|n:200|version:1|..."``.
-
-    Equal settings give equal lines and different ones different lines: a bar within a value
-    (a folder's name may hold one) is written ``%7C``.
-    """
-    quoted = {key: value.replace("%", "%25").replace("|", "%7C") for key, value in parts.items()}
-    return "|".join([name, *(f"{key}:{value}" for key, value in sorted(quoted.items()))])
+__all__ = [
+    "METRICS",
+    "Estimate",
+    "FeatureExtractor",
+    "GarmentMetric",
+    "Metric",
+    "NotAnswered",
+    "Pair",
+    "SampleMetric",
+    "SampleScore",
+    "Score",
+    "SetMetric",
+    "TruthMetric",
+    "Value",
+    "format_recipe",
+    "make_metric",
+]
 
 
 class Metric(ABC):
-    """What all metrics have; subclass `SampleMetric` or `SetMetric`, one file a metric.
+    """What all metrics have in common.
 
     A subclass sets the class variables. Everything that changes the number goes into `settings`,
-    so that it stands in the recipe; a change of the numerics raises ``version``.
+    so that it is part of the recipe; a change of the numerics raises ``version``.
 
     Args:
         variant: One of ``variants``; None for the default.
-        folder: Where to look for weights first.
+        folder: Where to look for weights first, before the user's folder of weights.
     """
 
     name: ClassVar[str]
@@ -118,9 +62,11 @@ class Metric(ABC):
     range: ClassVar[tuple[float, float]]
     unit: ClassVar[str] = ""
     version: ClassVar[int] = 1
-    needs: frozenset[str] = frozenset({"truth"})  # fields of Comparison; a variant may differ
+    needs: frozenset[str] = frozenset({"truth"})  # fields of Pair; a variant may differ
     min_samples: ClassVar[int] = 1
     variants: ClassVar[tuple[str, ...]] = ()  # the first is the default
+    # The argument of the torchmetrics class that names the variant; the default is then explicit.
+    variant_argument: ClassVar[str | None] = None
     weights: ClassVar[tuple[WeightFile, ...]] = ()
     models: ClassVar[tuple[HubModel, ...]] = ()
     source: ClassVar[str]
@@ -140,22 +86,22 @@ class Metric(ABC):
         """Get ready to score.
 
         Raises:
-            TpgbenchError: Weights that it needs are not to be had.
+            TpgbenchError: Weights that it needs are unavailable.
         """
         for weights in self.weights:
             get_weights(weights, self.folder)
 
     def settings(self) -> dict[str, str]:
-        """Return what the number depends on, for the recipe; it is asked once a run.
+        """Return what the number depends on, for the recipe; it is asked once per run.
 
         What the variant means belongs here and not its name, so that two names of one computation
         (``"lpips"`` and ``"lpips@alex"``) have one recipe.
         """
         return {}
 
-    def unavailable(self, comparison: Comparison) -> str | None:
+    def unavailable(self, pair: Pair) -> str | None:
         """Return why this sample cannot be scored (``"no truth"``), or None."""
-        lacking = sorted(name for name in self.needs if getattr(comparison, name) is None)
+        lacking = sorted(name for name in self.needs if not pair.has(name))
         return f"no {' and no '.join(lacking)}" if lacking else None
 
     def recipe(self, context: Mapping[str, str]) -> str:
@@ -178,31 +124,66 @@ class Metric(ABC):
 
 
 class SampleMetric(Metric):
-    """A number a sample, and their mean: a subclass writes `score`."""
+    """A number per sample, and their mean: a subclass writes `score`.
 
-    def unavailable(self, comparison: Comparison) -> str | None:
+    A metric with several values per sample declares the names of the further ones in ``outputs``
+    and returns a `Score`; each becomes a `Value` and a column of its own, ``KEY:OUTPUT``. A metric
+    that is faster, or cheaper, for several samples at once sets ``batch_size`` and overrides
+    `score_batch`. Both methods may be called from several threads at once.
+
+    Attributes:
+        outputs: Names of the values beside the headline, without ``:`` and ``@``.
+        batch_size: How many pairs a call of `score_batch` gets; the last call may get fewer.
+    """
+
+    outputs: ClassVar[tuple[str, ...]] = ()
+    batch_size: ClassVar[int] = 1
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        wrong = [one for one in cls.outputs if one == HEADLINE or not one or {*":@|"} & {*one}]
+        if wrong or len(set(cls.outputs)) < len(cls.outputs):
+            raise TypeError(f"{cls.__name__}.outputs: {cls.outputs} are no names of outputs")
+
+    def unavailable(self, pair: Pair) -> str | None:
         """Return why this sample cannot be scored, or None."""
-        if "truth" in self.needs and not comparison.determined:
+        if "truth" in self.needs and not pair.determined:
             return "the caption alone does not determine the photo (no condition)"
-        return super().unavailable(comparison)
+        return super().unavailable(pair)
 
     @abstractmethod
-    def score(self, comparison: Comparison) -> float:
-        """Return the number of one sample; NaN if it is not defined there."""
+    def score(self, pair: Pair) -> SampleScore:
+        """Return the score of one sample for which `unavailable` is None.
+
+        Returns:
+            A number, NaN if it is not defined here; several as a `Score`; or `NotAnswered`.
+        """
+
+    def score_batch(self, pairs: Sequence[Pair]) -> Sequence[SampleScore]:
+        """Return the score of each pair, in their order.
+
+        If it raises, the engine asks again with one pair at a time.
+
+        Args:
+            pairs: Up to ``batch_size`` of them.
+        """
+        return [self.score(pair) for pair in pairs]
 
     def aggregate(
         self,
         scores: Sequence[float] | NDArray[np.float64],
         context: Mapping[str, str],
         groups: Sequence[str] | None = None,
+        output: str | None = None,
     ) -> Value:
         """Return the mean of the finite scores with its bootstrap interval.
 
         Args:
-            scores: One a sample, in any order; NaN where a sample has none.
+            scores: One per sample, in any order; NaN where a sample has none.
             context: What the recipe holds beside the metric's own settings.
             groups: The garment of each sample; samples of one are drawn together for the
                 interval. None: each is a garment of its own.
+            output: Which of ``outputs`` the scores are; None for the headline.
         """
         array = np.asarray(scores, dtype=np.float64)
         infinite = int(np.isinf(array).sum())
@@ -220,79 +201,95 @@ class SampleMetric(Metric):
         if not enough and not infinite:
             reason = f"{finite.size} of {array.size} samples could be scored"
         return Value(
-            name=self.key,
+            name=self.key if output is None else f"{self.key}:{output}",
             value=value,
             interval=bootstrap_mean_interval(array[used], drawn) if enough else None,
             n=int(finite.size),
             missing=int(np.isnan(array).sum()),
             infinite=infinite,
-            recipe=self.recipe(context),
+            recipe=self.recipe(context if output is None else {**context, "output": output}),
             higher_is_better=self.higher_is_better,
             not_computed=reason,
         )
 
 
-class FeatureExtractor(ABC):
-    """A backbone that turns images into vectors; metrics with an equal one share its pass.
-
-    A subclass writes `extract`. One whose images need work before the network splits it into
-    `prepare`, which runs in worker threads while the network computes, and `embed`.
-
-    Attributes:
-        backbone: What the vectors depend on beside the code: network, weights' hash, protocol.
-        version: Of the code; raise it when equal images get other vectors. It belongs into the
-            recipes, too.
-        batch_size: How many images a call should get.
-    """
-
-    backbone: str
-    version: int = 1
-    batch_size: int = 16
-
-    @property
-    def key(self) -> str:
-        """All that the vectors depend on: the cache's key."""
-        return f"{self.backbone}|version {self.version}"
+class TruthMetric(SampleMetric):
+    """A number of an output and its ground truth: a subclass writes `measure`."""
 
     @abstractmethod
-    def extract(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        """Return one vector an image, shape (n, d).
+    def measure(self, output: Image, truth: Image) -> float:
+        """Return the number of two images, uint8 (height, width, 3) each."""
+
+    def score(self, pair: Pair) -> float:
+        """Return the number; NaN without a ground truth."""
+        return math.nan if pair.truth is None else self.measure(pair.output, pair.truth)
+
+
+class GarmentMetric(SampleMetric):
+    """A number of an output and its garment: a subclass writes `measure`."""
+
+    needs = frozenset({"garment", "mask"})
+
+    @abstractmethod
+    def measure(self, output: Image, garment: Image, mask: Mask) -> float:
+        """Return the number; NaN if it is not defined.
 
         Args:
-            images: uint8 (height, width, 3) each; their sizes may differ.
+            output: uint8 (height, width, 3).
+            garment: The photo, uint8 (height, width, 3), of any size.
+            mask: True on the garment's visible pixels, bool, as large as the photo.
         """
 
-    def prepare(self, image: Image) -> NDArray[Any]:
-        """Return what `embed` takes of an image; several threads may call it."""
-        return image
-
-    def embed(self, prepared: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-        """Return one vector an image, shape (n, d).
-
-        Args:
-            prepared: What `prepare` made of each.
-        """
-        return self.extract(prepared)
+    def score(self, pair: Pair) -> float:
+        """Return the number; NaN without a garment and its mask."""
+        if pair.garment is None or pair.mask is None:
+            return math.nan
+        return self.measure(pair.output, pair.garment, pair.mask)
 
 
 class SetMetric(Metric):
-    """A number of whole sets of images, from their features.
+    """A number per set of images, from their features: a subclass writes `measure`.
 
     Attributes:
-        uses: Which images of a `Comparison` are embedded.
+        uses: Which images of a `Pair` are embedded.
+        paired: Whether it matters which output belongs to which sample. Metrics that are not paired
+            also take two folders of different numbers of images.
+        counted: What ``min_samples`` counts, for messages.
+        statistics: What a file of statistics of the real images must hold to replace them:
+            ``"moments"`` (mean and covariance), ``"features"``, or None if none can be written.
     """
 
     uses: ClassVar[tuple[str, ...]] = ("truth", "output")
+    paired: ClassVar[bool] = False
+    counted: ClassVar[str] = "images"
+    statistics: ClassVar[Literal["moments", "features"] | None] = None
 
     @abstractmethod
     def extractor(self) -> FeatureExtractor:
         """Return the backbone, with its weights loaded.
 
         Raises:
-            TpgbenchError: The weights are not to be had.
+            TpgbenchError: The weights are unavailable.
         """
 
     @abstractmethod
+    def measure(
+        self, features: Mapping[str, NDArray[np.float32]], groups: Sequence[str] | None
+    ) -> float | Estimate:
+        """Return the number of at least ``min_samples`` samples.
+
+        Args:
+            features: For each name in ``uses`` the vectors of the images, shape (n, d). For a
+                paired metric row i of each belongs to the same sample.
+            groups: The garment of each sample, as in `SampleMetric.aggregate`.
+        """
+
+    def count(
+        self, features: Mapping[str, NDArray[np.float32]], groups: Sequence[str] | None
+    ) -> int:
+        """Return what is compared with ``min_samples``: the size of the smallest set."""
+        return min(len(features[role]) for role in self.uses)
+
     def compute(
         self,
         features: Mapping[str, NDArray[np.float32]],
@@ -300,15 +297,43 @@ class SetMetric(Metric):
         context: Mapping[str, str],
         groups: Sequence[str] | None = None,
     ) -> Value:
-        """Return the value.
+        """Return the value of `measure`, or why there is none.
 
         Args:
-            features: For each name in ``uses`` the vectors of the samples that have all of them,
-                shape (n, d); row i of each belongs to the same sample.
-            missing: How many samples have not.
+            features: As in `measure`, of any number of samples.
+            missing: How many samples have no features.
             context: What the recipe holds beside the metric's own settings.
-            groups: The garment of each sample, as in `SampleMetric.aggregate`.
+            groups: As in `measure`.
         """
+        count = self.count(features, groups)
+        if count < self.min_samples:
+            return self.not_computed(self.too_few(count), missing, context)
+        found = self.measure(features, groups)
+        estimate = found if isinstance(found, Estimate) else Estimate(float(found))
+        if math.isnan(estimate.value):
+            return self.not_computed("it is not defined for these images (NaN)", missing, context)
+        return self.make_value(estimate, len(features[self.uses[-1]]), missing, context)
+
+    def too_few(self, count: int) -> str:
+        """Return the reason why ``count`` images are not enough."""
+        sides = " in each set" if len(self.uses) > 1 and not self.paired else ""
+        return f"{self.name} needs at least {self.min_samples} {self.counted}{sides}, not {count}"
+
+    def make_value(
+        self, estimate: Estimate, n: int, missing: int, context: Mapping[str, str]
+    ) -> Value:
+        """Return an estimate as a value."""
+        return Value(
+            name=self.key,
+            value=estimate.value,
+            interval=estimate.interval,
+            n=n,
+            missing=missing,
+            recipe=self.recipe(context),
+            higher_is_better=self.higher_is_better,
+            spread=estimate.spread,
+            unranked=estimate.unranked,
+        )
 
 
 METRICS: Registry[Metric] = Registry(

@@ -1,14 +1,29 @@
-"""Any metric over two folders, by name."""
+"""Any metrics over folders, zip files or files of statistics."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import TpgbenchError
-from .base import Value
-from .distribution import compute_fid, compute_is, compute_kid, save_statistics
-from .paired import compute_paired
+from .base import METRICS, Metric, SetMetric, Value, make_metric
+from .folder_task import FolderTask, fields_needed, save_side_statistics
+from .moments import MomentMetric
+
+
+@dataclass(frozen=True)
+class FolderResults:
+    """What metrics came to over folders.
+
+    Attributes:
+        values: One per metric and further output, in the order asked for.
+        problems: What went wrong without ending the computation, a line each.
+    """
+
+    values: tuple[Value, ...]
+    problems: tuple[str, ...]
 
 
 def compute_metric(
@@ -19,47 +34,296 @@ def compute_metric(
     weights: str | Path | None = None,
     interval: bool = False,
     statistics: str | Path | None = None,
+    cache: bool = True,
 ) -> Value:
-    """Return a metric over folders, zip files or, for FID and KID, files of statistics.
+    """Return one metric over folders; see `compute_metrics`, which this calls.
 
     Args:
-        name: ``"fid"``, ``"kid"``, ``"is"``, or any metric of pairs of images, with a variant if
-            need be: ``"lpips@vgg"``.
-        folders: The true images and the generated ones; for ``"is"`` the generated ones alone.
-        protocol: Another way to write the variant: ``"clean"``.
-        weights: A folder with the weights.
-        interval: Give FID its interval, which takes a while; the paired metrics always have one.
-        statistics: Of FID and KID: a ``.npz`` file to write the true images' statistics to, to be
-            given in their place later; KID's hold the features.
+        name: The metric, built-in or of a plug-in, with a variant if need be: ``"lpips@vgg"``.
+        folders: As for `compute_metrics`.
+        protocol: As for `compute_metrics`.
+        weights: As for `compute_metrics`.
+        interval: As for `compute_metrics`.
+        statistics: As for `compute_metrics`.
+        cache: As for `compute_metrics`.
+
+    Returns:
+        The metric's headline value.
 
     Raises:
-        TpgbenchError: Unknown name or variant, another number of folders, or what the metric
-            itself refuses.
+        TpgbenchError: As `compute_metrics`.
+
+    Warns:
+        UserWarning: The metric failed on some images, or got no answer for them.
     """
-    kind, _, variant = name.partition("@")
-    if protocol and variant and protocol != variant:
-        raise TpgbenchError(f"{name} with --protocol {protocol}: name one of the two")
-    variant = variant or protocol or ""
-    wanted = 1 if kind == "is" else 2
-    if len(folders) != wanted:
-        sides = "the generated images" if wanted == 1 else "the true images, then the generated"
-        raise TpgbenchError(f"{kind} takes {wanted} folders, {sides}; here are {len(folders)}")
-    if interval and kind != "fid":
-        raise TpgbenchError(f"--interval is for fid: {kind} has its own without it, or a spread")
+    results = compute_metrics(
+        [name],
+        folders,
+        protocol=protocol,
+        weights=weights,
+        interval=interval,
+        statistics=statistics,
+        cache=cache,
+    )
+    for problem in results.problems:
+        warnings.warn(problem, stacklevel=2)
+    return results.values[0]
+
+
+def compute_metrics(
+    names: Sequence[str],
+    folders: Sequence[str | Path],
+    *,
+    protocol: str | None = None,
+    weights: str | Path | None = None,
+    interval: bool = False,
+    statistics: str | Path | None = None,
+    cache: bool = True,
+) -> FolderResults:
+    """Compute metrics over folders in one pass; each image is decoded once for all of them.
+
+    Args:
+        names: The metrics, built-in or of plug-ins, with variants if need be: ``"lpips@vgg"``.
+        folders: The real images and the generated ones; the generated ones alone for metrics that
+            need no more. Either is a folder, with all folders below it, a zip file, or, for
+            unpaired metrics, a ``.npz`` file of statistics. Where pairs matter they are matched by
+            name. Metrics of garments, masks, captions or meta read them from the first folder, laid
+            out as `OwnPhotos` says.
+        protocol: Another way to write the variant: ``"clean"``.
+        weights: A folder to look for weights in first.
+        interval: Give FID its interval, which takes a while; metrics per sample always have one.
+        statistics: A ``.npz`` file to write the real images' statistics to, to be given in their
+            place later; for metrics that can read such a file.
+        cache: Keep features in the user's cache, and use what is there.
+
+    Raises:
+        TpgbenchError: Unknown name or variant, another number of folders, names without a partner,
+            an unreadable image, a pair of two sizes, too few images, or unavailable weights.
+    """
+    folder = None if weights is None else Path(weights)
+    metrics = [
+        _make(name, protocol, folder, alone=len(names) == 1) for name in dict.fromkeys(names)
+    ]
+    if not metrics:
+        raise TpgbenchError("name at least one metric")
+    _check_options(metrics, interval, statistics)
+    paths = _check_folders(metrics, [Path(one) for one in folders])
+    task = FolderTask(metrics, paths)
+    for metric in metrics:
+        metric.load()
+    task.measure(cache)
+    results = [task.result(metric, interval=interval) for metric in metrics]
     if statistics is not None:
-        if kind not in {"fid", "kid"}:
-            raise TpgbenchError(f"--save-statistics is for fid and kid: {kind} has none")
-        save_statistics(
-            folders[0],
-            statistics,
-            protocol=variant or None,
-            weights=weights,
-            keep_features=kind == "kid",
+        task.save_statistics(Path(statistics))
+    return FolderResults(
+        tuple(value for one in results for value in one.values),
+        tuple(problem for one in results for problem in one.problems),
+    )
+
+
+def _make(text: str, protocol: str | None, folder: Path | None, *, alone: bool) -> Metric:
+    name, _, variant = text.partition("@")
+    if protocol and variant and protocol != variant:
+        raise TpgbenchError(f"{text} with --protocol {protocol}: name one of the two")
+    if protocol and not variant and (alone or METRICS.get(name).variant_argument == "protocol"):
+        text = f"{name}@{protocol}"
+    return make_metric(text, folder)
+
+
+def _check_options(
+    metrics: Sequence[Metric], interval: bool, statistics: str | Path | None
+) -> None:
+    names = ", ".join(metric.name for metric in metrics)
+    if interval and not any(isinstance(metric, MomentMetric) for metric in metrics):
+        raise TpgbenchError(
+            f"--interval is only for metrics of mean and covariance, such as fid, and {names} is "
+            "none: leave it out"
         )
-    if kind == "fid":
-        return compute_fid(*folders, protocol=variant or None, weights=weights, interval=interval)
-    if kind == "kid":
-        return compute_kid(*folders, protocol=variant or None, weights=weights)
-    if kind == "is":
-        return compute_is(*folders, protocol=variant or None, weights=weights)
-    return compute_paired(f"{kind}@{variant}" if variant else kind, *folders, weights=weights)
+    if statistics is None:
+        return
+    if not any(isinstance(one, SetMetric) and one.statistics for one in metrics):
+        raise TpgbenchError(f"--save-statistics: {names} reads no file of statistics: leave it out")
+    if Path(statistics).suffix.lower() != ".npz":
+        raise TpgbenchError(
+            f"{statistics}: name a file that ends in .npz, by which statistics are known"
+        )
+
+
+def _check_folders(metrics: Sequence[Metric], paths: list[Path]) -> list[Path]:
+    """Return the paths if they are as many as the metrics take."""
+    asking = next((metric for metric in metrics if fields_needed(metric)), metrics[0])
+    wanted = 2 if fields_needed(asking) else 1
+    if len(paths) == wanted:
+        return paths
+    first = "real" if "truth" in fields_needed(asking) else "garment"
+    sides = f"the {first} images, then the generated" if wanted == 2 else "the generated images"
+    plural = "folders" if wanted == 2 else "folder"
+    raise TpgbenchError(f"{asking.name} takes {wanted} {plural}, {sides}; got {len(paths)}")
+
+
+def compute_fid(
+    real: str | Path,
+    generated: str | Path,
+    *,
+    protocol: str | None = None,
+    weights: str | Path | None = None,
+    interval: bool = False,
+    cache: bool = True,
+) -> Value:
+    """Return the Frechet inception distance of two sets of images; lower is better.
+
+    Args:
+        real: A folder, with all folders below it, a zip file, or a ``.npz`` file of statistics.
+        generated: Likewise.
+        protocol: ``"clean"`` (the default), ``"pytorch-fid"``, ``"torch-fidelity"`` or
+            ``"torchmetrics"``: each gives that library's number.
+        weights: A folder with the Inception's weights.
+        interval: Give its 95 % jackknife interval too, which takes 20 times the distance's own time
+            (not the network's). The generated set must then be images.
+        cache: Keep the features in the user's cache, and use what is there.
+
+    Returns:
+        The distance, at least 0. Of fewer than 2,048 images in a set it is marked ``unranked``, and
+        also where a statistics file does not say how many they are (its ``n`` is then 0).
+
+    Raises:
+        TpgbenchError: Fewer than two images, or than 40 for an interval, an unreadable one,
+            statistics of another protocol, unavailable weights, or no such protocol.
+    """
+    return compute_metric(
+        "fid",
+        [real, generated],
+        protocol=protocol,
+        weights=weights,
+        interval=interval,
+        cache=cache,
+    )
+
+
+def compute_kid(
+    real: str | Path,
+    generated: str | Path,
+    *,
+    protocol: str | None = None,
+    weights: str | Path | None = None,
+    cache: bool = True,
+) -> Value:
+    """Return the kernel inception distance of two sets of images; lower is better.
+
+    Args:
+        real: A folder, with all folders below it, a zip file, or a ``.npz`` file with ``feats``.
+        generated: Likewise.
+        protocol: As `compute_fid`.
+        weights: A folder with the Inception's weights.
+        cache: Keep the features in the user's cache, and use what is there.
+
+    Returns:
+        The distance, about 0 for sets that are alike, and its spread over subsets.
+
+    Raises:
+        TpgbenchError: As `compute_fid`, or a statistics file without features.
+    """
+    return compute_metric("kid", [real, generated], protocol=protocol, weights=weights, cache=cache)
+
+
+def compute_is(
+    generated: str | Path,
+    *,
+    protocol: str | None = None,
+    weights: str | Path | None = None,
+    cache: bool = True,
+) -> Value:
+    """Return the inception score of a set of images; higher is better.
+
+    Args:
+        generated: A folder, with all folders below it, a zip file, or a ``.npz`` file with
+            ``feats``.
+        protocol: As `compute_fid`.
+        weights: A folder with the Inception's weights.
+        cache: Keep the features in the user's cache, and use what is there.
+
+    Returns:
+        The score, from 1 to 1,008, and its spread over 10 splits.
+
+    Raises:
+        TpgbenchError: Fewer than 10 images, or as `compute_kid`.
+    """
+    return compute_metric("is", [generated], protocol=protocol, weights=weights, cache=cache)
+
+
+def compute_psnr(real: str | Path, generated: str | Path) -> Value:
+    """Return the mean PSNR, in dB, of two folders' images; higher is better.
+
+    Args:
+        real: A folder or zip file of real images.
+        generated: One whose images have the same names; only the suffixes may differ.
+
+    Raises:
+        TpgbenchError: As `compute_metrics`.
+    """
+    return compute_metric("psnr", [real, generated])
+
+
+def compute_ssim(real: str | Path, generated: str | Path) -> Value:
+    """Return the mean SSIM, -1 to 1, of two folders' images; higher is better.
+
+    Args:
+        real: A folder or zip file of real images.
+        generated: One whose images have the same names; only the suffixes may differ.
+
+    Raises:
+        TpgbenchError: As `compute_metrics`.
+    """
+    return compute_metric("ssim", [real, generated])
+
+
+def compute_lpips(
+    real: str | Path,
+    generated: str | Path,
+    *,
+    net: str = "alex",
+    weights: str | Path | None = None,
+) -> Value:
+    """Return the mean LPIPS, from 0 up, of two folders' images; lower is better.
+
+    Args:
+        real: A folder or zip file of real images.
+        generated: One whose images have the same names; only the suffixes may differ.
+        net: ``"alex"``, ``"vgg"`` or ``"squeeze"``.
+        weights: A folder with the network's weights.
+
+    Raises:
+        TpgbenchError: As `compute_metrics`, or the network's weights are unavailable.
+    """
+    return compute_metric(f"lpips@{net}", [real, generated], weights=weights)
+
+
+def save_statistics(
+    images: str | Path,
+    path: str | Path,
+    *,
+    protocol: str | None = None,
+    weights: str | Path | None = None,
+    keep_features: bool = False,
+    cache: bool = True,
+) -> None:
+    """Write the Inception statistics of a set of images, to be compared with later.
+
+    pytorch-fid and clean-fid read the file too.
+
+    Args:
+        images: A folder, with all folders below it, or a zip file.
+        path: The ``.npz`` file to write.
+        protocol: As `compute_fid`.
+        weights: A folder with the Inception's weights.
+        keep_features: Write the features as well, as KID needs them: 8 KiB per image.
+        cache: Keep the features in the user's cache, and use what is there.
+
+    Raises:
+        TpgbenchError: As `compute_fid`, or the file has another suffix or cannot be written.
+    """
+    folder = None if weights is None else Path(weights)
+    metric = _make("kid" if keep_features else "fid", protocol, folder, alone=True)
+    _check_options([metric], False, path)
+    if isinstance(metric, SetMetric):
+        save_side_statistics(metric, Path(images), Path(path), cache=cache)

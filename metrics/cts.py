@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 
-from ..core.hub import get_hub_model, hub_label
 from ..core.images import Image, Mask
 from ..metrics import patches
-from .base import Comparison, SampleMetric
-from .features.clip_files import CLIP, CLIP_VERSION
+from .base import GarmentMetric
+from .features.clip_files import CLIP, CLIP_VERSION, clip_folder, clip_label
 from .inputs import check_garment, check_image
 
 
-def cts(output: Image, garment: Image, mask: Mask) -> float:
+def cts(output: Image, garment: Image, mask: Mask, *, folder: Path | None = None) -> float:
     """Return the CLIP texture similarity of a pattern and a garment; higher is better.
 
     Seeded random patches of the garment, wholly within its mask, and patches of the pattern at
@@ -26,12 +26,13 @@ def cts(output: Image, garment: Image, mask: Mask) -> float:
         output: The pattern, uint8 (height, width, 3).
         garment: The garment photo, uint8 (height, width, 3).
         mask: True on the garment's visible pixels, bool, as large as the photo.
+        folder: Where to look for CLIP first.
 
     Returns:
         From -100 to 100, in practice above 0; NaN if no patch fits into the mask.
 
     Raises:
-        TpgbenchError: Wrong type or shape, or CLIP is not to be had.
+        TpgbenchError: Wrong type or shape, or CLIP is unavailable.
     """
     from .features.clip import load_clip
 
@@ -40,13 +41,13 @@ def cts(output: Image, garment: Image, mask: Mask) -> float:
     wanted = patches.garment_patches(garment, mask)
     if not wanted:
         return math.nan
-    clip = load_clip(get_hub_model(CLIP))
+    clip = load_clip(clip_folder(folder))
     vectors = clip.embed_images([*wanted, *patches.pattern_patches(output)]).astype(np.float64)
     cosines = vectors[: len(wanted)] @ vectors[len(wanted) :].T
     return float(100 * cosines.max(axis=1).mean())
 
 
-class CTS(SampleMetric):
+class CTSMetric(GarmentMetric):
     """`cts` of the output and the garment.
 
     It is defined here; papers that report a CTS do not say how theirs is computed, so that values
@@ -64,7 +65,6 @@ class CTS(SampleMetric):
     higher_is_better = True
     tasks = frozenset({"tpg"})
     range = (-100.0, 100.0)
-    needs = frozenset({"garment", "mask"})
     models = (CLIP,)
     source = "this package; CLIP: Radford et al., ICML 2021"
 
@@ -72,19 +72,21 @@ class CTS(SampleMetric):
         """Load CLIP.
 
         Raises:
-            TpgbenchError: It is not to be had.
+            TpgbenchError: It is unavailable.
         """
-        folder = get_hub_model(CLIP)  # without torch, which a run may not need
+        folder = clip_folder(self.folder)  # without torch, which a run may not need
         from .features.clip import load_clip
 
         load_clip(folder)
 
     def settings(self) -> dict[str, str]:
         """Return CLIP's hash, its code's version and how patches are cut."""
-        return {"clip": hub_label(CLIP), "features": str(CLIP_VERSION), **patches.settings()}
+        return {
+            "clip": clip_label(self.folder),
+            "features": str(CLIP_VERSION),
+            **patches.settings(),
+        }
 
-    def score(self, comparison: Comparison) -> float:
-        """Return the similarity; NaN without a garment and its mask."""
-        if comparison.garment is None or comparison.mask is None:
-            return math.nan
-        return cts(comparison.output, comparison.garment, comparison.mask)
+    def measure(self, output: Image, garment: Image, mask: Mask) -> float:
+        """Return the similarity; NaN if no patch fits into the mask."""
+        return cts(output, garment, mask, folder=self.folder)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import Value
+from .base import Estimate
 from .frechet import Gaussian, frechet_distance
 from .inception_metric import InceptionMetric
+from .moments import MomentMetric
 
 FEW_IMAGES = 2_048  # with fewer than it has dimensions, a covariance is singular
 
@@ -19,7 +20,7 @@ FEWEST_FOR_INTERVAL = 2 * _GROUPS
 _SEED = 20260101
 
 
-class FID(InceptionMetric):
+class FIDMetric(InceptionMetric, MomentMetric):
     """Distance of the generated images' features from the true ones', as two Gaussians.
 
     Lower is better. It is biased upwards, the more so the fewer the images, so it says nothing
@@ -40,51 +41,25 @@ class FID(InceptionMetric):
     higher_is_better = False
     range = (0.0, math.inf)
     min_samples = 2
+    min_for_interval = FEWEST_FOR_INTERVAL
     source = "Heusel, Ramsauer, Unterthiner, Nessler and Hochreiter, NeurIPS 2017"
 
-    def compute(
-        self,
-        features: Mapping[str, NDArray[np.float32]],
-        missing: int,
-        context: Mapping[str, str],
-        groups: Sequence[str] | None = None,
-    ) -> Value:
-        """Return the distance; the sets may differ in number."""
-        truth, output = features["truth"], features["output"]
-        fewest = min(len(truth), len(output))
-        if fewest < self.min_samples:
-            reason = f"FID needs at least {self.min_samples} images a side, and here is {fewest}"
-            return self.not_computed(reason, missing, context)
-        distance = frechet_distance(Gaussian.of_features(truth), Gaussian.of_features(output))
-        return self.value(distance, len(output), fewest, missing, context)
-
-    def value(
-        self, distance: float, n: int, fewest: int | None, missing: int, context: Mapping[str, str]
-    ) -> Value:
-        """Return a distance with what belongs to it.
-
-        Args:
-            distance: The number.
-            n: How many images were generated.
-            fewest: How many images the smaller set has, or None if a statistics file hides it.
-            missing: How many samples are not in it.
-            context: What the recipe holds beside the metric's own settings.
-        """
+    def measure_moments(self, moments: Mapping[str, Gaussian], fewest: int | None) -> Estimate:
+        """Return the distance of the two Gaussians."""
         unranked = None
         if fewest is None:
             unranked = "number of images unknown: the statistics file does not hold it"
         elif fewest < FEW_IMAGES:
             unranked = f"{fewest} images: an FID of fewer than {FEW_IMAGES:,} is too biased to rank"
-        return Value(
-            name=self.key,
-            value=distance,
-            interval=None,
-            n=n,
-            missing=missing,
-            recipe=self.recipe(context),
-            higher_is_better=self.higher_is_better,
-            unranked=unranked,
-        )
+        distance = frechet_distance(moments["truth"], moments["output"])
+        return Estimate(distance, unranked=unranked)
+
+    def interval(
+        self, sides: Mapping[str, NDArray[np.float32] | Gaussian]
+    ) -> tuple[float, float] | None:
+        """Return the 95 % jackknife interval of `fid_interval`."""
+        output = sides["output"]
+        return None if isinstance(output, Gaussian) else fid_interval(sides["truth"], output)
 
 
 def fid_interval(

@@ -1,4 +1,4 @@
-"""Folders and zip files of images, as the metrics of whole sets read them."""
+"""Folders and zip files of images, as metrics read them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ImageSource(ABC):
 
     Attributes:
         path: The folder or the file.
-        ids: One name an image: its path below ``path`` without the suffix (``"floral/001"``), or
+        ids: One name per image: its path below ``path`` without the suffix (``"floral/001"``), or
             with it where two images differ in their suffix only. In the order of the paths.
     """
 
@@ -78,15 +78,14 @@ class ImageSource(ABC):
 
 class _Folder(ImageSource):
     def __init__(self, path: Path) -> None:
-        found = (file for file in path.rglob("*") if file.is_file())
-        super().__init__(path, _images(file.relative_to(path).as_posix() for file in found))
+        super().__init__(path, _images_below(path))
 
     def read_bytes(self, index: int) -> bytes:
         try:
             return (self.path / self._files[index]).read_bytes()
         except OSError as error:
             raise TpgbenchError(
-                f"{self.name(index)}: cannot be read ({error.strerror}); mend or remove it"
+                f"{self.name(index)}: cannot be read ({error.strerror}); fix or remove it"
             ) from error
 
 
@@ -131,7 +130,7 @@ class _Zip(ImageSource):
 def read_images(source: Path) -> ImageSource:
     """Open a folder, with all folders below it, or a zip file.
 
-    Files that are not images by their suffix, and hidden ones, are passed over.
+    Files that are not images by their suffix, and hidden ones, are ignored.
 
     Args:
         source: The folder or the file.
@@ -145,6 +144,16 @@ def read_images(source: Path) -> ImageSource:
     if not source.exists():
         raise TpgbenchError(f"{source}: no such folder or zip file")
     return _Zip(source)
+
+
+def holds_images(folder: Path) -> bool:
+    """Return whether there is an image in a folder or in one below it."""
+    return bool(_images_below(folder))
+
+
+def _images_below(folder: Path) -> list[str]:
+    found = (file for file in folder.rglob("*") if file.is_file())
+    return _images(file.relative_to(folder).as_posix() for file in found)
 
 
 def _images(files: Iterable[str]) -> list[str]:

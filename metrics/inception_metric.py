@@ -18,6 +18,7 @@ class InceptionMetric(SetMetric):
 
     tasks = frozenset({"tpg", "mannequin"})
     variants = tuple(PROTOCOLS)
+    variant_argument = "protocol"
     weights = (INCEPTION_WEIGHTS,)
 
     @property

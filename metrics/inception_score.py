@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import Value
+from .base import Estimate
 from .inception_metric import InceptionMetric
 
 SPLITS = 10
@@ -17,7 +17,7 @@ CLASSES = 1_008
 
 
 @dataclass(frozen=True)
-class Score:
+class SplitScore:
     """An inception score over splits.
 
     Attributes:
@@ -29,7 +29,7 @@ class Score:
     spread: float
 
 
-def inception_score(logits: NDArray[np.floating]) -> Score:
+def inception_score(logits: NDArray[np.floating]) -> SplitScore:
     """Return the inception score of images by their class logits; higher is better.
 
     The exponential of the mean divergence of an image's class distribution from that of its split;
@@ -51,10 +51,10 @@ def inception_score(logits: NDArray[np.floating]) -> Score:
         p = np.exp(part)
         divergence = (p * (part - np.log(p.mean(axis=0)))).sum(axis=1).mean()
         scores.append(float(np.exp(divergence)))
-    return Score(float(np.mean(scores)), float(np.std(scores)))
+    return SplitScore(float(np.mean(scores)), float(np.std(scores)))
 
 
-class InceptionScore(InceptionMetric):
+class InceptionScoreMetric(InceptionMetric):
     """`inception_score` of the generated images; it needs no truth.
 
     Higher is better: each image is of one class for sure, and the classes are many. The classes are
@@ -79,26 +79,9 @@ class InceptionScore(InceptionMetric):
         splits = f"{SPLITS}-seed{SEED}"
         return {**super().settings(), "logits": "without-bias", "splits": splits}
 
-    def compute(
-        self,
-        features: Mapping[str, NDArray[np.float32]],
-        missing: int,
-        context: Mapping[str, str],
-        groups: Sequence[str] | None = None,
-    ) -> Value:
+    def measure(
+        self, features: Mapping[str, NDArray[np.float32]], groups: Sequence[str] | None
+    ) -> Estimate:
         """Return the score with its spread."""
-        output = features["output"]
-        if len(output) < self.min_samples:
-            reason = f"{SPLITS} splits need at least {SPLITS} images, and here are {len(output)}"
-            return self.not_computed(reason, missing, context)
-        score = inception_score(self.extractor().logits(output))
-        return Value(
-            name=self.key,
-            value=score.mean,
-            interval=None,
-            n=len(output),
-            missing=missing,
-            recipe=self.recipe(context),
-            higher_is_better=self.higher_is_better,
-            spread=score.spread,
-        )
+        score = inception_score(self.extractor().logits(features["output"]))
+        return Estimate(score.mean, spread=score.spread)

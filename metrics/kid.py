@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .base import Value
+from .base import Estimate
 from .inception_metric import InceptionMetric
 
 SUBSETS = 100
@@ -40,7 +40,8 @@ def kernel_distance(
     for sets that are alike.
 
     Subsets are drawn by position, exactly as torch-fidelity draws them; so where a set has more
-    images than a subset, another order of its rows gives other subsets and a slightly other mean.
+    images than a subset, another order of its rows gives other subsets and a slightly different
+    mean.
 
     Args:
         truth: Features of the true images, (n, d), at least 2 rows.
@@ -75,11 +76,11 @@ def _kernel(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float6
     return cube
 
 
-class KID(InceptionMetric):
+class KIDMetric(InceptionMetric):
     """`kernel_distance` of the generated images' features from the true ones'.
 
-    Lower is better; around 0 the sets cannot be told apart. Unlike FID it is unbiased, so values of
-    different numbers of images may be compared. Its spread is over subsets of at most 1,000: it
+    Lower is better; around 0 the sets are not distinguishable. Unlike FID it is unbiased, so values
+    of different numbers of images may be compared. Its spread is over subsets of at most 1,000: it
     says how much one subset's value varies, and is not an interval of the mean.
 
     Pitfalls:
@@ -93,6 +94,7 @@ class KID(InceptionMetric):
     higher_is_better = False
     range = (-math.inf, math.inf)
     min_samples = 2
+    statistics = "features"
     source = "Binkowski, Sutherland, Arbel and Gretton, ICLR 2018"
 
     def settings(self) -> dict[str, str]:
@@ -100,27 +102,9 @@ class KID(InceptionMetric):
         subsets = f"{SUBSETS}x{SUBSET_SIZE}-seed{SEED}"
         return {**super().settings(), "kernel": "poly3", "subsets": subsets}
 
-    def compute(
-        self,
-        features: Mapping[str, NDArray[np.float32]],
-        missing: int,
-        context: Mapping[str, str],
-        groups: Sequence[str] | None = None,
-    ) -> Value:
+    def measure(
+        self, features: Mapping[str, NDArray[np.float32]], groups: Sequence[str] | None
+    ) -> Estimate:
         """Return the distance with its spread; the sets may differ in number."""
-        truth, output = features["truth"], features["output"]
-        fewest = min(len(truth), len(output))
-        if fewest < self.min_samples:
-            reason = f"KID needs at least {self.min_samples} images a side, and here is {fewest}"
-            return self.not_computed(reason, missing, context)
-        distance = kernel_distance(truth, output)
-        return Value(
-            name=self.key,
-            value=distance.mean,
-            interval=None,
-            n=len(output),
-            missing=missing,
-            recipe=self.recipe(context),
-            higher_is_better=self.higher_is_better,
-            spread=distance.spread,
-        )
+        distance = kernel_distance(features["truth"], features["output"])
+        return Estimate(distance.mean, spread=distance.spread)

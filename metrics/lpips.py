@@ -8,7 +8,7 @@ from pathlib import Path
 from ..core.images import Image
 from ..core.weights import get_weights, weights_hash
 from ..metrics import frames
-from .base import Comparison, SampleMetric
+from .base import TruthMetric
 from .features.backbones import BACKBONES, heads_label
 from .inputs import check_pair
 
@@ -40,7 +40,7 @@ def lpips(output: Image, truth: Image, net: str = "alex", *, folder: Path | None
     return load_network(net, folder).distance([output], [truth])[0]
 
 
-class LPIPS(SampleMetric):
+class LPIPSMetric(TruthMetric):
     """`lpips` of the output and the truth, by the network that the variant names.
 
     Pitfalls:
@@ -54,6 +54,7 @@ class LPIPS(SampleMetric):
     tasks = frozenset({"tpg", "mannequin"})
     range = (0.0, math.inf)
     variants = ("alex", "vgg", "squeeze", "ladi", "catvton", "hrvton")
+    variant_argument = "net"
     weights = tuple(backbone.weights for backbone in BACKBONES.values())
     source = "Zhang, Isola, Efros, Shechtman and Wang, CVPR 2018; heads: lpips 0.1"
 
@@ -88,11 +89,8 @@ class LPIPS(SampleMetric):
             settings["frame"] = self.variant
         return settings
 
-    def score(self, comparison: Comparison) -> float:
-        """Return the distance; NaN without a truth."""
-        if comparison.truth is None:
-            return math.nan
-        output, truth = comparison.output, comparison.truth
+    def measure(self, output: Image, truth: Image) -> float:
+        """Return the distance, after the frame of a preset."""
         if self.variant in _FRAMES:
             output, truth = _FRAMES[self.variant](output, truth)
         return lpips(output, truth, self.net, folder=self.folder)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 from ..core.images import Image, Mask
 from ..core.weights import get_weights, weights_hash
 from ..metrics import patches
-from .base import Comparison, SampleMetric
+from .base import GarmentMetric
 from .features.backbones import BACKBONES, heads_label
 from .inputs import check_garment, check_image
 
@@ -15,7 +16,9 @@ NET = "alex"
 SIDE = 64  # patches are compared at this size, in px
 
 
-def lpips_garment(output: Image, garment: Image, mask: Mask) -> float:
+def lpips_garment(
+    output: Image, garment: Image, mask: Mask, *, folder: Path | None = None
+) -> float:
     """Return the perceptual distance of a garment's patches to a pattern; lower is better.
 
     The patches are those of `tpgbench.metrics.cts.cts`, all resized to 64 px. For each garment
@@ -25,12 +28,13 @@ def lpips_garment(output: Image, garment: Image, mask: Mask) -> float:
         output: The pattern, uint8 (height, width, 3).
         garment: The garment photo, uint8 (height, width, 3).
         mask: True on the garment's visible pixels, bool, as large as the photo.
+        folder: Where to look for the network's weights first.
 
     Returns:
         At least 0; NaN if no patch fits into the mask.
 
     Raises:
-        TpgbenchError: Wrong type or shape, or the network's weights are not to be had.
+        TpgbenchError: Wrong type or shape, or the network's weights are unavailable.
     """
     from .features.perceptual import load_network
 
@@ -40,10 +44,10 @@ def lpips_garment(output: Image, garment: Image, mask: Mask) -> float:
     if not wanted:
         return math.nan
     there = [patches.resize_square(one, SIDE) for one in patches.pattern_patches(output)]
-    return float(load_network(NET).distances(wanted, there).min(axis=1).mean())
+    return float(load_network(NET, folder).distances(wanted, there).min(axis=1).mean())
 
 
-class LPIPSGarment(SampleMetric):
+class LPIPSGarmentMetric(GarmentMetric):
     """`lpips_garment` of the output and the garment; defined here, as `cts` is.
 
     Pitfalls:
@@ -55,7 +59,6 @@ class LPIPSGarment(SampleMetric):
     higher_is_better = False
     tasks = frozenset({"tpg"})
     range = (0.0, math.inf)
-    needs = frozenset({"garment", "mask"})
     weights = (BACKBONES[NET].weights,)
     source = "this package; LPIPS: Zhang et al., CVPR 2018"
 
@@ -63,25 +66,23 @@ class LPIPSGarment(SampleMetric):
         """Load the network.
 
         Raises:
-            TpgbenchError: Its weights are not to be had.
+            TpgbenchError: Its weights are unavailable.
         """
-        get_weights(BACKBONES[NET].weights)  # without torch, which a run may not need
+        get_weights(BACKBONES[NET].weights, self.folder)  # without torch, which a run may not need
         from .features.perceptual import load_network
 
-        load_network(NET)
+        load_network(NET, self.folder)
 
     def settings(self) -> dict[str, str]:
         """Return the network, the hashes of its weights and heads, and how patches are cut."""
         return {
             "net": NET,
-            "weights": weights_hash(BACKBONES[NET].weights),
+            "weights": weights_hash(BACKBONES[NET].weights, self.folder),
             "heads": heads_label(NET),
             "patch-side": str(SIDE),
             **patches.settings(),
         }
 
-    def score(self, comparison: Comparison) -> float:
-        """Return the distance; NaN without a garment and its mask."""
-        if comparison.garment is None or comparison.mask is None:
-            return math.nan
-        return lpips_garment(comparison.output, comparison.garment, comparison.mask)
+    def measure(self, output: Image, garment: Image, mask: Mask) -> float:
+        """Return the distance; NaN if no patch fits into the mask."""
+        return lpips_garment(output, garment, mask, folder=self.folder)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ..core.images import Image
 from ..metrics import frames
-from .base import Comparison, SampleMetric
+from .base import TruthMetric
 from .inputs import check_pair
 
 _WHITE = 255
@@ -32,7 +30,7 @@ def mse(output: Image, truth: Image) -> float:
     return int(np.square(difference).sum(dtype=np.int64)) / output.size / _WHITE**2
 
 
-class MSE(SampleMetric):
+class MSEMetric(TruthMetric):
     """`mse` of the output and the truth; PSNR says the same on a better scale.
 
     ``mse@hrvton`` is part of the preset `hrvton`.
@@ -53,11 +51,8 @@ class MSE(SampleMetric):
         frame = {"frame": "hrvton"} if self.variant == "hrvton" else {}
         return {"range": "1", "pool": "per-image", **frame}
 
-    def score(self, comparison: Comparison) -> float:
-        """Return the error; NaN without a truth."""
-        if comparison.truth is None:
-            return math.nan
-        output, truth = comparison.output, comparison.truth
+    def measure(self, output: Image, truth: Image) -> float:
+        """Return the error, after the frame of a preset."""
         if self.variant == "hrvton":
             output, truth = frames.hrvton(output, truth)
         return mse(output, truth)

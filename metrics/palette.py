@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.images import Image
-from .base import Comparison, SampleMetric
+from .base import TruthMetric
 from .inputs import check_image
 
 COLOURS = 5
@@ -166,7 +166,7 @@ def _earth_movers_distance(
     return max(0.0, float(np.vdot(cost, np.asarray(result.x))))
 
 
-class Palette(SampleMetric):
+class PaletteMetric(TruthMetric):
     """`palette` of the output and the truth.
 
     Pitfalls:
@@ -194,8 +194,6 @@ class Palette(SampleMetric):
             "matching": "emd",
         }
 
-    def score(self, comparison: Comparison) -> float:
-        """Return the distance in units of CIEDE2000; NaN without a truth."""
-        if comparison.truth is None:
-            return math.nan
-        return palette(comparison.output, comparison.truth)
+    def measure(self, output: Image, truth: Image) -> float:
+        """Return the distance in units of CIEDE2000."""
+        return palette(output, truth)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import tempfile
+import warnings
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import PIL.Image
@@ -15,9 +16,8 @@ from ..core.errors import UnknownNameError
 from ..core.images import Image
 from ..metrics import frames
 from .base import Value
-from .distribution import compute_fid, compute_is, compute_kid
+from .compute import compute_metrics
 from .folders import ImageSource, read_images
-from .paired import compute_paired
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,9 @@ class Preset:
         script: The script that was read, at its commit.
         metrics: Its numbers, as metrics with their variants.
         differences: What is not as in the script, a sentence each.
+        prepare_real: Saves the real images as the script does: given the real, the generated and a
+            scratch folder it returns where they are. None: they are taken as they are.
+        prepare_generated: The same, by metric, for metrics of generated images alone.
     """
 
     name: str
@@ -37,6 +40,26 @@ class Preset:
     script: str
     metrics: tuple[str, ...]
     differences: tuple[str, ...]
+    prepare_real: Callable[[Path, Path, Path], Path] | None = None
+    prepare_generated: Mapping[str, Callable[[Path, Path], Path]] = field(default_factory=dict)
+
+
+def _at_height_of_outputs(real: Path, generated: Path, folder: Path) -> Path:
+    """Save the real images again if the first is not as high as the first output, as CatVTON does.
+
+    All get that output's height by Lanczos and keep their format, at Pillow's default quality.
+    """
+    truths, outputs = read_images(real), read_images(generated)
+    first = outputs.read(0)
+    if truths.read(0).shape[0] == first.shape[0]:
+        return real
+    return _rewrite(truths, folder / "real.zip", lambda truth: frames.catvton(first, truth)[1])
+
+
+def _at_ladi_size(generated: Path, folder: Path) -> Path:
+    """Save the generated images at the size at which LaDI-VTON takes their Inception score."""
+    source = read_images(generated)
+    return _rewrite(source, folder / "generated.zip", frames.ladi_image, suffix=".png")
 
 
 _KID_SEED = "KID's subsets are seeded; the script's change from run to run."
@@ -65,6 +88,7 @@ PRESETS = {
                 "FID and KID take whatever the folder of true images holds; the script takes the "
                 "test split of VITON-HD or Dress Code.",
             ),
+            prepare_generated={"is@torch-fidelity": _at_ladi_size},
         ),
         Preset(
             name="catvton",
@@ -84,6 +108,7 @@ PRESETS = {
                 "The script matches by the eight characters from the first digit of a name. "
                 + _NAMES,
             ),
+            prepare_real=_at_height_of_outputs,
         ),
         Preset(
             name="hrvton",
@@ -133,44 +158,24 @@ def compute_preset(
         weights: A folder with the weights.
 
     Raises:
-        TpgbenchError: As `compute_paired` and `compute_fid`.
+        TpgbenchError: As `compute_metrics`.
     """
     preset = get_preset(name)
-    real, generated = Path(real), Path(generated)
+    sides = [Path(real), Path(generated)]
     with tempfile.TemporaryDirectory() as scratch:
-        if name == "catvton":
-            real = _at_height_of_outputs(real, generated, Path(scratch))
-        values = []
-        for metric in preset.metrics:
-            kind, _, variant = metric.partition("@")
-            if kind == "fid":
-                values.append(compute_fid(real, generated, protocol=variant, weights=weights))
-            elif kind == "kid":
-                values.append(compute_kid(real, generated, protocol=variant, weights=weights))
-            elif kind == "is":
-                resized = _at_ladi_size(generated, Path(scratch))
-                values.append(compute_is(resized, protocol=variant, weights=weights))
-            else:
-                values.append(compute_paired(metric, real, generated, weights=weights))
-    return values
-
-
-def _at_height_of_outputs(real: Path, generated: Path, folder: Path) -> Path:
-    """Save the true images again if the first is not as high as the first output, as CatVTON does.
-
-    All get that output's height by Lanczos and keep their format, at Pillow's default quality.
-    """
-    truths, outputs = read_images(real), read_images(generated)
-    first = outputs.read(0)
-    if truths.read(0).shape[0] == first.shape[0]:
-        return real
-    return _rewrite(truths, folder / "real.zip", lambda truth: frames.catvton(first, truth)[1])
-
-
-def _at_ladi_size(generated: Path, folder: Path) -> Path:
-    """Save the generated images at the size at which LaDI-VTON takes their Inception score."""
-    source = read_images(generated)
-    return _rewrite(source, folder / "generated.zip", frames.ladi_image, suffix=".png")
+        if preset.prepare_real is not None:
+            sides[0] = preset.prepare_real(*sides, Path(scratch))
+        found: dict[str, Value] = {}
+        together = [one for one in preset.metrics if one not in preset.prepare_generated]
+        results = [compute_metrics(together, sides, weights=weights)]
+        for metric, prepare in preset.prepare_generated.items():
+            prepared = prepare(sides[1], Path(scratch))
+            results.append(compute_metrics([metric], [prepared], weights=weights))
+        for result in results:
+            for problem in result.problems:
+                warnings.warn(problem, stacklevel=2)
+            found |= {value.name: value for value in result.values}
+    return [found[metric] for metric in preset.metrics]
 
 
 def _rewrite(

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..core.images import Image
-from .base import Comparison, SampleMetric
+from .base import TruthMetric
 from .inputs import check_pair
 
 DATA_RANGE = 255
@@ -37,7 +37,7 @@ def psnr(output: Image, truth: Image) -> float:
     return float(10 * np.log10(DATA_RANGE**2 / (squared_error / output.size)))
 
 
-class PSNR(SampleMetric):
+class PSNRMetric(TruthMetric):
     """`psnr` of the output and the truth; identical pairs are counted apart, not averaged.
 
     Pitfalls:
@@ -58,8 +58,6 @@ class PSNR(SampleMetric):
         """Return the data range and how samples are pooled."""
         return {"range": str(DATA_RANGE), "pool": "per-image"}
 
-    def score(self, comparison: Comparison) -> float:
-        """Return the PSNR in dB; NaN without a truth."""
-        if comparison.truth is None:
-            return math.nan
-        return psnr(comparison.output, comparison.truth)
+    def measure(self, output: Image, truth: Image) -> float:
+        """Return the PSNR in dB."""
+        return psnr(output, truth)

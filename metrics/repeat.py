@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import TpgbenchError
 from ..core.images import Image
-from .base import Comparison, SampleMetric
+from .base import Pair, TruthMetric
 from .inputs import check_pair
 from .lattice import (
     MIN_CORRELATION,
@@ -23,7 +23,7 @@ from .lattice import (
     reduce_basis,
 )
 
-__all__ = ["Repeat", "estimate_lattice", "lattice_error", "repeat"]
+__all__ = ["RepeatMetric", "estimate_lattice", "lattice_error", "repeat"]
 
 
 def lattice_error(first: Vectors, second: Vectors) -> float:
@@ -89,7 +89,7 @@ def repeat(output: Image, truth: Image, known: Vectors | None = None) -> float:
     return min(lattice_error(found, reference) for reference in visible)
 
 
-class Repeat(SampleMetric):
+class RepeatMetric(TruthMetric):
     """`repeat` of the output, against the row's ``lattice`` where its ``meta`` has one.
 
     Pitfalls:
@@ -118,19 +118,20 @@ class Repeat(SampleMetric):
             "reference": "known+truth",
         }
 
-    def score(self, comparison: Comparison) -> float:
+    def measure(self, output: Image, truth: Image) -> float:
+        """Return the error; NaN where the ground truth shows no repeat."""
+        return repeat(output, truth)
+
+    def score(self, pair: Pair) -> float:
         """Return the error; NaN without a truth or where the truth shows no repeat.
 
         Raises:
             TpgbenchError: ``meta["lattice"]`` is no lattice.
         """
-        if comparison.truth is None:
-            return math.nan
-        known = None
-        if "lattice" in comparison.meta:
-            parts = _parse_lattice(comparison.meta["lattice"], comparison.sample_id)
-            known = parts * min(comparison.truth.shape[:2])
-        return repeat(comparison.output, comparison.truth, known)
+        if pair.truth is None or "lattice" not in pair.meta:
+            return super().score(pair)
+        parts = _parse_lattice(pair.meta["lattice"], pair.sample_id)
+        return repeat(pair.output, pair.truth, parts * min(pair.truth.shape[:2]))
 
 
 def _parse_lattice(value: Sequence[Any], sample_id: str) -> NDArray[np.float64]:

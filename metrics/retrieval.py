@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.hub import get_hub_model, hub_label
 from .base import FeatureExtractor
-from .features.clip_files import CLIP, CLIP_VERSION
-from .retrieval_metric import RetrievalMetric
+from .features.clip_files import CLIP, CLIP_VERSION, clip_folder, clip_label
+from .retrieval_ranks import RankingMetric
 
 
-class Retrieval(RetrievalMetric):
+class RetrievalMetric(RankingMetric):
     """How often CLIP leads from a pattern back to its own garment.
 
     The gallery are the garment photos of all samples, each by the largest square that lies within
@@ -33,15 +32,15 @@ class Retrieval(RetrievalMetric):
         """Load CLIP.
 
         Raises:
-            TpgbenchError: It is not to be had.
+            TpgbenchError: It is unavailable.
         """
-        get_hub_model(CLIP)  # without torch, which a run may not need
+        clip_folder(self.folder)  # without torch, which a run may not need
         self.extractor()
 
     def settings(self) -> dict[str, str]:
         """Return CLIP's hash, its code's version and what is counted."""
         return {
-            "clip": hub_label(CLIP),
+            "clip": clip_label(self.folder),
             "features": str(CLIP_VERSION),
             "count": self.variant or "r1",
             "cloth": "largest-square",
@@ -51,7 +50,7 @@ class Retrieval(RetrievalMetric):
         """Return CLIP as a backbone."""
         from .features.clip import ClipExtractor, load_clip
 
-        return ClipExtractor(load_clip(get_hub_model(CLIP)), hub_label(CLIP))
+        return ClipExtractor(load_clip(clip_folder(self.folder)), clip_label(self.folder))
 
     def similarity(
         self, patterns: NDArray[np.float32], garments: NDArray[np.float32]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..core.images import Image
 from .base import FeatureExtractor
-from .retrieval_metric import RetrievalMetric
+from .retrieval_ranks import RankingMetric
 
 
 def colour_statistics(image: Image) -> NDArray[np.float32]:
@@ -34,7 +34,7 @@ class ColourExtractor(FeatureExtractor):
         return np.stack([colour_statistics(image) for image in images])
 
 
-class RetrievalColour(RetrievalMetric):
+class RetrievalColourMetric(RankingMetric):
     """How often colour alone leads from a pattern back to its own garment.
 
     As `retrieval`, with the nearness of the mean and spread of the CIELAB channels in place of

@@ -6,18 +6,17 @@ answer at another phase. These are reported beside the plain ones, never in thei
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 import scipy.ndimage
 
 from ..core.images import Image
-from .base import Comparison, SampleMetric
+from .base import TruthMetric
 from .correlation import normalised_correlation
 from .inputs import check_pair
-from .psnr import PSNR, psnr
-from .ssim import SSIM, ssim
+from .psnr import PSNRMetric, psnr
+from .ssim import SSIMMetric, ssim
 
 PEAKS = 3
 REACH = 4  # a shift is at most 1/REACH of the side
@@ -96,7 +95,7 @@ def _best(measure: Callable[[Image, Image], float], output: Image, truth: Image)
 _SETTINGS = {"peaks": str(PEAKS), "reach": f"1/{REACH}", "overlap": "no-wrap"}
 
 
-class PSNRShift(SampleMetric):
+class PSNRShiftMetric(TruthMetric):
     """`psnr_shift` of the output and the truth.
 
     Pitfalls:
@@ -108,22 +107,20 @@ class PSNRShift(SampleMetric):
     name = "psnr_shift"
     higher_is_better = True
     tasks = frozenset({"tpg"})
-    range = PSNR.range
-    unit = PSNR.unit
-    source = PSNR.source
+    range = PSNRMetric.range
+    unit = PSNRMetric.unit
+    source = PSNRMetric.source
 
     def settings(self) -> dict[str, str]:
         """Return those of PSNR and of the search."""
-        return PSNR().settings() | _SETTINGS
+        return PSNRMetric().settings() | _SETTINGS
 
-    def score(self, comparison: Comparison) -> float:
-        """Return the best PSNR in dB; NaN without a truth."""
-        if comparison.truth is None:
-            return math.nan
-        return psnr_shift(comparison.output, comparison.truth)
+    def measure(self, output: Image, truth: Image) -> float:
+        """Return the best PSNR in dB."""
+        return psnr_shift(output, truth)
 
 
-class SSIMShift(SampleMetric):
+class SSIMShiftMetric(TruthMetric):
     """`ssim_shift` of the output and the truth.
 
     Pitfalls:
@@ -135,15 +132,13 @@ class SSIMShift(SampleMetric):
     name = "ssim_shift"
     higher_is_better = True
     tasks = frozenset({"tpg"})
-    range = SSIM.range
-    source = SSIM.source
+    range = SSIMMetric.range
+    source = SSIMMetric.source
 
     def settings(self) -> dict[str, str]:
         """Return those of SSIM and of the search."""
-        return SSIM().settings() | _SETTINGS
+        return SSIMMetric().settings() | _SETTINGS
 
-    def score(self, comparison: Comparison) -> float:
-        """Return the best SSIM; NaN without a truth."""
-        if comparison.truth is None:
-            return math.nan
-        return ssim_shift(comparison.output, comparison.truth)
+    def measure(self, output: Image, truth: Image) -> float:
+        """Return the best SSIM."""
+        return ssim_shift(output, truth)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..core.images import Image
 from ..metrics import frames
-from .base import Comparison, SampleMetric
+from .base import TruthMetric
 from .inputs import check_pair
 
 WINDOW = 11
@@ -103,7 +102,7 @@ def _band(size: int) -> NDArray[np.float64]:
     return band
 
 
-class SSIM(SampleMetric):
+class SSIMMetric(TruthMetric):
     """`ssim` of the output and the truth.
 
     The variants ``ladi``, ``catvton`` and ``hrvton`` first resize the pair as those repositories'
@@ -136,11 +135,8 @@ class SSIM(SampleMetric):
             **frame,
         }
 
-    def score(self, comparison: Comparison) -> float:
-        """Return the SSIM; NaN without a truth."""
-        if comparison.truth is None:
-            return math.nan
-        output, truth = comparison.output, comparison.truth
+    def measure(self, output: Image, truth: Image) -> float:
+        """Return the SSIM, after the frame of a preset."""
         if self.variant in _FRAMES:
             output, truth = _FRAMES[self.variant](output, truth)
         return ssim(output, truth)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.images import Image
-from .base import Comparison, SampleMetric
+from .base import TruthMetric
 from .inputs import check_pair
 
 SCALES = (1, 2, 4)  # pixels
@@ -83,7 +83,7 @@ def _box_means(grey: Floats, side: int) -> Floats:
     return means
 
 
-class TextureBand(SampleMetric):
+class TextureBandMetric(TruthMetric):
     """`texture_band` of the output and the truth.
 
     Read the variants together: a sharpener lowers ``lack`` and, if the detail that it adds is not
@@ -110,8 +110,6 @@ class TextureBand(SampleMetric):
             "part": self.variant or "error",
         }
 
-    def score(self, comparison: Comparison) -> float:
-        """Return the distance; NaN without a truth."""
-        if comparison.truth is None:
-            return math.nan
-        return texture_band(comparison.output, comparison.truth, self.variant or "error")
+    def measure(self, output: Image, truth: Image) -> float:
+        """Return the distance, or the part of it that the variant names."""
+        return texture_band(output, truth, self.variant or "error")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.images import Image
-from .base import Comparison, SampleMetric
+from .base import Pair, TruthMetric
 from .inputs import check_image
 
 # The mean squared difference that rounding to whole numbers alone leaves between two pixels.
@@ -84,7 +84,7 @@ def visible_seam(output: Image) -> float:
     return sum(max(0.0, math.log(ratio)) for ratio in seam_ratio(output)) / 2
 
 
-class Tileability(SampleMetric):
+class TileabilityMetric(TruthMetric):
     """Seam energy against interior energy, in one of two variants that are never mixed.
 
     ``tileability@truth``, the default, is `tileability` and needs a truth: without one the
@@ -113,10 +113,10 @@ class Tileability(SampleMetric):
         reference = "truth" if self._against_truth else "interior"
         return {"reference": reference, "floor": "1/6", "axes": "mean"}
 
-    def score(self, comparison: Comparison) -> float:
-        """Return the log-ratio; NaN where a truth is needed and there is none."""
-        if not self._against_truth:
-            return visible_seam(comparison.output)
-        if comparison.truth is None:
-            return math.nan
-        return tileability(comparison.output, comparison.truth)
+    def measure(self, output: Image, truth: Image) -> float:
+        """Return the log-ratio against the ground truth."""
+        return tileability(output, truth)
+
+    def score(self, pair: Pair) -> float:
+        """Return the log-ratio of the variant."""
+        return super().score(pair) if self._against_truth else visible_seam(pair.output)

@@ -1,18 +1,24 @@
-"""The metrics as `torchmetrics.Metric` classes, for training and evaluation loops.
+"""Any metric as a `torchmetrics.Metric` class, for training and evaluation loops.
 
-Each is a shell around the very functions that the harness uses, so it gives the harness's number:
-float images are rounded to 8 bits first, as they would be in a file. All take
-``update(preds, target)``, so they go into one `torchmetrics.MetricCollection`; in it those that
-share a backbone share its pass. ``compute`` returns the number, ``value`` the number with its
-interval and recipe.
+The classes are generated from the metrics that the harness uses, and compute by the same engine, so
+they give the harness's number: float images are rounded to 8 bits first, as they would be in a
+file. ``update`` takes what the metric needs: ``preds``, ``target``, ``garment``, ``mask``,
+``caption``, ``meta``. In a `torchmetrics.MetricCollection` metrics that share a backbone share its
+pass. ``compute`` returns the number, ``value`` the number with its interval and recipe.
+
+>>> from tpgbench.metrics.torch import torch_metric
+>>> metric = torch_metric("lpips@vgg")()
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
-from typing import Any, ClassVar, Literal, cast
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from inspect import Parameter, Signature, cleandoc
+from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,21 +26,82 @@ import torchmetrics
 from torch import Tensor
 
 from ..core.errors import TpgbenchError
-from ..core.images import Image
-from .base import Comparison, SampleMetric, SetMetric, Value, make_metric
+from .base import METRICS, Metric, SampleMetric, SetMetric, Value, make_metric
+from .engine import measure
 from .features.device import has_float64
+from .file_pairs import one_size
+from .folder_task import fields_needed
+from .pair import Pair
+from .tensors import ARGUMENTS, TensorSource, make_pairs, to_images
 
-Protocol = Literal["clean", "pytorch-fid", "torch-fidelity", "torchmetrics"]
+__all__ = [
+    "CTS",
+    "FID",
+    "KID",
+    "LPIPS",
+    "PSNR",
+    "SSIM",
+    "InceptionScore",
+    "TorchMetric",
+    "to_images",
+    "torch_metric",
+]
+
+_ARGS = """
+
+Args:
+    {argument}: The metric's variant{variants}.
+    weights: A folder to look for weights in first.
+    dist_sync_on_step: Gather from all processes at every ``forward``.
+    sync_on_compute: Gather from all processes in ``compute``.
+
+Raises:
+    TpgbenchError: No such variant, or unavailable weights.
+"""
 
 
-class _Shell(torchmetrics.Metric):
-    """What all shells have: `compute` from `value`."""
+class TorchMetric(torchmetrics.Metric):
+    """What all generated classes have in common.
+
+    All states are lists of tensors of one dimension: processes that have none then gather with
+    those that have some.
+    """
 
     is_differentiable = False
     full_state_update = False
 
+    metric_class: ClassVar[type[Metric]]
+    default_variant: ClassVar[str | None]
+    _metric: Metric
+
+    def _set_up(
+        self,
+        variant: str | None,
+        weights: str | Path | None,
+        dist_sync_on_step: bool,
+        sync_on_compute: bool,
+    ) -> None:
+        super().__init__(dist_sync_on_step=dist_sync_on_step, sync_on_compute=sync_on_compute)
+        metric = self.metric_class(variant, None if weights is None else Path(weights))
+        metric.load()
+        self._metric = metric
+        self._dtypes: dict[str, torch.dtype] = {}
+        self._add_states()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The class is generated, so it cannot be found by its name.
+        return _restore, (self.metric_class, self.default_variant), self.__getstate__()
+
     def value(self) -> Value:
         """Return the number with its interval, its recipe and what it rests on.
+
+        Raises:
+            TpgbenchError: No images were given yet.
+        """
+        return self.values()[0]
+
+    def values(self) -> tuple[Value, ...]:
+        """Return `value`, then the metric's further outputs.
 
         Raises:
             TpgbenchError: No images were given yet.
@@ -54,325 +121,279 @@ class _Shell(torchmetrics.Metric):
             return torch.tensor(math.inf, dtype=_precision(self.device), device=self.device)
         raise TpgbenchError(f"{found.name}: {found.not_computed}")
 
+    def _add_states(self) -> None:
+        raise NotImplementedError
 
-class _SampleShell(_Shell):
-    """A number a sample; its states are the list of them and that of the images' sizes."""
+    def _take(self, given: Mapping[str, Any]) -> None:
+        """Add a batch, by field of a pair."""
+        raise NotImplementedError
 
-    def __init__(self, metric: str, *, dist_sync_on_step: bool, sync_on_compute: bool) -> None:
-        super().__init__(dist_sync_on_step=dist_sync_on_step, sync_on_compute=sync_on_compute)
-        self._metric = cast(SampleMetric, make_metric(metric))
-        self._metric.load()
-        # A collection takes metrics with equal states for one: so each has a state of its own.
-        self._scores = f"scores_{metric.replace('@', '_')}"
-        self._sizes = f"sizes_{self._scores}"
-        for state in (self._scores, self._sizes):
-            self.add_state(state, default=[], dist_reduce_fx="cat")
+    def _add_list(self, name: str, dtype: torch.dtype) -> None:
+        self.add_state(name, default=[], dist_reduce_fx="cat")
+        self._dtypes[name] = dtype
 
-    @property
-    def higher_is_better(self) -> bool:  # type: ignore[override]
-        """The direction."""
-        return self._metric.higher_is_better
+    def _append(self, name: str, numbers: np.ndarray[Any, np.dtype[Any]]) -> None:
+        flat = torch.from_numpy(np.ascontiguousarray(numbers).reshape(-1))
+        # Cast before the move: Apple's device has no float64.
+        getattr(self, name).append(flat.to(self._dtype_of(name)).to(self.device))
 
-    def value(self) -> Value:
-        scores = _joined(getattr(self, self._scores))
-        if not len(scores):
-            raise TpgbenchError(f"{self._metric.key}: no images yet: call update first")
-        context = {
-            "n": str(len(scores)),
-            "format": "tensor",
-            "size": _size(_joined(getattr(self, self._sizes))),
+    def _array(self, name: str) -> np.ndarray[Any, np.dtype[Any]]:
+        """Return a state as one array; a sync has already joined it."""
+        state = getattr(self, name)
+        if isinstance(state, list):
+            state = torch.cat(state) if state else torch.empty(0)
+        return np.asarray(state.cpu().numpy())
+
+    def _dtype_of(self, name: str) -> torch.dtype:
+        dtype = self._dtypes[name]
+        return _precision(self.device) if dtype == torch.float64 else dtype
+
+    def _sync_dist(self, *args: Any, **kwargs: Any) -> None:
+        # A process without a batch must gather as many tensors, of the same type, as the others.
+        for name in self._dtypes:
+            if not getattr(self, name):
+                empty = torch.empty(0, dtype=self._dtype_of(name), device=self.device)
+                setattr(self, name, [empty])
+        super()._sync_dist(*args, **kwargs)
+
+    def _needed(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the metric needs of a batch.
+
+        Raises:
+            TpgbenchError: Something is missing.
+        """
+        needed = ["output", *(field for field in ARGUMENTS if field in fields_needed(self._metric))]
+        for field in needed:
+            if given.get(field) is None:
+                raise TpgbenchError(
+                    f"{self._metric.key} needs {ARGUMENTS[field]}: give it to update"
+                )
+        return {field: given[field] for field in needed}
+
+
+class _SampleTorchMetric(TorchMetric):
+    """A number per sample; its states are the scores and the images' sizes."""
+
+    _metric: SampleMetric
+
+    def _add_states(self) -> None:
+        # A collection takes metrics with equal states for one: so each has states of its own.
+        key = _identifier(self._metric.key)
+        self._scores = {
+            output: f"scores_{key}" if output is None else f"scores_{key}_{_identifier(output)}"
+            for output in (None, *self._metric.outputs)
         }
-        return self._metric.aggregate(scores, context)
+        self._sizes = f"sizes_scores_{key}"
+        for name in self._scores.values():
+            self._add_list(name, torch.float64)
+        self._add_list(self._sizes, torch.int64)
 
-    def _add(self, comparisons: Sequence[Comparison]) -> None:
-        found = [self._metric.score(comparison) for comparison in comparisons]
-        scores = torch.tensor(found, dtype=_precision(self.device), device=self.device)
-        getattr(self, self._scores).append(scores)
-        sizes = _sizes([comparison.output for comparison in comparisons])
-        getattr(self, self._sizes).append(sizes.to(self.device))
-
-
-class _PairShell(_SampleShell):
-    def update(self, preds: Tensor, target: Tensor) -> None:
-        """Add a batch of pairs.
-
-        Args:
-            preds: Generated images (n, 3, height, width), uint8 or float in [0, 1].
-            target: The true ones, of the same shape.
-
-        Raises:
-            TpgbenchError: Another shape, type or range, or two shapes.
-        """
-        outputs, truths = to_images(preds, "preds"), to_images(target, "target")
-        if len(outputs) != len(truths):
-            raise TpgbenchError(
-                f"preds holds {len(outputs)} images and target {len(truths)}: give pairs"
-            )
-        self._add(
-            [Comparison("", output, truth) for output, truth in zip(outputs, truths, strict=True)]
+    def values(self) -> tuple[Value, ...]:
+        columns = {output: self._array(name) for output, name in self._scores.items()}
+        count = len(columns[None])
+        if not count:
+            raise TpgbenchError(f"{self._metric.key}: no images yet: call update first")
+        context = {"n": str(count), "format": "tensor", "size": _size(self._array(self._sizes))}
+        return tuple(
+            self._metric.aggregate(column, context, None, output)
+            for output, column in columns.items()
         )
 
+    def _take(self, given: Mapping[str, Any]) -> None:
+        pairs = make_pairs(self._needed(given))
+        found = measure([self._metric], [TensorSource(pairs)], cache=False, strict=True)
+        for failure in found.failures(self._metric):
+            warnings.warn(f"{self._metric.key} {failure} of this batch", stacklevel=4)
+        for output, name in self._scores.items():
+            self._append(name, found.column(self._metric, output))
+        self._append(self._sizes, _sizes(pairs, "output"))
 
-class PSNR(_PairShell):
-    """Mean peak signal-to-noise ratio of pairs in dB; see `tpgbench.metrics.psnr.psnr`.
 
-    Args:
-        dist_sync_on_step: Gather from all processes at every ``forward``.
-        sync_on_compute: Gather from all processes in ``compute``.
+class _SetTorchMetric(TorchMetric):
+    """A number per set; its states are the features of each set and its images' sizes.
+
+    Its recipe does not name the real set: compare values of one real set only.
     """
 
-    def __init__(self, *, dist_sync_on_step: bool = False, sync_on_compute: bool = True) -> None:
-        super().__init__(
-            "psnr", dist_sync_on_step=dist_sync_on_step, sync_on_compute=sync_on_compute
-        )
+    _metric: SetMetric
 
-
-class SSIM(_PairShell):
-    """Mean structural similarity of pairs; see `tpgbench.metrics.ssim.ssim`.
-
-    Args:
-        dist_sync_on_step: Gather from all processes at every ``forward``.
-        sync_on_compute: Gather from all processes in ``compute``.
-    """
-
-    def __init__(self, *, dist_sync_on_step: bool = False, sync_on_compute: bool = True) -> None:
-        super().__init__(
-            "ssim", dist_sync_on_step=dist_sync_on_step, sync_on_compute=sync_on_compute
-        )
-
-
-class LPIPS(_PairShell):
-    """Mean learned perceptual distance of pairs; see `tpgbench.metrics.lpips.lpips`.
-
-    Args:
-        net: ``"alex"``, ``"vgg"`` or ``"squeeze"``.
-        dist_sync_on_step: Gather from all processes at every ``forward``.
-        sync_on_compute: Gather from all processes in ``compute``.
-
-    Raises:
-        TpgbenchError: The network's weights are not to be had.
-    """
-
-    def __init__(
-        self,
-        net: Literal["alex", "vgg", "squeeze"] = "alex",
-        *,
-        dist_sync_on_step: bool = False,
-        sync_on_compute: bool = True,
-    ) -> None:
-        super().__init__(
-            f"lpips@{net}", dist_sync_on_step=dist_sync_on_step, sync_on_compute=sync_on_compute
-        )
-
-
-class CTS(_SampleShell):
-    """Mean CLIP texture similarity of patterns and garments; see `tpgbench.metrics.cts.cts`.
-
-    Args:
-        dist_sync_on_step: Gather from all processes at every ``forward``.
-        sync_on_compute: Gather from all processes in ``compute``.
-
-    Raises:
-        TpgbenchError: CLIP is not to be had.
-    """
-
-    def __init__(self, *, dist_sync_on_step: bool = False, sync_on_compute: bool = True) -> None:
-        super().__init__(
-            "cts", dist_sync_on_step=dist_sync_on_step, sync_on_compute=sync_on_compute
-        )
-
-    def update(self, preds: Tensor, garment: Tensor, mask: Tensor) -> None:
-        """Add a batch.
-
-        Args:
-            preds: Patterns (n, 3, height, width), uint8 or float in [0, 1].
-            garment: As many garment photos, of any one size.
-            mask: True on the garments' visible pixels, bool (n, height, width), as large.
-
-        Raises:
-            TpgbenchError: Another shape, type or range.
-        """
-        outputs, garments = to_images(preds, "preds"), to_images(garment, "garment")
-        masks = list(mask.cpu().numpy())
-        if not len(outputs) == len(garments) == len(masks):
-            raise TpgbenchError(
-                f"there are {len(outputs)} preds, {len(garments)} garments and {len(masks)} masks: "
-                "give as many of each"
-            )
-        rows = zip(outputs, garments, masks, strict=True)
-        self._add(
-            [Comparison("", output, garment=cloth, mask=where) for output, cloth, where in rows]
-        )
-
-
-class _SetShell(_Shell):
-    """A number of whole sets; its states are the features of each set and its images' sizes.
-
-    Its recipe does not name the true set: compare values of one true set only.
-    """
-
-    _name: ClassVar[str]
-
-    def __init__(
-        self,
-        protocol: Protocol = "clean",
-        *,
-        dist_sync_on_step: bool = False,
-        sync_on_compute: bool = True,
-    ) -> None:
-        super().__init__(dist_sync_on_step=dist_sync_on_step, sync_on_compute=sync_on_compute)
-        self._metric = cast(SetMetric, make_metric(f"{self._name}@{protocol}"))
-        self._extractor = self._metric.extractor()  # light: the network is read when it is used
+    def _add_states(self) -> None:
         # Equal names let a collection extract equal features once, and no others.
-        backbone = "".join(c if c.isalnum() else "_" for c in self._extractor.key)
-        self._states = {name: f"{name}_{backbone}" for name in self._metric.uses}
-        for state in self._states.values():
-            self.add_state(state, default=[], dist_reduce_fx="cat")
-            self.add_state(f"sizes_{state}", default=[], dist_reduce_fx="cat")
+        backbone = _identifier(self._metric.extractor().key)
+        if self._metric.paired:
+            backbone = f"of_pairs_with_{'_'.join(sorted(self._metric.needs))}_{backbone}"
+        self._states = {role: f"{role}_{backbone}" for role in self._metric.uses}
+        for name in self._states.values():
+            self._add_list(name, torch.float32)
+            self._add_list(f"sizes_{name}", torch.int64)
+        self._left_out = f"left_out_{backbone}" if self._metric.paired else None
+        if self._left_out is not None:
+            self._add_list(self._left_out, torch.int64)
 
-    @property
-    def higher_is_better(self) -> bool:  # type: ignore[override]
-        """The direction."""
-        return self._metric.higher_is_better
-
-    def update(self, preds: Tensor | None = None, target: Tensor | None = None) -> None:
-        """Add images to the sets; the two sets may differ in number.
-
-        Args:
-            preds: Generated images (n, 3, height, width), uint8 or float in [0, 1], or None.
-            target: Real ones, or None.
-
-        Raises:
-            TpgbenchError: Another shape, type or range.
-        """
-        for name, images in {"output": preds, "truth": target}.items():
-            if images is not None and name in self._states:
-                arrays = to_images(images, name)
-                features = torch.from_numpy(self._extractor.extract(arrays)).to(self.device)
-                state = self._states[name]
-                getattr(self, state).append(features)
-                getattr(self, f"sizes_{state}").append(_sizes(arrays).to(self.device))
-
-    def value(self) -> Value:
-        features = {name: _joined(getattr(self, state)) for name, state in self._states.items()}
-        for name, found in features.items():
-            if not len(found):
-                given = {"output": "preds", "truth": "target"}[name]
+    def values(self) -> tuple[Value, ...]:
+        features, context = {}, {"format": "tensor"}
+        for role, name in self._states.items():
+            sizes = self._array(f"sizes_{name}")
+            count = len(sizes) // 2
+            if not count:
+                given = ARGUMENTS.get(role, "preds")
                 raise TpgbenchError(f"{self._metric.key}: no {given} yet: call update first")
-        context = {"format": "tensor"}
-        for name, found in features.items():
-            side = {"output": "", "truth": "-real"}[name]
-            sizes = _joined(getattr(self, f"sizes_{self._states[name]}"))
-            context |= {f"n{side}": str(len(found)), f"size{side}": _size(sizes)}
-        return self._metric.compute(features, 0, context)
+            features[role] = self._array(name).reshape(count, -1)
+            if role in ("output", "truth"):
+                ending = "" if role == "output" else "-real"
+                context |= {f"n{ending}": str(count), f"size{ending}": _size(sizes)}
+        missing = 0 if self._left_out is None else int(self._array(self._left_out).sum())
+        return (self._metric.compute(features, missing, context),)
+
+    def _take(self, given: Mapping[str, Any]) -> None:
+        if self._metric.paired or not fields_needed(self._metric) <= {"truth"}:
+            pairs = make_pairs(self._needed(given))
+            self._gather(pairs, None, self._metric.uses)
+            return
+        for role in self._metric.uses:
+            if given.get(role) is not None:
+                images = to_images(given[role], ARGUMENTS[role])
+                # Of a side only its own image counts.
+                pairs = [Pair(str(i), one, truth=one) for i, one in enumerate(images)]
+                self._gather(pairs, role, (role,))
+
+    def _gather(self, pairs: Sequence[Pair], side: str | None, roles: Sequence[str]) -> None:
+        if not pairs:
+            return
+        found = measure([self._metric], [TensorSource(pairs, side)], cache=False, strict=True)
+        table = found.features.table(self._metric)
+        if isinstance(table, Exception):
+            raise table
+        used = [pairs[int(sample_id)] for sample_id in table.sample_ids]
+        for role in roles:
+            self._append(self._states[role], table.features[role])
+            self._append(f"sizes_{self._states[role]}", _sizes(used, role))
+        if self._left_out is not None:
+            self._append(self._left_out, np.array([len(pairs) - len(used)]))
 
 
-class FID(_SetShell):
-    """Frechet inception distance; see `tpgbench.metrics.fid.FID`.
+def torch_metric(metric: str | type[Metric]) -> type[TorchMetric]:
+    """Return the `torchmetrics.Metric` class of a metric, the same one each time.
 
-    Args:
-        protocol: ``"clean"``, ``"pytorch-fid"``, ``"torch-fidelity"`` or ``"torchmetrics"``.
-        dist_sync_on_step: Gather from all processes at every ``forward``.
-        sync_on_compute: Gather from all processes in ``compute``.
-
-    Raises:
-        TpgbenchError: The Inception's weights are not to be had, or no such protocol.
-    """
-
-    _name = "fid"
-
-
-class KID(_SetShell):
-    """Kernel inception distance; see `tpgbench.metrics.kid.KID`.
-
-    Args:
-        protocol: As `FID`.
-        dist_sync_on_step: Gather from all processes at every ``forward``.
-        sync_on_compute: Gather from all processes in ``compute``.
-
-    Raises:
-        TpgbenchError: As `FID`.
-    """
-
-    _name = "kid"
-
-
-class InceptionScore(_SetShell):
-    """Inception score of the generated images; see `tpgbench.metrics.inception_score`.
-
-    Several processes gather their images in the order of their ranks, and the score's splits
-    depend on the order.
+    Its name is the metric class's without ``Metric``. Its arguments are the variant, ``weights``
+    (a folder to look in first), ``dist_sync_on_step`` and ``sync_on_compute``.
 
     Args:
-        protocol: As `FID`.
-        dist_sync_on_step: Gather from all processes at every ``forward``.
-        sync_on_compute: Gather from all processes in ``compute``.
+        metric: The name of a metric, built-in or of a plug-in, with a variant if need be
+            (``"lpips@vgg"``), or a class of one's own.
 
     Raises:
-        TpgbenchError: As `FID`.
+        TpgbenchError: No such metric or variant.
     """
+    if isinstance(metric, str):
+        default = make_metric(metric).variant
+        return _generate(METRICS.get(metric.partition("@")[0]), default)
+    return _generate(metric, None)
 
-    _name = "is"
+
+@cache
+def _generate(metric: type[Metric], variant: str | None) -> type[TorchMetric]:
+    base = _SetTorchMetric if issubclass(metric, SetMetric) else _SampleTorchMetric
+    needs = fields_needed(metric(variant))
+    # All that need nothing else take (preds, target), so that one collection may hold them.
+    wanted = ["output", *(["truth"] if needs <= {"truth"} else []), *(needs & ARGUMENTS.keys())]
+    fields = [field for field in ARGUMENTS if field in wanted]
+    unpaired = issubclass(metric, SetMetric) and not metric.paired
+    argument = metric.variant_argument or "variant"
+    explicit = metric.variants[0] if metric.variant_argument and metric.variants else None
+    variants = f", one of {', '.join(metric.variants)}" if metric.variants else ""
+    return type(
+        metric.__name__.removesuffix("Metric") or metric.__name__,
+        (base,),
+        {
+            "__module__": __name__,
+            "__doc__": cleandoc(metric.__doc__ or metric.__name__)
+            + _ARGS.format(argument=argument, variants=variants),
+            "metric_class": metric,
+            "default_variant": variant,
+            "higher_is_better": metric.higher_is_better,
+            "__init__": _constructor(argument, variant or explicit),
+            "update": _updater(fields, unpaired),
+        },
+    )
 
 
-def to_images(images: Tensor, name: str) -> list[Image]:
-    """Return a batch as the arrays that metrics take, rounded to 8 bits.
+def _constructor(argument: str, default: str | None) -> Callable[..., None]:
+    return _signed(
+        [
+            Parameter(argument, Parameter.POSITIONAL_OR_KEYWORD, default=default),
+            Parameter("weights", Parameter.KEYWORD_ONLY, default=None),
+            Parameter("dist_sync_on_step", Parameter.KEYWORD_ONLY, default=False),
+            Parameter("sync_on_compute", Parameter.KEYWORD_ONLY, default=True),
+        ],
+        lambda self, given: self._set_up(*given.values()),
+        "Take the metric's variant and how processes gather.",
+    )
 
-    Args:
-        images: (n, 3, height, width), uint8 from 0 to 255 or float from 0 to 1, on any device.
-        name: What to call them in an error.
 
-    Raises:
-        TpgbenchError: Another shape or type, NaN, or a float outside 0 to 1.
-    """
-    if images.ndim != 4 or images.shape[1] != 3:
-        raise TpgbenchError(
-            f"{name} has shape {tuple(images.shape)}: give RGB as (n, 3, height, width); repeat a "
-            "grey channel three times, lay an alpha channel on white"
+def _updater(fields: Sequence[str], unpaired: bool) -> Callable[..., None]:
+    parameters = [
+        Parameter(
+            ARGUMENTS[field],
+            Parameter.POSITIONAL_OR_KEYWORD,
+            default=None if unpaired or field != "output" else Parameter.empty,
         )
-    if images.dtype == torch.uint8:
-        if images.numel() and int(images.max()) == 1:
-            warnings.warn(
-                f"{name} is uint8 and holds nothing above 1, which is black: was a float image "
-                "cast without scaling?",
-                stacklevel=3,
-            )
-        pixels = images
-    elif images.is_floating_point():
-        low, high = (float(bound) for bound in images.aminmax()) if images.numel() else (0.0, 0.0)
-        if not (low >= 0.0 and high <= 1.0):  # false for NaN too
-            raise TpgbenchError(
-                f"{name} is float from {low:g} to {high:g}: give finite values from 0 to 1, or "
-                "uint8 from 0 to 255"
-            )
-        pixels = images.detach().float().mul(255).add_(0.5).to(torch.uint8)
-    else:
-        raise TpgbenchError(
-            f"{name} holds {images.dtype}: give uint8 from 0 to 255 or float from 0 to 1"
-        )
-    return list(pixels.permute(0, 2, 3, 1).cpu().numpy())
+        for field in fields
+    ]
+
+    def take(self: TorchMetric, given: dict[str, Any]) -> None:
+        self._take(dict(zip(fields, given.values(), strict=True)))
+
+    about = "Add images to the sets; the sets may differ in number." if unpaired else "Add a batch."
+    return _signed(parameters, take, about)
 
 
-def _sizes(images: Sequence[Image]) -> Tensor:
-    """Return the width and height of each image, (n, 2)."""
-    sizes = [(image.shape[1], image.shape[0]) for image in images]
-    return torch.tensor(sizes, dtype=torch.int64).reshape(-1, 2)
+def _signed(
+    parameters: Sequence[Parameter], body: Callable[[Any, dict[str, Any]], None], about: str
+) -> Callable[..., None]:
+    """Return a method of these parameters, whose names a collection reads."""
+    first = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
+    signature = Signature([first, *parameters])
+
+    def method(*args: Any, **kwargs: Any) -> None:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        given = dict(bound.arguments)
+        body(given.pop("self"), given)
+
+    method.__signature__ = signature  # type: ignore[attr-defined]
+    method.__doc__ = about
+    return method
+
+
+def _restore(metric: type[Metric], variant: str | None) -> TorchMetric:
+    kind = _generate(metric, variant)
+    return kind.__new__(kind)
+
+
+def _identifier(text: str) -> str:
+    return "".join(character if character.isalnum() else "_" for character in text)
+
+
+def _sizes(pairs: Sequence[Pair], field: str) -> np.ndarray[Any, np.dtype[Any]]:
+    """Return the width and height of an image field of each pair, (2 * n,)."""
+    shapes = [getattr(pair, field).shape for pair in pairs]
+    return np.array([side for shape in shapes for side in (shape[1], shape[0])], np.int64)
 
 
 def _size(sizes: np.ndarray[Any, np.dtype[Any]]) -> str:
     """Return the one size of all images, ``"512x512"``, or ``"mixed"``."""
-    distinct = {(int(width), int(height)) for width, height in sizes}
-    return "x".join(map(str, distinct.pop())) if len(distinct) == 1 else "mixed"
+    return one_size([(int(width), int(height)) for width, height in sizes.reshape(-1, 2)])
 
 
 def _precision(device: torch.device) -> torch.dtype:
     return torch.float64 if has_float64(device.type) else torch.float32
 
 
-def _joined(state: list[Tensor] | Tensor) -> np.ndarray[Any, np.dtype[Any]]:
-    """Return a state as one array; a sync has already joined it."""
-    if isinstance(state, Tensor):
-        return np.asarray(state.cpu().numpy())
-    if not state:
-        return np.empty(0)
-    return np.asarray(torch.cat(state).cpu().numpy())
+CTS = torch_metric("cts")
+FID = torch_metric("fid")
+InceptionScore = torch_metric("is")
+KID = torch_metric("kid")
+LPIPS = torch_metric("lpips")
+PSNR = torch_metric("psnr")
+SSIM = torch_metric("ssim")

@@ -3,18 +3,44 @@
 from __future__ import annotations
 
 import json
+import math
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
+from pydantic import JsonValue
+
 from ...core.errors import TpgbenchError
 from ...core.files import explain_os_errors
+from ...metrics.value import HEADLINE, Score
+
+# What a line holds per recipe: a number; None where the score is not defined; or, of a metric with
+# several values or evidence, {"values": {name: number or None}, "evidence": ...}.
+Known = float | Score | None
+
+
+def compact(score: Score) -> Known:
+    """Return a score as a line holds it: a lone number without evidence as that number."""
+    if score.evidence is not None or score.values.keys() - {HEADLINE}:
+        return score
+    value = score.values.get(HEADLINE, math.nan)
+    return None if math.isnan(value) else value
+
+
+def expand(known: Known) -> Score:
+    """Return what `compact` was given."""
+    if isinstance(known, Score):
+        return known
+    return Score({HEADLINE: math.nan if known is None else known})
 
 
 class ScoreJournal:
     """An append-only file of scores, keyed by what each depends on.
 
-    A line is a sample's id, the SHA-256 of its image, and its scores by the metrics' recipes. A
-    torn last line, left by a dead process, is not read and is cut off before the next is added.
+    A line is a sample's id, the SHA-256 of its image, and its scores by the metrics' recipes; a
+    sample may have several lines. A torn last line, left by a dead process, is not read and is cut
+    off before the next is added.
 
     Args:
         path: The file.
@@ -24,7 +50,7 @@ class ScoreJournal:
 
     def __init__(self, path: Path, context: str) -> None:
         self.path = path
-        self._known: dict[tuple[str, str], dict[str, float | None]] = {}
+        self._known: dict[tuple[str, str], dict[str, Known]] = {}
         self._stream: TextIO | None = None
         self._start(context)
 
@@ -43,16 +69,23 @@ class ScoreJournal:
         for line in whole.decode("utf-8", "replace").splitlines()[1:]:
             try:
                 sample_id, digest, scores = json.loads(line)
-                checked = {str(key): _score(value) for key, value in scores.items()}
+                checked = {sys.intern(str(key)): _read(one) for key, one in scores.items()}
                 self._known.setdefault((sample_id, digest), {}).update(checked)
-            except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+            except (
+                ValueError,
+                TypeError,
+                LookupError,
+                AttributeError,
+                ArithmeticError,
+                RecursionError,
+            ):
                 continue  # damaged: computed again
 
-    def get(self, sample_id: str, digest: str) -> dict[str, float | None]:
+    def get(self, sample_id: str, digest: str) -> Mapping[str, Known]:
         """Return the scores of an image by metric recipe; None where a score is not defined."""
         return self._known.get((sample_id, digest), {})
 
-    def add(self, sample_id: str, digest: str, scores: dict[str, float | None]) -> None:
+    def add(self, sample_id: str, digest: str, scores: Mapping[str, Known]) -> None:
         """Record the scores of an image.
 
         Raises:
@@ -62,7 +95,8 @@ class ScoreJournal:
         if self._stream is None:
             raise TpgbenchError(f"{self.path}: the journal is closed")
         with explain_os_errors(self.path):
-            self._stream.write(json.dumps([sample_id, digest, scores]) + "\n")
+            written = {recipe: _write(one) for recipe, one in scores.items()}
+            self._stream.write(json.dumps([sample_id, digest, written]) + "\n")
             self._stream.flush()
 
     def close(self) -> None:
@@ -72,14 +106,32 @@ class ScoreJournal:
             self._stream = None
 
 
-def _score(value: object) -> float | None:
+def _write(known: Known) -> JsonValue:
+    if not isinstance(known, Score):
+        return known
+    values = {name: None if math.isnan(one) else one for name, one in known.values.items()}
+    return {"values": values, "evidence": known.evidence}
+
+
+def _read(written: object) -> Known:
     """Return a score as it was written.
 
     Raises:
-        TypeError: It is no number.
+        TypeError: It is none.
+        KeyError: As above.
     """
-    if value is None:
+    if isinstance(written, dict):
+        values = {str(name): _number(one) for name, one in written["values"].items()}
+        return Score(
+            {name: math.nan if one is None else one for name, one in values.items()},
+            written["evidence"],
+        )
+    return _number(written)
+
+
+def _number(written: object) -> float | None:
+    if written is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is no score")
-    return float(value)
+    if isinstance(written, bool) or not isinstance(written, int | float):
+        raise TypeError(f"{written!r} is no score")
+    return float(written)

@@ -1,4 +1,4 @@
-"""The second stage: numbers a sample, then their aggregates with recipes."""
+"""The second stage: scores per sample, then their aggregates with recipes."""
 
 from __future__ import annotations
 
@@ -8,28 +8,26 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import cast
 
 from ...core.errors import TpgbenchError
-from ...core.files import explain_os_errors
-from ...core.images import open_picture
+from ...core.progress import progress
 from ...core.weights import without_downloads
 from ...datasets_builders.base import Dataset
-from ...metrics.base import Metric, SampleMetric, SetMetric, Value, make_metric
+from ...metrics.base import Metric, SampleMetric, Score, Value, make_metric
+from ...metrics.engine import measure
+from ...metrics.measurement import Measurement
+from ...metrics.source import Entry
 from ..fit import RESIZE
 from ..run.identity import RunRecord
 from ..run.results import Result, SampleCounts, write_document
 from ..run.run import Run
 from ..run.store import RunStore
 from ..tasks import get_task
+from .evidence import write_evidence
 from .external import find_images
-from .journal import ScoreJournal
-from .pairs import ComparisonReader, ImageFile
-from .scorer import Scorer
-from .set_scores import compute_set_metrics
+from .journal import ScoreJournal, compact
+from .pairs import ImageFile, PairReader, RunEntry, RunSource
 from .table import ScoredSample, write_scores
 
 
@@ -81,7 +79,7 @@ def check_metrics(names: Sequence[str] | None, task: str) -> list[tuple[Metric, 
     return chosen
 
 
-def score(run: Run, *, metrics: Sequence[str] | None = None, show_progress: bool = True) -> Scored:
+def score(run: Run, metrics: Sequence[str] | None = None, *, show_progress: bool = True) -> Scored:
     """Score a run.
 
     Args:
@@ -92,72 +90,77 @@ def score(run: Run, *, metrics: Sequence[str] | None = None, show_progress: bool
     Raises:
         TpgbenchError: Another dataset, or a metric that cannot be computed.
     """
-    store, record, identity = run.store, run.record, run.record.identity
-    chosen = check_metrics(metrics, identity.task)
-    rows, sample_ids = run.dataset, run.sample_ids
-    image_of, notes = _image_finder(store, record, sample_ids)
-
-    reader = ComparisonReader(
-        rows,
-        identity.size,
-        identity.fit,
-        resize_images=record.images is not None and record.images.resize,
-    )
-    by_sample = [m for m, reason in chosen if not reason and isinstance(m, SampleMetric)]
-
+    store, record = run.store, run.record
+    chosen = check_metrics(metrics, record.identity.task)
+    image_of, notes = _image_finder(store, record, run.sample_ids)
+    loaded = [metric for metric, reason in chosen if reason is None]
     with store.locked():
         if store.read_record() != record:
-            raise TpgbenchError(
-                f"{run.path}: another process has worked on it just now; score again"
-            )
-        journal = ScoreJournal(store.journal_path, _journal_context(record, rows))
-        with closing(journal):
-            scorer = Scorer(reader, by_sample, journal)
-            table = list(scorer.run(sample_ids, image_of, show_progress=show_progress))
-        images = {i: image_of(row.sample_id).path for i, row in enumerate(table) if not row.error}
-        context = recipe_context(record, rows, sample_ids, list(filter(None, images.values())))
-        garments = [row.garment_id for row in table]
-        values = {
-            metric.key: metric.aggregate(_column(table, metric), context, garments)
-            for metric in by_sample
-        }
-        for value in compute_set_metrics(
-            [metric for metric, reason in chosen if not reason and isinstance(metric, SetMetric)],
-            reader,
-            {index: path for index, path in images.items() if path is not None},
-            len(table) - len(images),
-            context,
-            show_progress=show_progress,
-        ):
-            values[value.name] = value
-        for one in by_sample:
-            values[one.key] = _explained(values[one.key], one, reader, images)
+            raise TpgbenchError(f"{store.path}: another process has just worked in it; score again")
+        measured = _measure(run, loaded, image_of, show_progress=show_progress)
+        entries = [cast(RunEntry, sample.entry) for sample in measured.samples]
+        formats = [
+            entry.format
+            for entry, sample in zip(entries, measured.samples, strict=True)
+            if sample.error is None
+        ]
+        context = recipe_context(record, run.dataset, run.sample_ids, formats)
+        values: list[Value] = []
+        problems: list[str] = []
         for metric, reason in chosen:
             if reason is not None:
-                values[metric.key] = metric.not_computed(reason, len(table), context)
-        digest = write_scores(store, table, [metric.key for metric in by_sample])
-        scored = _summarise(
-            record, table, [values[metric.key] for metric, _ in chosen], digest, metrics is not None
-        )
-        write_document(store.result_path, scored.result)
-    return Scored(scored.result, scored.problems, notes)
+                values.append(metric.not_computed(reason, len(entries), context))
+                continue
+            result = measured.result(metric, context)
+            values += result.values
+            problems += result.problems
+        by_sample = [metric for metric in loaded if isinstance(metric, SampleMetric)]
+        write_evidence(store.path, {one.key: _scores(measured, one) for one in by_sample})
+        digest = write_scores(store, _table(measured, entries, by_sample), _columns(by_sample))
+        result = _result(run, measured, values, digest)
+        write_document(store.result_path, result)
+    told = _failed_samples(measured) + problems
+    if metrics is not None:
+        covered = {line.partition(" ")[0].partition(":")[0] for line in problems}
+        told += [
+            f"{value.name} was not computed: {value.not_computed}"
+            for value in values
+            if value.not_computed and value.name.partition(":")[0] not in covered
+        ]
+    return Scored(result, tuple(told), notes)
 
 
-def _explained(
-    value: Value, metric: SampleMetric, reader: ComparisonReader, images: Mapping[int, Path | None]
-) -> Value:
-    """Say of a value that rests on no sample what the first one lacks: ``"no truth"``."""
-    index, path = next(((i, path) for i, path in images.items() if path is not None), (0, None))
-    if value.not_computed is None or path is None:
-        return value
-    reason = metric.unavailable(reader.read(reader.dataset[index], path.read_bytes(), path))
-    if reason is None:
-        return value
-    return value.model_copy(update={"not_computed": f"{reason}: {value.not_computed}"})
+def _measure(
+    run: Run,
+    metrics: Sequence[Metric],
+    image_of: Callable[[str], ImageFile],
+    *,
+    show_progress: bool,
+) -> Measurement:
+    """Compute what the journal does not know, and record it there as it comes."""
+    record = run.record
+    reader = PairReader(
+        run.dataset,
+        record.identity.size,
+        record.identity.fit,
+        resize_images=record.images is not None and record.images.resize,
+    )
+    recipes = {one.key: one.recipe({}) for one in metrics if isinstance(one, SampleMetric)}
+    with (
+        closing(ScoreJournal(run.store.journal_path, _journal_context(run))) as journal,
+        progress("score", len(run.sample_ids), show=show_progress) as advance,
+    ):
+
+        def add(entry: Entry, scores: Mapping[str, Score]) -> None:
+            known = {recipes[key]: compact(one) for key, one in scores.items()}
+            journal.add(entry.sample_id, cast(RunEntry, entry).digest, known)
+
+        source = RunSource(reader, run.sample_ids, image_of, journal, recipes)
+        return measure(metrics, [source], on_scores=add, advance=advance)
 
 
 def recipe_context(
-    record: RunRecord, dataset: Dataset, sample_ids: Sequence[str], files: Sequence[Path]
+    record: RunRecord, dataset: Dataset, sample_ids: Sequence[str], formats: Sequence[str]
 ) -> dict[str, str]:
     """Return what every recipe of this run holds beside the metrics' own settings.
 
@@ -165,12 +168,13 @@ def recipe_context(
         record: The run.
         dataset: What it was made from.
         sample_ids: All of its samples.
-        files: Their images, readable ones.
+        formats: How their images are stored, those that can be read.
     """
     samples = json.dumps([dataset.fingerprint, dataset.split, list(sample_ids)])
+    stored = "+".join(sorted(set(formats))) or "none"
     context = {
         "fit": record.identity.fit,
-        "format": "png" if record.images is None else _formats(files),
+        "format": "png" if record.images is None else stored,
         "n": str(len(sample_ids)),
         "resize": RESIZE,
         "size": str(record.identity.size),
@@ -181,18 +185,9 @@ def recipe_context(
     return context
 
 
-def _formats(files: Sequence[Path]) -> str:
-    """Return how images were stored, by what is in the files: ``"png"``, ``"jpeg+png"``, ..."""
-    formats = set()
-    for path in files:
-        with explain_os_errors(path), path.open("rb") as stream:
-            formats.add(str(open_picture(stream).format).lower())
-    return "+".join(sorted(formats)) or "none"
-
-
-def _journal_context(record: RunRecord, dataset: Dataset) -> str:
-    identity = record.identity
-    resized = record.images is not None and record.images.resize
+def _journal_context(run: Run) -> str:
+    dataset, identity, images = run.dataset, run.record.identity, run.record.images
+    resized = images is not None and images.resize
     return json.dumps(
         [dataset.fingerprint, dataset.split, identity.size, identity.fit, RESIZE, resized]
     )
@@ -224,37 +219,68 @@ def _image_finder(
     return outside, (f"{len(found.extra)} images belong to no sample of this split: {names}",)
 
 
-def _column(table: Sequence[ScoredSample], metric: SampleMetric) -> NDArray[np.float64]:
-    return np.array([row.scores.get(metric.key, math.nan) for row in table], np.float64)
+def _columns(metrics: Sequence[SampleMetric]) -> list[str]:
+    """Return the names of the metrics' columns: ``KEY``, ``KEY:OUTPUT``."""
+    return [
+        name
+        for metric in metrics
+        for name in (metric.key, *(f"{metric.key}:{output}" for output in metric.outputs))
+    ]
 
 
-def _summarise(
-    record: RunRecord,
-    table: Sequence[ScoredSample],
-    values: Sequence[Value],
-    scores_sha256: str,
-    by_name: bool,
-) -> Scored:
-    failed = [row for row in table if row.error is not None]
-    problems = []
-    if failed:
-        first = failed[0]
-        problems.append(
-            f"{len(failed)} of {len(table)} samples failed; the first, {first.sample_id}: "
-            f"{first.error}"
+def _table(
+    measured: Measurement, entries: Sequence[RunEntry], metrics: Sequence[SampleMetric]
+) -> list[ScoredSample]:
+    columns = {
+        name: column
+        for metric in metrics
+        for name, column in zip(
+            _columns([metric]),
+            (measured.column(metric, output) for output in (None, *metric.outputs)),
+            strict=True,
         )
-    if by_name:
-        problems += [
-            f"{v.name} was not computed: {v.not_computed}" for v in values if v.not_computed
-        ]
-    result = Result(
-        model=record.identity.model,
-        task=record.identity.task,
-        dataset=record.identity.dataset,
-        split=record.identity.split,
-        limit=record.limit,
-        samples=SampleCounts(total=len(table), ok=len(table) - len(failed), failed=len(failed)),
+    }
+    return [
+        ScoredSample(
+            sample_id=entry.sample_id,
+            garment_id=entry.group,
+            error=sample.error,
+            meta=entry.meta,
+            scores={
+                name: float(column[index])
+                for name, column in columns.items()
+                if not math.isnan(column[index])
+            },
+        )
+        for index, (entry, sample) in enumerate(zip(entries, measured.samples, strict=True))
+    ]
+
+
+def _scores(measured: Measurement, metric: SampleMetric) -> list[tuple[str, Score]]:
+    found = [(sample.entry.sample_id, sample.score(metric.key)) for sample in measured.samples]
+    return [(sample_id, score) for sample_id, score in found if score is not None]
+
+
+def _failed_samples(measured: Measurement) -> list[str]:
+    failed = [sample for sample in measured.samples if sample.error is not None]
+    if not failed:
+        return []
+    return [
+        f"{len(failed)} of {len(measured.samples)} samples failed; the first, "
+        f"{failed[0].entry.sample_id}: {failed[0].error}"
+    ]
+
+
+def _result(run: Run, measured: Measurement, values: Sequence[Value], scores_sha256: str) -> Result:
+    identity, total = run.record.identity, len(measured.samples)
+    failed = sum(sample.error is not None for sample in measured.samples)
+    return Result(
+        model=identity.model,
+        task=identity.task,
+        dataset=identity.dataset,
+        split=identity.split,
+        limit=run.record.limit,
+        samples=SampleCounts(total=total, ok=total - failed, failed=failed),
         metrics=tuple(values),
         scores_sha256=scores_sha256,
     )
-    return Scored(result, tuple(problems))

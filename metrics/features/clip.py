@@ -17,9 +17,9 @@ from torch import Tensor
 from ...core.errors import TpgbenchError
 from ...core.hub import WEIGHTS, hub_hash
 from ...core.images import Image
-from ..base import FeatureExtractor
 from .clip_files import CLIP, CLIP_VERSION
 from .device import compute_device, float32_inference
+from .extractor import FeatureExtractor
 
 # The mean and spread of OpenAI's training data, in RGB, which all its descendants kept.
 _MEAN = (0.48145466, 0.4578275, 0.40821073)

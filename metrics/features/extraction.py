@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.images import Image
-from ..base import FeatureExtractor
 from .cache import FeatureCache
+from .extractor import FeatureExtractor
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,7 +39,7 @@ class Inspected:
 class FeatureCollector:
     """Gathers the features of images in the order in which they are added.
 
-    `inspect` does what needs no network and may run in many threads; `add` is for one.
+    `inspect` does what needs no network and may run in many threads; `add` is for one thread.
 
     Args:
         extractor: The backbone.
@@ -72,15 +72,10 @@ class FeatureCollector:
             self._waiting.append((len(self._features), inspected))
         self._features.append(inspected.features)
         if len(self._waiting) == self._extractor.batch_size:
-            self._embed()
+            self.flush()
 
-    def collect(self) -> NDArray[np.float32]:
-        """Return the features of all images, one row each, (n, d); (0, 0) if there were none."""
-        self._embed()
-        found = [features for features in self._features if features is not None]
-        return np.stack(found) if found else np.zeros((0, 0), np.float32)
-
-    def _embed(self) -> None:
+    def flush(self) -> None:
+        """Send the images that wait for a full batch through the backbone."""
         if not self._waiting:
             return
         prepared = [one.prepared for _, one in self._waiting if one.prepared is not None]
@@ -90,6 +85,19 @@ class FeatureCollector:
             if self._cache is not None:
                 self._cache.put(one.key, row)
         self._waiting.clear()
+
+    def collect(self) -> NDArray[np.float32]:
+        """Return the features of all images, one row each, (n, d); (0, 0) if there were none."""
+        self.flush()
+        found = [features for features in self._features if features is not None]
+        return np.stack(found) if found else np.zeros((0, 0), np.float32)
+
+
+def worker_threads() -> int:
+    """Return how many CPUs this process may use: fewer than the machine has, under Slurm, say."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def read_ahead(function: Callable[[T], R], items: Iterable[T], *, ahead: int) -> Iterator[R]:
@@ -101,7 +109,7 @@ def read_ahead(function: Callable[[T], R], items: Iterable[T], *, ahead: int) ->
         ahead: How many results may lie waiting.
     """
     rest = iter(items)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with ThreadPoolExecutor(worker_threads()) as pool:
         waiting: deque[Future[R]] = deque()
         try:
             waiting.extend(pool.submit(function, item) for item in islice(rest, ahead))

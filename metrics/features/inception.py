@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from ...core.files import known_sha256
 from ...core.images import Image
 from ...core.weights import WeightFile, get_weights, weights_hash
-from ..base import FeatureExtractor
 from ..inputs import check_image
 from .device import compute_device, float32_inference
+from .extractor import FeatureExtractor
 from .protocols import PROTOCOLS
 
 if TYPE_CHECKING:

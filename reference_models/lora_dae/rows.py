@@ -11,7 +11,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from ...benchmark.fit import fit_comparison
+from ...benchmark.fit import fit_pair
 from ...core.errors import TpgbenchError
 from ..training.blocks import Array, BlockStore
 from ..training.dataset_rows import DatasetRows
@@ -46,7 +46,7 @@ class MannequinRows(DatasetRows):
         """
         row = self.row(index)
         blank = np.zeros((self.size, self.size, 3), np.uint8)
-        framed = fit_comparison(row, blank, size=self.size, fit=self.open().fit)
+        framed = fit_pair(row, blank, size=self.size, fit=self.open().fit)
         if framed.truth is None or row.caption is None:
             raise TpgbenchError(f"{row.sample_id}: has no photo or no caption to learn from")
         mask = np.zeros_like(blank[..., 0], bool) if framed.mask is None else framed.mask

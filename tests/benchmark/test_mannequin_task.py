@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 from tpgbench.api import runs as api
-from tpgbench.benchmark.fit import fit_comparison, fit_inputs, fit_mannequin, fit_truth
+from tpgbench.benchmark.fit import fit_inputs, fit_mannequin, fit_pair, fit_truth
 from tpgbench.benchmark.model import MODELS, Model, ModelCard
 from tpgbench.benchmark.sample import MannequinSample
 from tpgbench.core.errors import TpgbenchError
@@ -67,9 +67,9 @@ class TestFit:
         row = replace(make_row(), condition=None)
         sample = fit_inputs(row, size=32, fit="pad")
         assert sample == MannequinSample("a", 32, "a red dress")
-        comparison = fit_comparison(row, np.zeros((32, 32, 3), np.uint8), size=32, fit="pad")
-        assert comparison.mask.any()
-        assert not comparison.determined
+        pair = fit_pair(row, np.zeros((32, 32, 3), np.uint8), size=32, fit="pad")
+        assert pair.mask.any()
+        assert not pair.determined
 
     def test_a_mask_of_another_size_is_named(self):
         row = replace(make_row(), mask=np.ones((60, 41), bool))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tpgbench.core.errors import TpgbenchError, UnknownNameError
-from tpgbench.metrics.base import Comparison, format_recipe, make_metric
+from tpgbench.metrics.base import Pair, format_recipe, make_metric
 
 WEIGHT_FREE = (
     "palette",
@@ -41,7 +41,7 @@ class TestEveryWeightFreeMetric:
         assert metric.tasks <= {"tpg", "mannequin"}
         assert metric.range[0] < metric.range[1]
         assert metric.source
-        assert metric.needs <= set(Comparison.__dataclass_fields__)
+        assert metric.needs <= set(Pair.__dataclass_fields__)
 
     def test_settings_are_text_and_stand_in_the_recipe(self, name):
         metric = make_metric(name)
@@ -54,17 +54,17 @@ class TestEveryWeightFreeMetric:
         metric = make_metric(name)
         truth = np.tile(image(side=16), (4, 4, 1))
         low, high = metric.range
-        same = metric.score(Comparison("a", truth, truth))
-        other = metric.score(Comparison("b", image(1, 64), truth))
+        same = metric.score(Pair("a", truth, truth))
+        other = metric.score(Pair("b", image(1, 64), truth))
         assert low <= other <= high
         assert same > other if metric.higher_is_better else same < other
         assert same == (high if metric.higher_is_better else low)
 
     def test_without_a_truth_it_is_nan_not_an_error(self, name):
         metric = make_metric(name)
-        comparison = Comparison("a", image())
-        assert metric.unavailable(comparison) == "no truth"
-        assert math.isnan(metric.score(comparison))
+        pair = Pair("a", image())
+        assert metric.unavailable(pair) == "no truth"
+        assert math.isnan(metric.score(pair))
 
 
 class TestMakeMetric:

@@ -13,7 +13,7 @@ import torch
 import transformers
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.core.hub import get_hub_model, hub_label, hub_location
-from tpgbench.metrics.base import Comparison, make_metric
+from tpgbench.metrics.base import Pair, make_metric
 from tpgbench.metrics.clip_score import clip_score
 from tpgbench.metrics.cts import cts
 from tpgbench.metrics.features.clip import load_clip
@@ -170,7 +170,7 @@ def test_a_caption_longer_than_clips_context_is_cut(clip):
 
 
 def test_a_sample_without_what_a_metric_needs_is_unavailable():
-    bare = Comparison("a", texture("plain"))
+    bare = Pair("a", texture("plain"))
     assert make_metric("cts").unavailable(bare) == "no garment and no mask"
     assert make_metric("clip_score").unavailable(bare) == "no caption"
     assert math.isnan(make_metric("cts").score(bare))

@@ -10,7 +10,7 @@ from tpgbench import TpgbenchError
 from tpgbench.metrics import compute_fid, compute_is, compute_kid, save_statistics
 from tpgbench.metrics.features import inception
 from tpgbench.metrics.features.inception import InceptionFeatures
-from tpgbench.metrics.fid import FID, fid_interval
+from tpgbench.metrics.fid import FIDMetric, fid_interval
 from tpgbench.metrics.frechet import Gaussian, frechet_distance
 
 pytestmark = pytest.mark.usefixtures("cheap_inception")
@@ -176,7 +176,7 @@ def test_statistics_give_the_number_of_the_images(real, generated, tmp_path):
         assert found.recipe != expected.recipe
     kid = compute_kid(real, generated).value
     assert compute_kid(tmp_path / "real.npz", generated).value == pytest.approx(kid, rel=1e-12)
-    with pytest.raises(TpgbenchError, match=r"generated\.npz: holds mu and sigma only, and KID"):
+    with pytest.raises(TpgbenchError, match=r"generated\.npz: holds mu and sigma only, and kid"):
         compute_kid(real, tmp_path / "generated.npz")
     with pytest.raises(TpgbenchError, match="and an interval needs the images"):
         compute_fid(real, tmp_path / "generated.npz", interval=True)
@@ -256,12 +256,14 @@ def test_a_corrupt_image_in_the_middle_of_a_thousand_is_named(tmp_path, real, ch
 def test_too_few_images_are_refused(real, tmp_path):
     one = save_images(tmp_path / "one", 1)
     for arguments in [(one, real), (real, one)]:
-        with pytest.raises(TpgbenchError, match=r"one: holds one image only; give at least 2"):
+        with pytest.raises(
+            TpgbenchError, match=r"one: holds one image only, and fid needs at least 2"
+        ):
             compute_fid(*arguments)
         with pytest.raises(TpgbenchError, match="holds one image only"):
             compute_kid(*arguments)
     nine = save_images(tmp_path / "nine", 9)
-    with pytest.raises(TpgbenchError, match="nine: 10 splits need at least 10 images"):
+    with pytest.raises(TpgbenchError, match="nine: holds 9 images, and is needs at least 10"):
         compute_is(nine)
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -302,7 +304,7 @@ def test_of_few_images_there_is_no_interval():
 
 
 def test_an_interval_that_cannot_be_given_is_an_error(real, generated):
-    with pytest.raises(TpgbenchError, match="an interval needs 40 images a side"):
+    with pytest.raises(TpgbenchError, match="an interval needs 40 images in each set"):
         compute_fid(real, generated, interval=True)
 
 
@@ -328,10 +330,10 @@ def test_the_interval_covers_the_expected_fid():
 
 def test_a_value_of_few_images_is_marked_and_one_of_many_is_not():
     rows = np.random.default_rng(0).normal(size=(2_048, 3)).astype(np.float32)
-    many = FID().compute({"truth": rows, "output": rows}, 0, {})
+    many = FIDMetric().compute({"truth": rows, "output": rows}, 0, {})
     assert many.unranked is None
-    few = FID().compute({"truth": rows, "output": rows[1:]}, 0, {})
+    few = FIDMetric().compute({"truth": rows, "output": rows[1:]}, 0, {})
     assert few.unranked.startswith("2047 images")
-    none = FID().compute({"truth": rows, "output": rows[:1]}, 5, {})
+    none = FIDMetric().compute({"truth": rows, "output": rows[:1]}, 5, {})
     assert (none.value, none.missing) == (None, 5)
-    assert "at least 2 images a side, and here is 1" in none.not_computed
+    assert "at least 2 images in each set, not 1" in none.not_computed

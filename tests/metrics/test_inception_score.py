@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tpgbench.metrics.inception_score import InceptionScore, inception_score
+from tpgbench.metrics.inception_score import InceptionScoreMetric, inception_score
 
 
 def test_of_equal_images_is_one():
@@ -36,6 +36,6 @@ def test_equals_torch_fidelity(count):
 
 
 def test_of_fewer_images_than_splits_is_not_computed():
-    value = InceptionScore().compute({"output": np.zeros((9, 2048), np.float32)}, 0, {})
+    value = InceptionScoreMetric().compute({"output": np.zeros((9, 2048), np.float32)}, 0, {})
     assert value.value is None
-    assert "at least 10 images, and here are 9" in value.not_computed
+    assert "at least 10 images, not 9" in value.not_computed

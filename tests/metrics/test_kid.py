@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tpgbench.metrics import kid
-from tpgbench.metrics.kid import KID, kernel_distance
+from tpgbench.metrics.kid import KIDMetric, kernel_distance
 
 
 def features(count, seed, width=32, shift=0.0):
@@ -85,14 +85,16 @@ def test_grows_with_the_noise():
 
 
 def test_of_one_image_is_not_computed():
-    one = KID().compute({"truth": features(1, 1), "output": features(9, 2)}, 3, {})
+    one = KIDMetric().compute({"truth": features(1, 1), "output": features(9, 2)}, 3, {})
     assert one.value is None
     assert one.missing == 3
-    assert "at least 2 images a side, and here is 1" in one.not_computed
+    assert "at least 2 images in each set, not 1" in one.not_computed
 
 
 def test_value_carries_the_spread_and_the_subsets():
-    value = KID("pytorch-fid").compute({"truth": features(9, 1), "output": features(8, 2)}, 0, {})
+    value = KIDMetric("pytorch-fid").compute(
+        {"truth": features(9, 1), "output": features(8, 2)}, 0, {}
+    )
     assert value.name == "kid@pytorch-fid"
     assert value.n == 8
     assert value.spread > 0  # eight of nine true images a subset

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lpips_oracle import as_peer_wants, peer_network, write_backbones
 from tpgbench.core.errors import TpgbenchError
-from tpgbench.metrics.base import Comparison, make_metric
+from tpgbench.metrics.base import Pair, make_metric
 from tpgbench.metrics.features.backbones import BACKBONES
 from tpgbench.metrics.features.perceptual import load_network
-from tpgbench.metrics.lpips import LPIPS, lpips
+from tpgbench.metrics.lpips import LPIPSMetric, lpips
 
 NETS = tuple(BACKBONES)
 
@@ -96,22 +96,22 @@ def test_zero_on_itself_symmetric_and_growing_with_noise(weights, seed):
 
 def test_the_variant_chooses_the_network_and_stands_in_the_recipe(weights):
     output, truth = pair(64, 64)
-    comparison = Comparison("a", output, truth)
+    compared = Pair("a", output, truth)
     for net in NETS:
         metric = make_metric(f"lpips@{net}")
         metric.load()
-        assert metric.score(comparison) == lpips(output, truth, net)
+        assert metric.score(compared) == lpips(output, truth, net)
         file = weights / BACKBONES[net].weights.name
         digest = hashlib.sha256(file.read_bytes()).hexdigest()[:8]
         assert f"weights:{digest}" in metric.recipe({})
-    assert make_metric("lpips").score(comparison) == lpips(output, truth, "alex")
-    assert math.isnan(make_metric("lpips").score(Comparison("a", output)))
+    assert make_metric("lpips").score(compared) == lpips(output, truth, "alex")
+    assert math.isnan(make_metric("lpips").score(Pair("a", output)))
 
 
 def test_absent_weights_are_one_line_with_the_way_out(weights, monkeypatch, tmp_path):
     monkeypatch.setenv("TPGBENCH_WEIGHTS", str(tmp_path))
     with pytest.raises(TpgbenchError, match=r"vgg16-397923af\.pth is not here .*: download http"):
-        LPIPS("vgg").load()
+        LPIPSMetric("vgg").load()
 
 
 def test_another_file_under_the_name_is_refused(weights, monkeypatch, tmp_path):
@@ -120,9 +120,9 @@ def test_another_file_under_the_name_is_refused(weights, monkeypatch, tmp_path):
     with monkeypatch.context() as patch:
         patch.delenv("TPGBENCH_UNVERIFIED_WEIGHTS")
         with pytest.raises(TpgbenchError, match="damaged or another one"):
-            LPIPS("alex").load()
+            LPIPSMetric("alex").load()
     with pytest.raises(TpgbenchError, match="holds no weights of torchvision's alexnet"):
-        LPIPS("alex").load()
+        LPIPSMetric("alex").load()
 
 
 def test_autocast_around_it_changes_nothing(weights):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from tpgbench.metrics.base import Comparison
+from tpgbench.metrics.base import Pair
 from tpgbench.metrics.patches import garment_patches, largest_square, pattern_patches
 
 
@@ -87,8 +87,8 @@ def test_of_several_largest_squares_the_central_one_is_taken():
 
 
 def test_cloth_is_the_garment_in_that_square():
-    cloth = Comparison(
+    cloth = Pair(
         "a", coordinates(50), garment=coordinates(50), mask=np.pad(np.ones((20, 20), bool), 15)
     ).cloth
     assert np.array_equal(cloth, coordinates(50)[15:35, 15:35])
-    assert Comparison("a", coordinates(50)).cloth is None
+    assert Pair("a", coordinates(50)).cloth is None

@@ -15,10 +15,10 @@ from torchvision import transforms
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.core.images import png_bytes
 from tpgbench.metrics.base import make_metric
+from tpgbench.metrics.compute import compute_metric
 from tpgbench.metrics.folders import ImageSource
 from tpgbench.metrics.frames import catvton, hrvton, hrvton_small, ladi
 from tpgbench.metrics.mse import mse
-from tpgbench.metrics.paired import compute_paired
 from tpgbench.metrics.presets import PRESETS, _rewrite, compute_preset, get_preset
 
 
@@ -80,8 +80,10 @@ def test_ladi(weights, folders):
     second = torch.stack([resize(picture) for picture in opened(real)])
     structural = structural_before_1_5(first, second)
     learned = peer_network("alex", weights)(2 * first - 1, 2 * second - 1).mean()
-    assert compute_paired("ssim@ladi", real, generated).value == pytest.approx(structural, abs=1e-7)
-    assert compute_paired("lpips@ladi", real, generated).value == pytest.approx(
+    assert compute_metric("ssim@ladi", [real, generated]).value == pytest.approx(
+        structural, abs=1e-7
+    )
+    assert compute_metric("lpips@ladi", [real, generated]).value == pytest.approx(
         float(learned), abs=1e-6
     )
 

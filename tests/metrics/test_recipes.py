@@ -16,8 +16,9 @@ from tpgbench.core.registry import BUILTIN_METRICS
 from tpgbench.metrics.base import make_metric
 from tpgbench.metrics.features.backbones import BACKBONES, heads_file
 from tpgbench.metrics.features.device import float32_inference, has_float64
-from tpgbench.metrics.fid import FID
-from tpgbench.metrics.psnr import PSNR
+from tpgbench.metrics.fid import FIDMetric
+from tpgbench.metrics.frechet import Gaussian
+from tpgbench.metrics.psnr import PSNRMetric
 from tpgbench.metrics.retrieval_colour import ColourExtractor
 
 
@@ -65,8 +66,8 @@ def test_values_over_different_samples_have_different_recipes(tmp_path):
 
 def test_recipes_are_asked_for_once_a_run_and_not_once_a_sample(tmp_path, monkeypatch):
     asked = []
-    settings = PSNR.settings
-    monkeypatch.setattr(PSNR, "settings", lambda self: asked.append(1) or settings(self))
+    settings = PSNRMetric.settings
+    monkeypatch.setattr(PSNRMetric, "settings", lambda self: asked.append(1) or settings(self))
     tpgbench.run("toy-noise", dataset="toy", metrics=["psnr"], out=tmp_path / "run")
     assert len(asked) < 6  # the toy has twelve samples
 
@@ -167,7 +168,10 @@ def test_apples_device_is_known_to_have_no_float64():
 
 
 def test_an_fid_of_an_unknown_number_of_images_is_not_ranked():
-    value = FID().value(1.0, n=0, fewest=None, missing=0, context={})
+    moments = Gaussian.of_features(np.eye(3, dtype=np.float32))
+    sides = {"truth": moments, "output": moments}
+    value = FIDMetric().compute_moments(sides, {"truth": 5, "output": None}, {})
+    assert value.n == 0
     assert value.unranked.startswith("number of images unknown")
 
 
@@ -187,4 +191,4 @@ def test_other_photos_of_a_garment_are_no_rivals_and_garments_are_drawn():
     assert drawn[1] - drawn[0] > singles[1] - singles[0]
     one = metric.compute(found, 0, {}, ["g"] * 30)
     assert one.value is None
-    assert "1 garments could be used" in one.not_computed
+    assert "at least 2 garments, not 1" in one.not_computed

@@ -8,7 +8,7 @@ import scipy.ndimage
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from tpgbench.core.errors import TpgbenchError
-from tpgbench.metrics.base import Comparison, make_metric
+from tpgbench.metrics.base import Pair, make_metric
 from tpgbench.metrics.lattice import estimate_lattice, reduce_basis
 from tpgbench.metrics.repeat import lattice_error, repeat
 
@@ -235,18 +235,18 @@ class TestRepeat:
         output = tiling(LATTICES["square"])
         noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
         known = {"lattice": (LATTICES["square"] / 96).tolist()}
-        assert metric.score(Comparison("a", output, noise, meta=known)) < 0.01
-        assert math.isnan(metric.score(Comparison("a", output, noise)))
+        assert metric.score(Pair("a", output, noise, meta=known)) < 0.01
+        assert math.isnan(metric.score(Pair("a", output, noise)))
 
     def test_a_known_cell_larger_than_the_smallest_is_no_error(self):
         truth = tiling(LATTICES["brick"])
         cell = {"lattice": (np.diag([24.0, 28.0]) / 96).tolist()}
-        assert make_metric("repeat").score(Comparison("a", truth, truth, meta=cell)) == 0.0
+        assert make_metric("repeat").score(Pair("a", truth, truth, meta=cell)) == 0.0
 
     def test_stripes_against_a_known_square_cell_are_no_error(self):
         truth = stripes(20.0, 0.0)
         cell = {"lattice": (np.diag([20.0, 20.0]) / 96).tolist()}
-        assert make_metric("repeat").score(Comparison("a", truth, truth, meta=cell)) == 0.0
+        assert make_metric("repeat").score(Pair("a", truth, truth, meta=cell)) == 0.0
 
     @pytest.mark.parametrize(
         "lattice",
@@ -264,6 +264,4 @@ class TestRepeat:
     def test_a_malformed_lattice_is_refused(self, lattice):
         image = tiling(LATTICES["square"])
         with pytest.raises(TpgbenchError, match=r"row 7: the lattice in meta is .*: give one or"):
-            make_metric("repeat").score(
-                Comparison("row 7", image, image, meta={"lattice": lattice})
-            )
+            make_metric("repeat").score(Pair("row 7", image, image, meta={"lattice": lattice}))

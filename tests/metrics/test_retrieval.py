@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tpgbench.metrics.base import make_metric
 from tpgbench.metrics.retrieval_colour import colour_statistics
-from tpgbench.metrics.retrieval_metric import first_hits, reciprocal_ranks
+from tpgbench.metrics.retrieval_ranks import BLOCK, count_rivals, first_hits, reciprocal_ranks
 
 
 @settings(max_examples=60, deadline=None)
@@ -25,8 +25,27 @@ def test_ties_are_left_to_chance(count, seed):
         ]  # sorting is stable: each order breaks the ties in its own way
         hits.append(np.mean([place == 1 for place in places]))
         ranks.append(np.mean([1 / place for place in places]))
-    np.testing.assert_allclose(first_hits(similarity), hits)
-    np.testing.assert_allclose(reciprocal_ranks(similarity), ranks)
+    rivals = count_rivals(similarity.__getitem__, count)
+    np.testing.assert_allclose(first_hits(*rivals), hits)
+    np.testing.assert_allclose(reciprocal_ranks(*rivals), ranks)
+
+
+def test_blocks_of_rows_give_what_the_whole_matrix_gives():
+    count = 2 * BLOCK + 7
+    similarity = np.random.default_rng(0).integers(0, 40, (count, count)).astype(float)
+    garments = np.random.default_rng(1).integers(0, count // 3, count)
+    sizes = []
+
+    def rows(part):
+        sizes.append(part.stop - part.start)
+        return similarity[part]
+
+    better, equal = count_rivals(rows, count, [str(one) for one in garments])
+    assert sizes == [BLOCK, BLOCK, 7]
+    own = np.diagonal(similarity)[:, None]
+    rival = garments[:, None] != garments
+    np.testing.assert_array_equal(better, (rival & (similarity > own)).sum(axis=1))
+    np.testing.assert_array_equal(equal, (rival & (similarity == own)).sum(axis=1))
 
 
 def features(count, seed=0, noise=0.0):
@@ -82,7 +101,7 @@ def test_falls_as_noise_grows():
 def test_one_sample_cannot_be_ranked():
     value = make_metric("retrieval_colour").compute(features(1), 0, {})
     assert value.value is None
-    assert "two at least" in value.not_computed
+    assert "at least 2 garments, not 1" in value.not_computed
 
 
 def test_colour_statistics_are_cielab():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
-from tpgbench.metrics.base import Comparison, make_metric
+from tpgbench.metrics.base import Pair, make_metric
 from tpgbench.metrics.texture_band import band_energies, texture_band
 
 
@@ -54,6 +54,6 @@ def test_lack_and_excess_add_up_to_the_error():
 def test_a_photo_that_its_inputs_do_not_determine_is_not_scored():
     metric = make_metric("texture_band@lack")
     assert "part:lack" in metric.recipe({})
-    comparison = Comparison("a", noise(), noise(1), determined=False)
-    assert "caption alone" in metric.unavailable(comparison)
-    assert metric.unavailable(Comparison("a", noise(), noise(1))) is None
+    pair = Pair("a", noise(), noise(1), determined=False)
+    assert "caption alone" in metric.unavailable(pair)
+    assert metric.unavailable(Pair("a", noise(), noise(1))) is None

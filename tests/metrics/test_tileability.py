@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from tpgbench.core.errors import TpgbenchError
-from tpgbench.metrics.base import Comparison, make_metric
+from tpgbench.metrics.base import Pair, make_metric
 from tpgbench.metrics.tileability import seam_ratio, tileability, visible_seam
 
 IMAGES = st.tuples(st.integers(2, 10), st.integers(2, 10), st.just(3)).flatmap(
@@ -110,18 +110,18 @@ class TestVariants:
         assert "reference:interior" in recipes["tileability@seam"]
 
     def test_the_default_is_the_first_variant(self):
-        comparison = Comparison("a", waves(), ramp(64))
+        pair = Pair("a", waves(), ramp(64))
         default, named = make_metric("tileability"), make_metric("tileability@truth")
         assert default.settings() == named.settings()
-        assert default.score(comparison) == named.score(comparison) > 0.0
+        assert default.score(pair) == named.score(pair) > 0.0
 
     def test_only_the_seam_variant_does_without_a_truth(self):
-        comparison = Comparison("a", ramp())
-        assert make_metric("tileability").unavailable(comparison) == "no truth"
+        pair = Pair("a", ramp())
+        assert make_metric("tileability").unavailable(pair) == "no truth"
         seam = make_metric("tileability@seam")
-        assert seam.unavailable(comparison) is None
-        assert seam.score(comparison) == visible_seam(ramp()) > 2.0
+        assert seam.unavailable(pair) is None
+        assert seam.score(pair) == visible_seam(ramp()) > 2.0
 
     def test_the_truth_does_not_change_the_seam_variant(self):
         seam = make_metric("tileability@seam")
-        assert seam.score(Comparison("a", ramp(), waves(17))) == visible_seam(ramp())
+        assert seam.score(Pair("a", ramp(), waves(17))) == visible_seam(ramp())

@@ -1,9 +1,9 @@
-"""Another package's models, metric and datasets: quick, and broken on demand."""
+"""Another package's models, metrics and datasets: quick, and broken on demand."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -13,7 +13,14 @@ from tpgbench.benchmark.sample import Sample
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.core.weights import WeightFile
 from tpgbench.datasets_builders.base import Dataset, DatasetCard, DatasetSource, TpgRow
-from tpgbench.metrics.base import Comparison, SampleMetric
+from tpgbench.metrics import (
+    FeatureExtractor,
+    NotAnswered,
+    Pair,
+    SampleMetric,
+    Score,
+    SetMetric,
+)
 
 CARD = ModelCard(title="a toy", source="the tests", licence="CC0-1.0")
 ODD_IDS = [
@@ -102,8 +109,8 @@ class ToyMean(SampleMetric):
     variants: ClassVar[tuple[str, ...]] = ("mean", "max")
     source = "the tests"
 
-    def score(self, comparison: Comparison) -> float:
-        return float(comparison.output.max() if self.variant == "max" else comparison.output.mean())
+    def score(self, pair: Pair) -> float:
+        return float(pair.output.max() if self.variant == "max" else pair.output.mean())
 
 
 class ToyWeights(ToyMean):
@@ -116,6 +123,81 @@ class ToyWeights(ToyMean):
             licence="CC0-1.0",
         ),
     )
+
+
+class ToyJudge(SampleMetric):
+    """Asks in batches, gives three values and evidence, and refuses or breaks on demand."""
+
+    name = "toy-judge"
+    higher_is_better = True
+    tasks = frozenset({"tpg"})
+    range = (0.0, 1.0)
+    needs = frozenset()
+    outputs: ClassVar[tuple[str, ...]] = ("red", "blue")
+    batch_size: ClassVar[int] = 3
+    source = "the tests"
+
+    refused: ClassVar[frozenset[str]] = frozenset()
+    broken: ClassVar[frozenset[str]] = frozenset()
+    asked: ClassVar[list[tuple[str, ...]]] = []
+
+    def score(self, pair: Pair) -> Score | NotAnswered:
+        return self.score_batch([pair])[0]
+
+    def score_batch(self, pairs: Sequence[Pair]) -> list[Score | NotAnswered]:
+        self.asked.append(tuple(pair.sample_id for pair in pairs))
+        if any(pair.sample_id in self.broken for pair in pairs):
+            raise RuntimeError("the judge broke")
+        return [self._answer(pair) for pair in pairs]
+
+    def _answer(self, pair: Pair) -> Score | NotAnswered:
+        if pair.sample_id in self.refused:
+            return NotAnswered("HTTP 429")
+        red, _, blue = (float(one) / 255 for one in pair.output.mean((0, 1)))
+        evidence = {"question": "is it bright?", "answers": ["yes", red]}
+        return Score({"value": float(pair.output.mean()) / 255, "red": red, "blue": blue}, evidence)
+
+
+class ToyCaption(SampleMetric):
+    name = "toy-caption"
+    higher_is_better = True
+    tasks = frozenset({"tpg"})
+    range = (0.0, 1_000.0)
+    needs = frozenset({"caption"})
+    source = "the tests"
+
+    def score(self, pair: Pair) -> float:
+        return float(len(pair.caption or ""))
+
+
+class ToyColours(FeatureExtractor):
+    backbone = "toy-colours"
+    batch_size = 4
+
+    def extract(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        return np.stack([image.mean((0, 1)) for image in images]).astype(np.float32)
+
+
+class ToyDistance(SetMetric):
+    """The squared distance of the sets' mean colours, from a backbone of its own."""
+
+    name = "toy-distance"
+    higher_is_better = False
+    tasks = frozenset({"tpg"})
+    range = (0.0, float("inf"))
+    min_samples = 2
+    statistics = "features"
+    source = "the tests"
+
+    def settings(self) -> dict[str, str]:
+        return {"backbone": ToyColours.backbone}
+
+    def extractor(self) -> FeatureExtractor:
+        return ToyColours()
+
+    def measure(self, features: Mapping[str, np.ndarray], groups: Sequence[str] | None) -> float:
+        gap = features["truth"].mean(0, dtype=float) - features["output"].mean(0, dtype=float)
+        return float(gap @ gap)
 
 
 class ToyDataset(Dataset):

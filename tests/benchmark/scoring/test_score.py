@@ -11,7 +11,7 @@ import tpgbench
 from toy_plugin import ODD_IDS
 from tpgbench.benchmark.run.store import RunStore
 from tpgbench.benchmark.scoring.journal import ScoreJournal
-from tpgbench.benchmark.scoring.pairs import ComparisonReader
+from tpgbench.benchmark.scoring.pairs import PairReader
 from tpgbench.benchmark.scoring.table import read_scores
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.metrics.psnr import psnr
@@ -85,7 +85,7 @@ def test_scoring_again_computes_nothing_again(run, monkeypatch):
     def fail(*_):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(ComparisonReader, "read", fail)
+    monkeypatch.setattr(PairReader, "read", fail)
     assert tpgbench.score(run.path, metrics=METRICS) == first
     assert (run.scores_path.read_bytes(), run.result_path.read_bytes()) == files
 
@@ -182,15 +182,22 @@ def test_another_dataset_is_refused(run):
 
 
 def test_a_metric_that_raises_is_named_and_nothing_is_hidden(run, monkeypatch):
-    from tpgbench.metrics.psnr import PSNR
+    from tpgbench.metrics.psnr import PSNRMetric
 
     def broken(*_):
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(PSNR, "score", broken)
-    with pytest.raises(TpgbenchError, match=r"metric 'psnr' failed on 'toy-000' \(ZeroDivisionE"):
-        tpgbench.score(run.path, metrics=METRICS)
-    assert not run.result_path.exists()
+    monkeypatch.setattr(PSNRMetric, "score", broken)
+    outcome = tpgbench.score(run.path, metrics=METRICS)
+    assert outcome.exit_code == 1
+    reason = "failed on 12 of 12 samples; the first, toy-000: ZeroDivisionError: oh"
+    assert outcome.problems == (f"psnr {reason}",)
+    psnr, mean = (outcome.result.metric(name) for name in METRICS)
+    assert (psnr.value, psnr.n, psnr.missing, psnr.not_computed) == (None, 0, 12, reason)
+    assert (mean.n, mean.missing) == (12, 0)
+    monkeypatch.undo()
+    again = tpgbench.score(run.path, metrics=METRICS)
+    assert (again.exit_code, again.result.metric("psnr").n) == (0, 12)
 
 
 def test_intervals_draw_garments_and_not_their_photos(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import tpgbench
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.metrics.features.cache import cache_folder
 from tpgbench.metrics.features.inception import InceptionFeatures
-from tpgbench.metrics.fid import FID
+from tpgbench.metrics.fid import FIDMetric
 from tpgbench.metrics.inception_score import inception_score
 from tpgbench.metrics.kid import kernel_distance
 
@@ -47,7 +47,7 @@ def test_values_are_those_of_the_features_and_the_second_time_needs_no_network(r
     output = extractor.extract(
         [np.asarray(PIL.Image.open(run.image_path(row.sample_id))) for row in rows]
     )
-    expected = FID().compute({"truth": truth, "output": output}, 0, {}).value
+    expected = FIDMetric().compute({"truth": truth, "output": output}, 0, {}).value
     assert first.metric("fid").value == pytest.approx(expected, rel=1e-4)
     assert first.metric("fid").n == 12
     assert first.metric("fid").unranked is not None

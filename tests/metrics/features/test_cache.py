@@ -169,7 +169,7 @@ def test_read_ahead_raises_an_error_in_its_turn():
 
 def test_importing_the_metrics_imports_no_torch():
     code = (
-        "import sys, tpgbench.metrics.distribution, tpgbench.benchmark.scoring.set_scores; "
+        "import sys, tpgbench.metrics.compute, tpgbench.benchmark.scoring.score; "
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,50 @@
+"""`evidence/`: what led to the scores of metrics that say so, one file per metric."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ...core.files import TEMPORARY_PREFIX, explain_os_errors, write_atomic
+from ...metrics.value import Score
+from ..run.filenames import safe_stem
+
+FOLDER = "evidence"
+
+
+def write_evidence(run: Path, scores: Mapping[str, Sequence[tuple[str, Score]]]) -> None:
+    """Write the evidence of each metric that has any, and remove the files of all others.
+
+    A line is a sample: ``sample_id``, ``values`` (null where a value is missing), ``evidence``.
+
+    Args:
+        run: The run directory, locked.
+        scores: By the metric's key its samples' ids and scores, in the dataset's order.
+
+    Raises:
+        TpgbenchError: The disk is full or refuses.
+    """
+    folder = run / FOLDER
+    wanted = {
+        f"{safe_stem(key)}.jsonl": samples
+        for key, samples in scores.items()
+        if any(score.evidence is not None for _, score in samples)
+    }
+    with explain_os_errors(folder):
+        for path in folder.iterdir() if folder.is_dir() else ():
+            stale = path.suffix == ".jsonl" and path.name not in wanted
+            if stale or path.name.startswith(TEMPORARY_PREFIX):
+                path.unlink()
+        if folder.is_dir() and not wanted and not any(folder.iterdir()):
+            folder.rmdir()
+    for name, samples in wanted.items():
+        lines = [_line(sample_id, score) for sample_id, score in samples]
+        write_atomic(folder / name, "".join(lines).encode())
+
+
+def _line(sample_id: str, score: Score) -> str:
+    values = {name: None if math.isnan(one) else one for name, one in score.values.items()}
+    line = {"sample_id": sample_id, "values": values, "evidence": score.evidence}
+    return json.dumps(line, ensure_ascii=True) + "\n"
