@@ -71,8 +71,8 @@ def test_the_page_says_of_each_value_what_it_is(tmp_path):
     page = texts(write_report(*make_run(tmp_path)))
     assert (
         "Each value of ssim, judge and judge:style_of_the_motif is the mean over the n samples "
-        "with a finite score; the interval is the 95 % bootstrap interval of that mean. Computed from "
-        "the whole set of n samples, no interval: fid and kid. sd (kid): the standard deviation "
+        "with a finite score; the interval is the 95 % bootstrap interval of that mean. Computed "
+        "from the whole set of n samples, no interval: fid and kid. sd (kid): the standard deviation "
         "over the subsets or splits whose mean the value is. It is not a confidence interval. "
         "Compare values only where their recipes are equal." in page
     )
