@@ -38,6 +38,13 @@ def whole_set(name, number, spread=None):
     )
 
 
+def named(name, samples):
+    """The mean of the scores under a name, as SSIM aggregates its own."""
+    scores = [FakeSample(sample.sample_id, {"ssim": sample.scores[name]}) for sample in samples]
+    recipe = f"{name}|version:1"
+    return aggregate("ssim", scores).model_copy(update={"name": name, "recipe": recipe})
+
+
 def make_run(path, shift=0.0, model="lattice"):
     """A run with a metric per sample, one of two named values, and two of whole sets."""
     samples = [
@@ -46,11 +53,8 @@ def make_run(path, shift=0.0, model="lattice"):
         )
         for i in range(24)
     ]
-    ssim = aggregate("ssim", samples)
-    named = [
-        ssim.model_copy(update={"name": name, "recipe": f"{name}|version:1"}) for name in NAMES[1:3]
-    ]
-    values = [ssim, *named, whole_set("fid", 41.5), whole_set("kid", 0.01234, spread=0.00123)]
+    values = [named(name, samples) for name in NAMES[:3]]
+    values += [whole_set("fid", 41.5), whole_set("kid", 0.01234, spread=0.00123)]
     return write_run(path, samples, values=values, model=model)
 
 
@@ -72,9 +76,9 @@ def test_the_page_says_of_each_value_what_it_is(tmp_path):
     assert (
         "Each value of ssim, judge and judge:style_of_the_motif is the mean over the n samples "
         "with a finite score; the interval is the 95 % bootstrap interval of that mean. Computed "
-        "from the whole set of n samples, no interval: fid and kid. sd (kid): the standard deviation "
-        "over the subsets or splits whose mean the value is. It is not a confidence interval. "
-        "Compare values only where their recipes are equal." in page
+        "from the whole set of n samples, no interval: fid and kid. sd (kid): the standard "
+        "deviation over the subsets or splits whose mean the value is. It is not a confidence "
+        "interval. Compare values only where their recipes are equal." in page
     )
     assert "0.01234 sd 0.0012 24" in page
     assert "41.50 - 24" in page
@@ -143,7 +147,9 @@ def test_a_comparison_shows_what_it_cannot_test(tmp_path):
     for metric in ("fid", "kid"):
         ranking = rank(comparison, metric)
         assert ranking.best == frozenset()
-        assert ranking.verdict == "Not ranked: good and poor: it has no scores per sample."
+        assert ranking.verdict == (
+            "Not ranked: good and poor: the metric has no scores per sample."
+        )
     page = texts(write_comparison(comparison, tmp_path / "page.html"))
     assert "A metric of whole sets of images, such as FID, has no scores per sample" in page
     assert "sd (kid): the standard deviation over the subsets or splits" in page

@@ -129,7 +129,7 @@ def test_small_counts_are_marked(plain):
 
 def test_every_sample_shows_garment_mask_truth_and_output(plain):
     _, page = plain
-    for label in ("garment", "mask", "truth"):
+    for label in ("garment", "mask", "ground truth"):
         assert sum(alt.startswith(f"{label} of ") for alt in page.alts) == 24
     assert len(page.cards) == 21  # three failed
     assert page.text.count("no image") == 3
@@ -326,8 +326,8 @@ def test_all_scores_infinite(tmp_path):
 def test_samples_without_truth(tmp_path):
     samples = [FakeSample(f"s{i}", {"ssim": 0.5}, has_truth=False) for i in range(3)]
     page = make_page(*write_run(tmp_path, samples))
-    assert page.text.count("no truth") == 3
-    assert not [alt for alt in page.alts if alt.startswith("truth")]
+    assert page.text.count("no ground truth") == 3
+    assert not [alt for alt in page.alts if alt.startswith("ground truth")]
 
 
 def test_a_photo_that_cannot_be_read_is_named(tmp_path):
