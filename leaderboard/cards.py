@@ -76,12 +76,16 @@ def make_grid(
 
     Args:
         rows: All samples of the run, in the dataset's order.
-        values: The run's metrics; the first that was computed decides which samples are worst.
+        values: The run's metrics; the first with scores per sample decides which samples are worst.
         album: The photos.
         image_path: Where a sample's generated image is; None where it has none.
         max_samples: How many scored samples to show at most, and how many failed ones.
     """
-    scored = [value for value in values if not value.not_computed]
+    scored = [
+        value
+        for value in values
+        if not value.not_computed and any(value.name in row.scores for row in rows)
+    ]
     kept = _choose(rows, scored, max_samples)
     shown = [rows[index] for index in kept]
     cards = tuple(_card(row, scored, album, image_path(row.sample_id)) for row in shown)

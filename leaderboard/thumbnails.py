@@ -22,7 +22,8 @@ class Picture:
     """One picture of a sample, or why there is none.
 
     Attributes:
-        label: ``"garment"``, ``"mask"``, ``"condition"``, ``"truth"`` or ``"output"``.
+        label: ``"garment"``, ``"mask"``, ``"condition"``, ``"ground truth"`` or
+            ``"output"``.
         uri: A ``data:`` URI, or None.
         absence: The text shown in its place.
     """
@@ -82,7 +83,8 @@ class PhotoAlbum:
             truth = fit_truth(row, size=self._size, fit=self._fit)
         except TpgbenchError as error:
             return Photo(problem=f"Its photos cannot be shown: {error}")
-        shown = Picture("truth", None if truth is None else photo_uri(truth), "no truth")
+        uri = None if truth is None else photo_uri(truth)
+        shown = Picture("ground truth", uri, "no ground truth")
         return Photo(row.caption, (*_input_pictures(sample), shown))
 
 

@@ -2,28 +2,26 @@
 
     python measurements/ablations.py --start DIR [--steps 1200] [--out runs/ablations] [--only NAME]
 
-DIR is a pipeline folder with the autoencoder and image encoder that all share. Each variant trains
-its diffusion model for the same number of steps on the same rows in the same order, and runs on the
-test split. All but the one without reverse attention share the full model's LDN, whose training
-would be the same to the bit. The garment latent is dropped from half of the rows: where it can be
-copied, no feature has work to do. With one track there is nothing to tell the U-Net of tracks.
-Each question is answered by each figure, for one alone may reward what another does not: a picture
-without a pattern, the table's first row, has the highest shift-tolerant SSIM. Prints Markdown; a
-second call resumes.
+DIR is a pipeline folder with the autoencoder and image encoder that all variants share. Each
+variant trains its diffusion model for the same number of steps on the same rows in the same order,
+and runs on the test split. All variants but the one without reverse attention share the LDN of the
+full model, because training it again would give the same weights. The garment latent is dropped
+from half of the rows: if it could always be copied, the features would have no effect. There is one
+track, so the U-Net gets no track embedding. Each question is answered by every metric, because one
+metric alone can be misleading: images without any pattern, in the first row of the table, have the
+highest shift-tolerant SSIM. Prints Markdown; a second call resumes.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime as dt
-import platform
 from dataclasses import dataclass
 from pathlib import Path
 
 import tpgbench
 from blank import score_blank
+from setting import describe_machine
 from tables import answer, table
-from tpgbench.benchmark.run.environment import processor_name
 from tpgbench.reference_models.slddm.presets import adjust_preset, get_preset
 from tpgbench.reference_models.slddm.settings import Preset
 from tpgbench.reference_models.slddm.train import TrainingSpec, train_slddm
@@ -33,20 +31,20 @@ METRICS = ("ssim_shift", "psnr_shift", "repeat", "palette")
 LABELLED = 0.5
 FIRST_ROWS = 2048
 _SAYS = {"yes": "**helps**", "no, the reverse": "**costs**"}
-STEPS = 1  # after so short a training, more of them leave grain that hides all else
+STEPS = 1  # after such a short training, more steps leave grain that hides all differences
 COMMON = ("garment_dropout=0.5",)
-TRAINING = {"batch_size": 16, "learning_rate": 8e-4}  # of the shipped checkpoints
+TRAINING = {"batch_size": 16, "learning_rate": 8e-4}  # as for the shipped checkpoints
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What is left out.
+    """A model without one of its parts.
 
     Attributes:
-        claim: What the paper says of it, as a question.
+        claim: The paper's claim about the part, as a question.
         options: Settings of the diffusion stage.
-        unlabelled: False: unlabelled rows are left out altogether.
-        reverse_attention: The RAM's.
+        unlabelled: Whether it trains on unlabelled rows too.
+        reverse_attention: Whether the RAM has reverse attention.
     """
 
     claim: str
@@ -67,7 +65,7 @@ VARIANTS = {
 
 
 def preset_of(variant: Variant, steps: int, ldn_steps: int) -> Preset:
-    """Return the tiny preset with something left out."""
+    """Return the tiny preset without the variant's part."""
     preset = adjust_preset(
         get_preset("tiny"), options=(*COMMON, *variant.options), labelled=LABELLED
     )
@@ -131,18 +129,14 @@ def main() -> None:
     given = parser.parse_args()
     names = ["full", given.only] if given.only else list(VARIANTS)
     runs = {name: run_variant(name, given) for name in names}
-    today = dt.datetime.now(dt.UTC).date()
-    print(
-        f"{given.steps} steps each, {LABELLED:.0%} labelled, {DATASET}; "
-        f"{platform.system()} {platform.machine()}, {processor_name()}, {today}\n"
-    )
+    print(f"{given.steps} steps each, {LABELLED:.0%} labelled, {DATASET}; {describe_machine()}\n")
     with_blank = [score_blank(DATASET, given.limit, given.out), *runs.values()]
     print(table(tpgbench.compare(with_blank), METRICS) + "\n")
     comparison = tpgbench.compare(list(runs.values()))
-    print("Full minus variant, and whether the part helps or costs:\n")
+    print("Full model minus variant, and whether the part helps or costs:\n")
     print("| variant | question | " + " | ".join(METRICS) + " |\n|---|---|" + "---|" * len(METRICS))
     for name in names[1:]:
-        found = (answer(comparison, metric, "full", name).split(" | ") for metric in METRICS)
+        found = (answer(comparison, metric, "full", name) for metric in METRICS)
         cells = (f"{difference} {_SAYS.get(shown, '')}".strip() for difference, shown in found)
         print(f"| {name} | {VARIANTS[name].claim} | " + " | ".join(cells) + " |")
 

@@ -1,23 +1,21 @@
-"""Seconds an image of each baseline at several sizes, on one core.
+"""Seconds per image of each baseline at several sizes, on one core.
 
     OMP_NUM_THREADS=1 python measurements/baselines.py [--images 5] [--sizes 64 128 256 512]
 
-Each model generates the same rows of ctp-synth, one at a time; the median is printed. Rendering
-and fitting the rows is not counted.
+Each model generates the same rows of ctp-synth, one at a time; the median is printed. The time for
+rendering and fitting the rows is not included.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
-import platform
 import statistics
 import time
 
+from setting import describe_machine
 from tpgbench.benchmark.fit import fit_sample
 from tpgbench.benchmark.model import MODELS
-from tpgbench.benchmark.run.environment import processor_name
 from tpgbench.benchmark.run.identity import sample_seed
 from tpgbench.benchmark.sample import Sample
 from tpgbench.datasets_builders.ctp_synth import CtpSynth
@@ -25,8 +23,8 @@ from tpgbench.datasets_builders.ctp_synth import CtpSynth
 NAMES = ("crop", "tile-crop", "lattice", "autofill", "quilting")
 
 
-def seconds_an_image(name: str, samples: list[Sample]) -> float:
-    """Return the median over the samples; the first call, which warms up, is not counted."""
+def seconds_per_image(name: str, samples: list[Sample]) -> float:
+    """Return the median over the samples; a first call, to warm up, is not counted."""
     model_class = MODELS.get(name)
     model = model_class(model_class.config_type())
     model.generate(samples[:1], [0])
@@ -39,23 +37,22 @@ def seconds_an_image(name: str, samples: list[Sample]) -> float:
 
 
 def main() -> None:
-    """Print the machine and the date, then a table: a row a model, a column a size."""
-    parser = argparse.ArgumentParser()
+    """Print the machine and the date, then a table: a row per model, a column per size."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=5)
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 128, 256, 512])
     arguments = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
-    date = datetime.datetime.now(datetime.UTC).date()
-    print(f"{processor_name()}, one core, {platform.system()}, {date}")
-    print(f"{'seconds an image':18}" + "".join(f"{size:>6} px" for size in arguments.sizes))
+    print(f"{describe_machine()}, one core")
+    print(f"{'seconds per image':18}" + "".join(f"{size:>6} px" for size in arguments.sizes))
     samples = {}
     for size in arguments.sizes:
         rows = CtpSynth().open("test", size=size)
         samples[size] = [fit_sample(rows[index], size=size) for index in range(arguments.images)]
     for name in NAMES:
-        times = [seconds_an_image(name, samples[size]) for size in arguments.sizes]
+        times = [seconds_per_image(name, samples[size]) for size in arguments.sizes]
         print(f"{name:18}" + "".join(f"{seconds:9.4f}" for seconds in times), flush=True)
 
 

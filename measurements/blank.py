@@ -1,4 +1,4 @@
-"""Pictures without any pattern, for the first row of tables of models."""
+"""Images without any pattern: the first row of tables of models."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ from tpgbench.benchmark.fit import fit_sample
 
 
 def score_blank(dataset: str, limit: int | None, out: Path) -> Path:
-    """Score each garment's mean colour, all over its frame; return the run's folder.
+    """Score images filled with the mean colour of each garment; return the folder of the run.
 
-    It is no method. It says what a figure is worth: some reward saying little, where the truth
-    cannot be hit.
+    This is not a method. It shows how a metric rates an image without any pattern: some metrics
+    reward it where the ground truth cannot be matched.
+
+    Args:
+        dataset: A registered dataset; its test split is scored.
+        limit: Only the first N samples; None for all.
+        out: The folder for the images and the run.
     """
     rows = tpgbench.load_dataset(dataset, "test")
     images = out / f"mean-colour-{dataset}-images"

@@ -1,23 +1,21 @@
-"""What building a dataset costs, beside ``datasets``' own imagefolder and ``to_parquet``.
+"""Time and memory of building a dataset, beside imagefolder and ``to_parquet`` of ``datasets``.
 
     python measurements/build_dataset.py [--rows 1000] [--rounds 3] [--suffix .jpg]
     python measurements/build_dataset.py --memory 1000 20000
 
-All read the same files: garments, masks and patterns in CTP-HD's layout, rendered at 64 px, no
-two alike. ``datasets`` is timed as its guide says (``data_dir``), and with the files named by
-globs (``data_files``), which spares it the search for splits; each time with the images embedded,
-as ``push_to_hub`` does, because a bare ``to_parquet`` of a folder may store paths of this machine.
-It decodes no image; the build decodes, checks, measures and hashes each.
+All read the same files: garments, masks and patterns in CTP-HD's layout, rendered at 64 px, all
+different. ``datasets`` is timed as its guide says (``data_dir``), and with the files named by globs
+(``data_files``), which avoids the search for splits. The images are embedded both times, as
+``push_to_hub`` does, because ``to_parquet`` alone may store paths of this machine. ``datasets``
+decodes no image; our build decodes, checks, measures and hashes each.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import json
 import multiprocessing
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -35,17 +33,17 @@ import numpy as np
 import PIL.Image
 import tpgbench
 
-# The rest is imported where it is used: the workers import this script again.
+# The rest is imported where it is used, because worker processes import this script again.
 COLUMNS = {"garment": "cloth", "mask": "cloth_mask", "pattern": "pattern"}
 
 
 @dataclass(frozen=True)
 class Files:
-    """The same images as each of the two expects them.
+    """The same images in the layouts of the two libraries.
 
     Attributes:
         images: Three folders and ``metadata.jsonl``.
-        source: Links to those folders and ``test.txt``, which ``datasets`` would take for a split.
+        source: Links to those folders, and ``test.txt``, which ``datasets`` would take for a split.
     """
 
     images: Path
@@ -53,7 +51,7 @@ class Files:
 
 
 def make_files(folder: Path, rows: int, suffix: str) -> Files:
-    """Write ``rows`` garments, each a blend of two scenes, no two of them of the same two."""
+    """Write ``rows`` garments, each a blend of a different pair of scenes."""
     files = Files(folder / "images", folder / "source")
     files.source.mkdir()
     scenes = tpgbench.load_dataset("ctp-synth", "train", size=64)
@@ -86,7 +84,7 @@ def by_data_dir(files: Files, scratch: Path) -> None:
 
 
 def by_data_files(files: Files, scratch: Path) -> None:
-    """The same with the files named."""
+    """Do the same with the files named by globs."""
     globs = [str(files.images / "metadata.jsonl"), str(files.images / "*" / "*")]
     embed(load(scratch, data_files={"train": globs}), scratch)
 
@@ -111,7 +109,7 @@ def embed(loaded: Any, scratch: Path) -> None:
 
 
 def ours(workers: int) -> Callable[[Files, Path], None]:
-    """Return the build with so many workers."""
+    """Return our build with a number of workers."""
 
     def build(files: Files, scratch: Path) -> None:
         tpgbench.build_dataset(
@@ -122,7 +120,7 @@ def ours(workers: int) -> Callable[[Files, Path], None]:
 
 
 def seconds(work: Callable[[Files, Path], None], files: Files) -> float:
-    """Return how long some work takes in a fresh scratch folder."""
+    """Return the seconds of some work in a new scratch folder."""
     with tempfile.TemporaryDirectory() as scratch:
         start = time.perf_counter()
         work(files, Path(scratch))
@@ -130,7 +128,7 @@ def seconds(work: Callable[[Files, Path], None], files: Files) -> float:
 
 
 def compare(rows: int, rounds: int, suffix: str) -> None:
-    """Print the median time of each, and the ratios, over paired rounds."""
+    """Print the median time of each contender and the ratios, over paired rounds."""
     contenders = {
         "datasets, data_dir": by_data_dir,
         "datasets, data_files": by_data_files,
@@ -155,12 +153,12 @@ def compare(rows: int, rounds: int, suffix: str) -> None:
 
 
 def arithmetic(count: int) -> int:
-    """Do work that needs nothing but a core."""
+    """Do work that needs only a core."""
     return sum(number * number for number in range(count))
 
 
 def ceiling() -> float:
-    """Return how much faster two processes are than one on this machine, busy as it is now."""
+    """Return how much faster two processes are than one, at the present load of this machine."""
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
         list(pool.map(arithmetic, [1000] * 2))  # started
         ratios = []
@@ -174,7 +172,7 @@ def ceiling() -> float:
 
 
 def peak_memory(rows: int, suffix: str) -> float:
-    """Return the peak resident memory of a build in a process of its own, in MiB."""
+    """Return the peak resident memory of a build in a new process, in MiB."""
     with tempfile.TemporaryDirectory() as folder:
         files = make_files(Path(folder), rows, suffix)
         command = [sys.executable, __file__, "--build", str(files.source)]
@@ -183,8 +181,8 @@ def peak_memory(rows: int, suffix: str) -> float:
 
 
 def main() -> None:
-    """Print machine and date, then what was asked for."""
-    parser = argparse.ArgumentParser()
+    """Print machine and date, then time or memory."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--suffix", choices=[".jpg", ".png"], default=".jpg")
@@ -196,14 +194,10 @@ def main() -> None:
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         return
     import datasets
-    from tpgbench.benchmark.run.environment import processor_name
+    from setting import describe_machine
 
     datasets.disable_progress_bars()
-    today = dt.datetime.now(dt.UTC).date()
-    print(
-        f"{platform.system()} {platform.machine()}, {processor_name()}, {os.cpu_count()} cores, "
-        f"{today}, datasets {datasets.__version__}"
-    )
+    print(f"{describe_machine()}, {os.cpu_count()} cores, datasets {datasets.__version__}")
     if given.memory:
         for rows in given.memory:
             print(f"{rows} rows: peak {peak_memory(rows, given.suffix):.0f} MiB")

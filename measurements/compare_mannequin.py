@@ -1,24 +1,22 @@
-"""LoRA-DAE with and without its parts, on mannequin-synth's paired split: the table of its page.
+"""LoRA-DAE with and without its parts, on the paired split of mannequin-synth.
 
     python measurements/compare_mannequin.py [--weights DIR] [--limit N] [--out runs/mannequin]
 
-Prints Markdown: each variant's figures, and what they say of the paper's claims. A second call
-resumes; what is done is not done again.
+Prints Markdown for docs/lora_dae.md: the metrics of each variant, and what they show about the
+paper's claims. A second call resumes.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
-import platform
 from pathlib import Path
 from typing import Any
 
 import tpgbench
+from setting import describe_machine
 from tables import answer, table
-from tpgbench.benchmark.run.environment import processor_name
 
-# The first five need no weights; the others are in the table where theirs are here.
+# The first five need no weights; the others are in the table if their weights are available.
 METRICS = (
     *("ssim", "psnr", "texture_band", "texture_band@lack", "texture_band@excess"),
     *("fid", "is", "lpips", "clip_score"),
@@ -34,7 +32,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "lora+enhancement": {"enhancement": "statistics"},
     "lora+trained-enhancement": {"enhancement": "learned"},
 }
-# Question, metric, which should be better, than which.
+# Question, metric, the run claimed to be better, the other run.
 CLAIMS = (
     ("Does LoRA improve texture?", "texture_band", "lora", "base"),
     ("Do convolutions beside attention?", "texture_band", "lora", "lora-attention"),
@@ -74,17 +72,17 @@ def main() -> None:
         paths.append(outcome.path)
     comparison = tpgbench.compare(paths)
     samples = comparison.runs[0].result.samples.total
-    today = datetime.datetime.now(datetime.UTC).date()
     print(
         f"`mannequin-synth`, split `paired`, {samples} samples, 95 % intervals; "
-        f"{platform.system()} {platform.machine()}, {processor_name()}, {today}\n"
+        f"{describe_machine()}\n"
     )
-    results = [run.result for run in comparison.runs]
-    shown = tuple(one for one in METRICS if results[0].metric(one).value is not None)
-    print(table(comparison, shown) + "\n")
+    first = comparison.runs[0].result
+    computed = tuple(one for one in METRICS if first.metric(one).value is not None)
+    print(table(comparison, computed) + "\n")
     print("| question | metric | difference | answer |\n|---|---|---|---|")
     for question, metric, better, worse in CLAIMS:
-        print(f"| {question} | {metric} | {answer(comparison, metric, better, worse)} |")
+        difference, shown = answer(comparison, metric, better, worse)
+        print(f"| {question} | {metric} | {difference} | {shown} |")
 
 
 if __name__ == "__main__":

@@ -1,26 +1,24 @@
-"""The README's table: every model that needs no download on both embedded tracks, with intervals.
+"""The results table: every model that needs no download, on both embedded tracks.
 
     python measurements/compare_models.py [--limit N] [--out runs/models]
 
-Prints Markdown. In each column the best and all that no paired test tells from it are bold. The
-first row is no method: it says what a figure is worth that shows no pattern at all. A second call
-resumes; what is done is not done again.
+Prints Markdown. In each column the best mean, and every value not significantly different from it,
+is bold. The first row is not a method: it shows how each metric rates images without any pattern.
+A second call resumes.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
-import platform
 from pathlib import Path
 
 import tpgbench
 from blank import score_blank
+from setting import describe_machine
 from tables import table
-from tpgbench.benchmark.run.environment import processor_name
 
 MODELS = ("crop", "tile-crop", "quilting", "lattice", "autofill", "slddm", "slddm-fill")
-# The unaligned truth is not in the photo's frame: plain SSIM and PSNR are not fair there.
+# The unaligned ground truth is not in the frame of the photo: plain SSIM and PSNR are unfair there.
 TRACKS = {
     "ctp-synth": ("ssim", "psnr", "ssim_shift", "psnr_shift", "repeat", "palette"),
     "ctp-synth-unaligned": ("ssim_shift", "psnr_shift", "repeat", "palette"),
@@ -29,12 +27,11 @@ TRACKS = {
 
 def main() -> None:
     """Run everything and print the tables."""
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--limit", type=int)
     parser.add_argument("--out", type=Path, default=Path("runs/models"))
     given = parser.parse_args()
-    today = datetime.datetime.now(datetime.UTC).date()
-    print(f"{platform.system()} {platform.machine()}, {processor_name()}, {today}\n")
+    print(describe_machine() + "\n")
     for dataset, metrics in TRACKS.items():
         paths = [score_blank(dataset, given.limit, given.out)]
         for model in MODELS:

@@ -1,27 +1,22 @@
-"""What the harness costs on top of the model: generate against a bare loop, in one paired run.
+"""Overhead of the harness on top of the model: generate against a bare loop, in paired rounds.
 
     python measurements/harness.py [--size 128] [--images 200] [--rounds 3]
 
-The model sleeps 20 ms an image. The bare loop calls it on samples that lie ready in memory; the
-harness reads rows, fits them, writes PNGs, and can be killed at any instant.
+The model sleeps 20 ms per image. The bare loop calls it on samples prepared in memory; the harness
+reads rows, fits them and writes PNGs, and may be killed at any time.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
-import platform
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "plugin"))
-
 import tpgbench
+from setting import describe_machine, find_test_helpers
 from tpgbench.benchmark.fit import fit_sample
 from tpgbench.benchmark.model import MODELS
-from tpgbench.benchmark.run.environment import processor_name
 from tpgbench.benchmark.run.identity import sample_seed
 
 
@@ -38,7 +33,7 @@ def bare_loop(size: int, images: int) -> float:
 
 
 def harness(size: int, images: int) -> float:
-    """Return the seconds of the generate stage, its start and end included."""
+    """Return the seconds of the generate stage, including its start and end."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         tpgbench.generate(
@@ -54,21 +49,21 @@ def harness(size: int, images: int) -> float:
 
 
 def main() -> None:
-    """Print one line a round, and the median ratio."""
-    parser = argparse.ArgumentParser()
+    """Print one line per round, and the median ratio."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--images", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    today = datetime.datetime.now(datetime.UTC).date()
-    print(f"{platform.system()} {platform.machine()}, {processor_name()}, {today}")
+    find_test_helpers()  # the toy model and dataset
+    print(describe_machine())
     harness(given.size, 2)  # imports and first use
     ratios = []
     for _ in range(given.rounds):
         bare, ours = bare_loop(given.size, given.images), harness(given.size, given.images)
         ratios.append(ours / bare)
         print(
-            f"{given.size} px: bare loop {bare / given.images * 1000:.2f} ms an image, "
+            f"{given.size} px: bare loop {bare / given.images * 1000:.2f} ms per image, "
             f"harness {ours / given.images * 1000:.2f} ms, ratio {ratios[-1]:.3f}"
         )
     print(f"median ratio {sorted(ratios)[len(ratios) // 2]:.3f}")

@@ -1,38 +1,31 @@
-"""The FID Inception beside pytorch-fid's eager one, on a CPU, by the images of a batch.
+"""Our FID Inception network beside the eager one of pytorch-fid, on a CPU, by batch size.
 
     OMP_NUM_THREADS=1 python measurements/inception.py [--batches 8 32 50] [--rounds 2]
 
-Both have the same random weights and the same inputs of 299 px. Ours gets its images 4 at a time,
-as `metrics.features` gives them to it. The last column is the largest gap of a feature, as a share
-of the largest feature. A second table shows ours without PyTorch's private operation for packed
-weights.
+Both have the same random weights and the same inputs of 299 px. Ours gets 4 images at a time, as in
+`metrics.features`. The last column is the largest difference of a feature, relative to the largest
+feature. A second table shows ours without PyTorch's private operation for packed weights.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
-import platform
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "plugin"))
-
 import torch
-from inception_oracle import pytorch_fid_network, write_weights
+from setting import describe_machine, find_test_helpers
 from torch import Tensor
-from tpgbench.benchmark.run.environment import processor_name
 from tpgbench.metrics.features import inception_network
 
 AT_ONCE = 4
 
 
 def fastest(call: Callable[[], Tensor], rounds: int) -> tuple[float, Tensor]:
-    """Return the least CPU time of a call in seconds, and what it gave."""
+    """Return the shortest CPU time of a call in seconds, and its result."""
     times = []
     for _ in range(rounds):
         start = time.process_time()
@@ -43,9 +36,11 @@ def fastest(call: Callable[[], Tensor], rounds: int) -> tuple[float, Tensor]:
 
 def compare(weights: Path, batches: list[int], rounds: int) -> None:
     """Print one table."""
+    from inception_oracle import pytorch_fid_network
+
     eager = pytorch_fid_network(weights, raw=True)
     ours = inception_network.read_network(weights)
-    print("| images a batch | eager, ms an image | ours | ratio | largest gap |")
+    print("| batch size | eager, ms per image | ours | ratio | largest difference |")
     print("|---|---|---|---|---|")
     for count in batches:
         images = torch.rand(count, 3, 299, 299, generator=torch.manual_seed(count)) * 2 - 1
@@ -72,9 +67,11 @@ def main() -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=[8, 32, 50])
     parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args()
-    today = datetime.datetime.now(datetime.UTC).date()
-    system = f"{platform.system()} {platform.machine()}, {processor_name()}, {today}"
-    print(f"{system}, {torch.get_num_threads()} thread(s), {given.rounds} round(s)\n")
+    find_test_helpers()
+    from inception_oracle import write_weights
+
+    threads = torch.get_num_threads()
+    print(f"{describe_machine()}, {threads} thread(s), {given.rounds} round(s)\n")
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         weights = write_weights(Path(folder))
         compare(weights, given.batches, given.rounds)

@@ -1,20 +1,18 @@
-"""FID, KID and the inception score against the libraries whose numbers they give.
+"""FID, KID and the inception score beside the libraries whose values they reproduce.
 
     python measurements/metrics.py [--images 64] [--size 512] [--rounds 1] [--only clean]
 
-Every library runs end to end in a process of its own: import, weights, decoding, network, distance.
-All have the same random weights, each in its own file format, and the same images: seeded colours
-with noise, as PNG. CPU time is of the process and of its data loader's workers; memory is the peak
+Every library runs end to end in its own process: import, weights, decoding, network, distance. All
+have the same random weights, each in its own file format, and the same images: seeded colours with
+noise, as PNG. CPU time is that of the process and of its data loader's workers; memory is the peak
 of the process alone; our feature cache starts empty.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -24,17 +22,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "plugin"))
-
 import numpy as np
 import PIL.Image
-from tpgbench.benchmark.run.environment import processor_name
+from setting import describe_machine, find_test_helpers
 
 Numbers = dict[str, float]
 
 
 def ours(protocol: str) -> Callable[[Path], Numbers]:
-    """Return what computes our FID by a protocol."""
+    """Return a function that computes our FID by a protocol."""
 
     def run(folder: Path) -> Numbers:
         from tpgbench.metrics import compute_fid
@@ -46,7 +42,7 @@ def ours(protocol: str) -> Callable[[Path], Numbers]:
 
 
 def ours_three(folder: Path) -> Numbers:
-    """FID, KID and the inception score from one pass, by way of the feature cache."""
+    """FID, KID and the inception score from one pass, through the feature cache."""
     from tpgbench.metrics import compute_fid, compute_is, compute_kid
 
     sides = folder / "real", folder / "generated"
@@ -119,7 +115,7 @@ def clean_fid(folder: Path) -> Numbers:
 
 
 def torchmetrics(folder: Path) -> Numbers:
-    """torchmetrics, in the loop that its documentation shows, 50 images a batch."""
+    """torchmetrics, in the loop that its documentation shows, 50 images per batch."""
     import torch
     from inception_oracle import NAME, torchmetrics_fid
 
@@ -144,11 +140,11 @@ CASES: dict[str, tuple[Callable[[Path], Numbers], Callable[[Path], Numbers]]] = 
 
 @dataclass(frozen=True)
 class Cost:
-    """What one process took.
+    """The cost of one process.
 
     Attributes:
         numbers: What it computed.
-        cpu: CPU time in seconds, its workers' included.
+        cpu: CPU time in seconds, including its workers.
         memory: Peak resident memory in MiB.
     """
 
@@ -158,7 +154,7 @@ class Cost:
 
 
 def work(case: str, side: int, folder: Path) -> None:
-    """Run one library in this process, and print what it took as JSON."""
+    """Run one library in this process, and print its cost as JSON."""
     numbers = CASES[case][side](folder)
     own = resource.getrusage(resource.RUSAGE_SELF)
     workers = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -187,7 +183,7 @@ def measure(case: str, side: int, folder: Path) -> Cost:
 
 
 def save_images(folder: Path, count: int, size: int, seed: int) -> None:
-    """Write seeded colours with noise on them."""
+    """Write images of seeded colours with noise."""
     rng = np.random.default_rng(seed)
     folder.mkdir()
     for index in range(count):
@@ -198,22 +194,22 @@ def save_images(folder: Path, count: int, size: int, seed: int) -> None:
 
 
 def main() -> None:
-    """Print a line a library: our time and memory as parts of its own, and how far values are."""
-    parser = argparse.ArgumentParser()
+    """Print a line per library: our time and memory relative to its own, and the difference."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--only", choices=CASES)
     parser.add_argument("--work", nargs=3, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    find_test_helpers()
     if given.work:
         case, side, folder = given.work
         work(case, int(side), Path(folder))
         return
     from inception_oracle import write_clean_weights, write_weights
 
-    today = datetime.datetime.now(datetime.UTC).date()
-    print(f"{platform.system()} {platform.machine()}, {processor_name()}, {today}")
+    print(describe_machine())
     threads = os.environ.get("OMP_NUM_THREADS", os.cpu_count())
     print(
         f"{given.images} + {given.images} PNG of {given.size} px, {threads} thread(s), "

@@ -1,19 +1,18 @@
-"""LPIPS, SSIM and PSNR against the libraries that define them, in one paired run.
+"""LPIPS, SSIM and PSNR beside the libraries that define them, in paired rounds.
 
     python measurements/paired_metrics.py [--size 512] [--rounds 5]
 
-One thread, one pair of images a call, CPU time, the two sides in turn; the median of the ratios of
-the rounds. Memory is what a call adds at its peak to a process that holds the network, in a process
-a side. LPIPS has random weights, the same on both sides.
+One thread, one pair of images per call, CPU time, the two sides in turn; the ratio is the median
+over the rounds. Memory is what a call adds at its peak to a process that holds the network, one
+process per side. LPIPS has random weights, the same on both sides. SSIM is left out without piq
+(``pip install piq``).
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import functools
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -21,13 +20,12 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "plugin"))
-
 import numpy as np
-from tpgbench.benchmark.run.environment import processor_name
+from setting import describe_machine, find_test_helpers
 from tpgbench.core.images import Image
 
 Measure = Callable[[], float]
@@ -40,7 +38,7 @@ PEERS = {"lpips@alex": "lpips", "lpips@vgg": "lpips", "lpips@squeeze": "lpips"} 
 
 
 def make_pair(size: int) -> tuple[Image, Image]:
-    """Return a noisy output and its truth."""
+    """Return a noisy output and its ground truth."""
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 256, (size, size, 3), dtype=np.uint8)
     return np.uint8(np.clip(truth + rng.normal(scale=30, size=truth.shape), 0, 255)), truth
@@ -84,22 +82,22 @@ def peer(case: str, size: int, weights: Path) -> Measure:
 
 
 def one_side(side: str, case: str, size: int, weights: Path) -> Measure:
-    """Return what a side measures."""
+    """Return the function of one side."""
     return ours(case, size) if side == "ours" else peer(case, size, weights)
 
 
 def peak_memory(side: str, case: str, size: int, weights: Path) -> float:
-    """Return what a call adds to a process at its peak, in MiB."""
+    """Return the peak memory that a call adds to a process, in MiB."""
     command = [sys.executable, __file__, "--memory", side, case, str(size), str(weights)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(done.stdout.split()[-1])
 
 
 def print_memory(side: str, case: str, size: int, weights: Path) -> None:
-    """Measure this process, whose network is loaded and has not been used yet."""
+    """Measure this process, whose network is loaded but not used yet."""
     measure = one_side(side, case, size, weights)
     peak_reset = Path("/proc/self/clear_refs")
-    peak_reset.write_text("5")  # the peak starts again from what is held now
+    peak_reset.write_text("5")  # reset the peak to the present use
     before = _status("VmRSS")
     measure()
     print((_status("VmHWM") - before) / 1024)
@@ -135,11 +133,12 @@ def compare(case: str, size: int, rounds: int, weights: Path) -> str:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--memory", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    find_test_helpers()
 
     import torch
 
@@ -155,16 +154,14 @@ def main() -> None:
         weights = write_backbones(Path(folder))
         os.environ |= {"TPGBENCH_WEIGHTS": folder, "TPGBENCH_UNVERIFIED_WEIGHTS": "1"}
         os.environ["TPGBENCH_DEVICE"] = "cpu"
-        today = datetime.datetime.now(datetime.UTC).date()
-        print(
-            f"{platform.system()} {platform.machine()}, {processor_name()}, {today}, torch ", end=""
-        )
-        print(f"{torch.__version__}, {given.size}x{given.size} px\n")
+        print(f"{describe_machine()}, torch {torch.__version__}, {given.size}x{given.size} px\n")
         print(
             "| metric | peer | peer ms | our ms | ratio | peer MiB | our MiB | ratio | difference |"
         )
         print("|---|---|---|---|---|---|---|---|---|")
         for case in CASES:
+            if case == "ssim" and find_spec("piq") is None:
+                continue
             print(compare(case, given.size, given.rounds, weights), flush=True)
 
 

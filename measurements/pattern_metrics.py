@@ -1,13 +1,15 @@
-"""Time the weight-free metrics, SSIM beside skimage, torchmetrics and piq, in one paired run.
+"""Time of the metrics that need no weights; SSIM beside skimage, torchmetrics and piq.
 
-Run it with ``OMP_NUM_THREADS=1 python measurements/pattern_metrics.py``. The contestants take turns
-within every round and their processor time is counted, so that a busy machine slows all of them
-alike; compare the ratios, not the times. The peers are optional: ``pip install torchmetrics piq``.
+    OMP_NUM_THREADS=1 python measurements/pattern_metrics.py [--sizes 64 128 256 512 1024]
+
+The contestants take turns within every round and their processor time is counted, so that a busy
+machine slows all of them alike; compare the ratios, not the times. piq is optional:
+``pip install piq``.
 """
 
 from __future__ import annotations
 
-import datetime
+import argparse
 import os
 import statistics
 import time
@@ -17,27 +19,29 @@ from functools import partial
 import numpy as np
 import scipy.ndimage
 import torch
+from setting import describe_machine
 from skimage.metrics import structural_similarity
-from tpgbench.benchmark.run.environment import processor_name
+from torchmetrics.functional.image import structural_similarity_index_measure
 from tpgbench.core.images import Image
 from tpgbench.metrics.base import Pair, make_metric
 from tpgbench.metrics.ssim import ssim
 
-SIZES = (64, 128, 256, 512, 1024)
 NAMES = ("palette", "psnr", "psnr_shift", "repeat", "ssim", "ssim_shift", "tileability")
 ROUNDS = 7
-BUDGET = 0.05  # seconds that one contestant may take of one round
+BUDGET = 0.05  # seconds of one contestant in one round
 
 Contestant = Callable[[], float]
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[64, 128, 256, 512, 1024])
+    given = parser.parse_args()
     if threads := os.environ.get("OMP_NUM_THREADS"):
         torch.set_num_threads(int(threads))
-    date = datetime.datetime.now(tz=datetime.UTC).date()
-    print(f"{processor_name()}, {os.cpu_count()} CPUs, {torch.get_num_threads()} thread(s), {date}")
-    for size in SIZES:
+    print(f"{describe_machine()}, {os.cpu_count()} CPUs, {torch.get_num_threads()} thread(s)")
+    for size in given.sizes:
         output, truth = _pair(size)
         print(f"\nssim {size}x{size}           ms/image    of piq    difference from skimage")
         contestants = _ssim_contestants(output, truth)
@@ -63,7 +67,7 @@ def _ssim_contestants(output: Image, truth: Image) -> dict[str, Contestant]:
             data_range=255,
         ),
     }
-    # The peers measure float32 batches; making them is not counted against them.
+    # The peers measure float32 batches; making them is not timed.
     first, second = (
         torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255 for image in (output, truth)
     )
@@ -76,21 +80,16 @@ def _ssim_contestants(output: Image, truth: Image) -> dict[str, Contestant]:
         contestants["piq, downsampling"] = lambda: float(piq.ssim(first, second, data_range=1.0))
     except ImportError:
         print("piq is not installed: skipped")
-    try:
-        from torchmetrics.functional.image import structural_similarity_index_measure
-
-        contestants["torchmetrics"] = lambda: float(
-            structural_similarity_index_measure(first, second, data_range=1.0)
-        )
-    except ImportError:
-        print("torchmetrics is not installed: skipped")
+    contestants["torchmetrics"] = lambda: float(
+        structural_similarity_index_measure(first, second, data_range=1.0)
+    )
     return contestants
 
 
 def _table(
     contestants: dict[str, Contestant], reference: str | None = None, oracle: str | None = None
 ) -> None:
-    values = {name: run() for name, run in contestants.items()}  # also warms up
+    values = {name: run() for name, run in contestants.items()}  # and warm up
     times = _milliseconds(contestants)
     for name in contestants:
         row = f"  {name:20s} {statistics.median(times[name]):9.3f}"
@@ -103,7 +102,7 @@ def _table(
 
 
 def _milliseconds(contestants: dict[str, Contestant]) -> dict[str, list[float]]:
-    """Return the processor time of a call, once a round."""
+    """Return the processor time of a call in ms, once per round."""
     calls = {
         name: max(1, int(BUDGET / (_seconds(run, 1) or BUDGET)))
         for name, run in contestants.items()

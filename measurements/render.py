@@ -1,16 +1,17 @@
-"""How fast the procedural renderer is: complete rows a second on one core.
+"""Speed of the procedural renderer: complete rows per second on one core.
 
-Run it with ``OMP_NUM_THREADS=1 python measurements/render.py``; ``--seconds`` is spent per line.
+    OMP_NUM_THREADS=1 python measurements/render.py [--seconds 8]
+
+Each line of the table takes ``--seconds``.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import platform
 import time
-from pathlib import Path
 
+from setting import describe_machine
 from tpgbench.datasets_builders.base import DatasetSource
 from tpgbench.datasets_builders.ctp_synth import CtpSynth, CtpSynthUnaligned
 from tpgbench.datasets_builders.mannequin_synth import MannequinSynth
@@ -18,18 +19,8 @@ from tpgbench.datasets_builders.mannequin_synth import MannequinSynth
 SIZES = (64, 128, 256, 512)
 
 
-def processor() -> str:
-    """Return the processor's name."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
 def rows_per_second(source: DatasetSource, size: int, seconds: float) -> tuple[float, float, int]:
-    """Return rows a second by the clock and by the process's own time, and how many rows."""
+    """Return rows per second of wall time and of CPU time, and the number of rows."""
     dataset = source.open("test", size=size)
     dataset[0]
     rows, wall, cpu = 0, time.perf_counter(), time.process_time()
@@ -40,12 +31,11 @@ def rows_per_second(source: DatasetSource, size: int, seconds: float) -> tuple[f
 
 
 def main() -> None:
-    """Print one line a dataset and size."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=8.0)
+    """Print one line per dataset and size."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=8.0, help="per line of the table")
     seconds = parser.parse_args().seconds
-    today = datetime.datetime.now(datetime.UTC).date()
-    print(f"{platform.platform()}, {processor()}, Python {platform.python_version()}, {today}")
+    print(f"{describe_machine()}, Python {platform.python_version()}")
     print("dataset               size  rows/s  rows/s of CPU time  rows timed")
     for source in (CtpSynth(), CtpSynthUnaligned(), MannequinSynth()):
         for size in SIZES:

@@ -1,18 +1,16 @@
-"""How fast SLDDM samples: the embedded checkpoint, and the paper's size beside Stable Diffusion.
+"""Sampling speed of SLDDM: the embedded checkpoint, and the paper's size beside Stable Diffusion.
 
     python measurements/sampling.py [--size-512] [--steps 50] [--batch 4] [--compile]
 
-The embedded checkpoint runs on the device that is there. The paper's size is run with random
-weights, which changes nothing about time, side by side with diffusers' own
-StableDiffusionPipeline at the same steps, in the same minute; on a CPU that takes long and is
-done only with --size-512, at few steps.
+The embedded checkpoint runs on the GPU if there is one, else on the CPU. The paper's size has
+random weights, which does not change the time, and takes turns with the StableDiffusionPipeline of
+diffusers at the same number of steps. On a CPU this takes long, so it is done only with --size-512,
+with few steps.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime as dt
-import platform
 import resource
 import statistics
 import time
@@ -23,7 +21,8 @@ from typing import Any
 import torch
 import tpgbench
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-from tpgbench.benchmark.run.environment import processor_name
+from setting import describe_machine
+from tpgbench.benchmark.fit import fit_sample
 from tpgbench.reference_models.slddm.conditioner import Conditioner
 from tpgbench.reference_models.slddm.ldn import LDN
 from tpgbench.reference_models.slddm.model import SLDDM, SLDDMConfig
@@ -36,18 +35,14 @@ _SCHEDULER = SD15.networks.scheduler
 
 
 def machine(device: str) -> str:
-    """Return one line on the machine."""
-    name = torch.cuda.get_device_name() if device.startswith("cuda") else processor_name()
+    """Return one line about the machine."""
+    gpu = f"{torch.cuda.get_device_name()}, " if device.startswith("cuda") else ""
     threads = torch.get_num_threads()
-    today = dt.datetime.now(dt.UTC).date()
-    return (
-        f"{platform.system()} {platform.machine()}, {name}, {threads} threads, {today}, "
-        f"torch {torch.__version__}"
-    )
+    return f"{gpu}{describe_machine()}, {threads} threads, torch {torch.__version__}"
 
 
 def seconds(calls: Mapping[str, Callable[[], Any]], rounds: int, device: str) -> dict[str, float]:
-    """Return the median time of each call; they take turns, and a first round is left out."""
+    """Return the median seconds of each call; they take turns, after one round to warm up."""
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds + 1):
         for name, call in calls.items():
@@ -60,17 +55,15 @@ def seconds(calls: Mapping[str, Callable[[], Any]], rounds: int, device: str) ->
 
 
 def peak_memory(device: str) -> str:
-    """Return the peak so far, of the device's memory or of the process."""
+    """Return the peak memory so far, of the GPU or of the process."""
     if device.startswith("cuda"):
         return f"{torch.cuda.max_memory_allocated() / 2**30:.2f} GiB"
     return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB"
 
 
 def tiny(device: str, rounds: int) -> None:
-    """Print images a second of the embedded checkpoint, by steps and batch."""
+    """Print images per second of the embedded checkpoint, by steps and batch size."""
     dataset = tpgbench.load_dataset("ctp-synth", "test")
-    from tpgbench.benchmark.fit import fit_sample
-
     samples = [fit_sample(dataset[index], size=128) for index in range(16)]
     for steps in (1, 4, 10, 50):
         for batch in (1, 16):
@@ -87,7 +80,7 @@ def tiny(device: str, rounds: int) -> None:
 def full_size(
     device: str, dtype: torch.dtype, *, steps: int, batch: int, rounds: int, compiled: bool
 ) -> None:
-    """Print the paper's architecture beside Stable Diffusion's, random weights, 512 px."""
+    """Print the speed of the paper's size beside Stable Diffusion, random weights, 512 px."""
     with torch.device(device):
         torch.set_default_dtype(dtype)
         vae = AutoencoderKL(
@@ -161,7 +154,7 @@ def full_size(
 
 
 def main() -> None:
-    """Print everything that this machine can run."""
+    """Print what this machine can run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size-512", action="store_true", help="the paper's size on a CPU too")
     parser.add_argument("--steps", type=int, default=None, help="of the paper's size")

@@ -167,7 +167,7 @@ def _test_pair(
     if a is None or b is None or a.recipe != b.recipe:
         return refuse("the recipes differ")
     if not all(any(name in row.scores for row in table.values()) for table in tables):
-        return refuse("it has no scores per sample")
+        return refuse("the metric has no scores per sample")
     both = [(row, tables[1][key]) for key, row in tables[0].items() if key in tables[1]]
     finite = [pair for pair in both if all(math.isfinite(row.score(name)) for row in pair)]
     differences = np.array([first.score(name) - second.score(name) for first, second in finite])

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import io
 import math
+import runpy
+from pathlib import Path
 
 import pytest
+import tpgbench
 from fake_run import FakeSample, write_run
 from rich.console import Console
 from tpgbench.benchmark.comparing.compare import ComparedRun, PairTest, RunComparison, compare_runs
@@ -122,9 +125,43 @@ def test_a_run_without_a_value_does_not_keep_the_others_from_being_ranked():
     assert rank(comparison, "m").best == {"b"}
 
 
+TABLES = Path(tpgbench.__file__).parent / "measurements" / "tables.py"
+
+
+def page_rows(comparison, path) -> list[str]:
+    """The rows of the page's table of results."""
+    text = write_comparison(comparison, path).read_text(encoding="utf-8")
+    return text.partition('<table class="runs">')[2].partition("</table>")[0].split("<tr>")[2:]
+
+
+def render(comparison) -> list[str]:
+    out = io.StringIO()
+    Console(file=out, width=80).print(comparison_table(comparison))
+    return out.getvalue().splitlines()
+
+
+# Nobody beats a or b; c ties with the best mean, though b beats it.
+INTRANSITIVE = {"ab": "tie", "ac": "tie", "bc": "a"}
+BEATEN = {"ab": "tie", "ac": "a", "bc": "tie"}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "best"), [(INTRANSITIVE, "abc"), (BEATEN, "ab")], ids=["intransitive", "beaten"]
+)
+def test_terminal_page_and_markdown_have_one_rule_for_the_best(verdicts, best, tmp_path):
+    comparison = compared([value(0.50), value(0.49), value(0.40)], verdicts)
+    assert rank(comparison, "m").best == set(best)
+    lines = [line.split() for line in render(comparison) if line.strip().startswith("m ")]
+    assert [words[6] for words in lines if words[-1] == "tied"] == list(best)
+    rows = page_rows(comparison, tmp_path / "page.html")
+    assert ["tied for best" in row for row in rows] == [label in best for label in "abc"]
+    markdown = runpy.run_path(str(TABLES))["table"](comparison, ("m",)).splitlines()[2:]
+    assert [line.split()[1] for line in markdown if "**" in line] == list(best)
+
+
 @pytest.fixture(scope="module")
 def comparison(tmp_path_factory):
-    """Three runs: good and like are told apart by nothing, poor is worse in ssim."""
+    """Three runs: good and like do not differ significantly, poor is worse in ssim."""
     folder = tmp_path_factory.mktemp("runs")
 
     def samples(shift, wobble):
@@ -143,9 +180,10 @@ def comparison(tmp_path_factory):
 
 
 def test_the_page_marks_the_best_and_their_ties_alike(comparison, tmp_path):
-    text = write_comparison(comparison, tmp_path / "page.html").read_text(encoding="utf-8")
-    head, _, tail = text.partition('<table class="runs">')
-    rows = tail.partition("</table>")[0].split("<tr>")[2:]
+    path = tmp_path / "page.html"
+    rows = page_rows(comparison, path)
+    text = path.read_text(encoding="utf-8")
+    head = text.partition('<table class="runs">')[0]
     assert [row.count("tied for best") for row in rows] == [2, 2, 1]  # psnr is equal in all
     assert "No significant difference at the 5 % level" in text
     assert "poor" not in head.partition("<h1>")[2]
@@ -182,9 +220,7 @@ def test_hostile_labels_stay_text(tmp_path):
 
 
 def test_the_terminal_says_who_is_best_and_who_ties(comparison):
-    out = io.StringIO()
-    Console(file=out, width=80).print(comparison_table(comparison))
-    lines = out.getvalue().splitlines()
+    lines = render(comparison)
     assert max(map(len, lines)) <= 80
     ssim = [line.split() for line in lines if line.strip().startswith("ssim")]
     assert [words[-2:] for words in ssim[:2]] == [["good", "tied"], ["like", "tied"]]

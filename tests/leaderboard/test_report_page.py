@@ -16,7 +16,7 @@ import fake_run
 import numpy as np
 import PIL.Image
 import pytest
-from fake_run import FakeSample, aggregate, picture, plain_samples, write_run
+from fake_run import FakeDataset, FakeSample, aggregate, picture, plain_samples, write_run
 from tpgbench.core import pages
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.core.images import png_bytes
@@ -129,7 +129,7 @@ def test_small_counts_are_marked(plain):
 
 def test_every_sample_shows_garment_mask_truth_and_output(plain):
     _, page = plain
-    for label in ("garment", "mask", "truth"):
+    for label in ("garment", "mask", "ground truth"):
         assert sum(alt.startswith(f"{label} of ") for alt in page.alts) == 24
     assert len(page.cards) == 21  # three failed
     assert page.text.count("no image") == 3
@@ -326,8 +326,8 @@ def test_all_scores_infinite(tmp_path):
 def test_samples_without_truth(tmp_path):
     samples = [FakeSample(f"s{i}", {"ssim": 0.5}, has_truth=False) for i in range(3)]
     page = make_page(*write_run(tmp_path, samples))
-    assert page.text.count("no truth") == 3
-    assert not [alt for alt in page.alts if alt.startswith("truth")]
+    assert page.text.count("no ground truth") == 3
+    assert not [alt for alt in page.alts if alt.startswith("ground truth")]
 
 
 def test_a_photo_that_cannot_be_read_is_named(tmp_path):
@@ -335,6 +335,22 @@ def test_a_photo_that_cannot_be_read_is_named(tmp_path):
     page = make_page(*write_run(tmp_path, samples))
     assert "Its photos cannot be shown: bad: garment photo: truncated" in page.text
     assert page.alts.count("output of bad") == 1
+
+
+def test_each_row_is_read_once(tmp_path):
+    store, dataset = write_run(tmp_path, plain_samples())
+    read = []
+
+    class Counting(FakeDataset):
+        def __getitem__(self, index):
+            read.append(index)
+            return super().__getitem__(index)
+
+    write_report(store, Counting(dataset.samples, dataset.name, dataset.split))
+    assert sorted(read) == list(range(24))
+    read.clear()
+    write_report(store, Counting(dataset.samples, dataset.name, dataset.split), max_samples=2)
+    assert sorted(read) == [0, 1, 3, 13]  # only those that are shown: the worst, and failed ones
 
 
 def test_without_the_dataset_the_outputs_remain(tmp_path):
