@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from .errors import TpgbenchError
 from .files import known_sha256
+from .folders import recover
 from .weights import is_offline, weights_folder
 
 WEIGHTS = "model.safetensors"  # the only format that is read: others may run code
@@ -132,6 +133,7 @@ def get_pipeline_folder(location: str, part: str | None = None) -> Path:
         TpgbenchError: There is no such folder, and no such repository that can be had.
     """
     folder = Path(location).expanduser()
+    recover(folder)
     if folder.is_dir():
         return folder
     try:

@@ -12,6 +12,7 @@ from typing import ClassVar
 from pydantic import JsonValue
 
 from ...core.errors import TpgbenchError
+from ...core.folders import new_folder
 from ...core.images import MASK_THRESHOLD, check_size
 from ..base import DatasetSource, Track
 from ..reading.build_info import BuildInfo
@@ -24,7 +25,6 @@ from .opening import open_source
 from .package import Package, PackageWriter, seal
 from .packing import Packer
 from .rows import PackedRow, RawRow, RowRefusedError, SourceFile
-from .staging import new_folder
 from .workers import ordered_map
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import TpgbenchError
+from ...core.folders import new_folder
 from ...core.images import png_bytes
 from ..base import Dataset, DatasetSource, Row
 from ..reading.findings import BuildReport
 from ..reading.schema import DEFAULT_CONFIG, SCHEMAS, RowSchema
 from .package import Package, PackageWriter, seal
 from .rows import SourceFile
-from .staging import new_folder
 from .workers import ordered_map
 
 TRAIN = "train"  # may be endless, so it is written as far as is asked for

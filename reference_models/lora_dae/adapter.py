@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...core.errors import TpgbenchError
 from ...core.files import write_atomic
+from ...core.folders import recover
 from ...core.hub import get_pipeline_folder
 from ..shared.shipping import check_folder
 
@@ -129,6 +130,7 @@ def adapter_files(folder: Path, lora: str, enhancement: Enhancement) -> list[Pat
         check_statistics(folder, enhancement)
         files.append(folder / STATISTICS)
     if enhancement == "learned":
+        recover(folder / PREDICTOR_FOLDER)
         predictor = sorted((folder / PREDICTOR_FOLDER).glob("*"))
         if not predictor:
             raise no_predictor(folder)

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 from ...core.errors import TpgbenchError
+from ...core.folders import recover
 from ...core.hub import get_pipeline_folder
 
 NETWORKS = ("unet", "vae", "text_encoder")
@@ -26,6 +27,7 @@ def find_base(location: str) -> Path:
         TpgbenchError: It is unavailable or of another kind.
     """
     folder = get_pipeline_folder(location)
+    recover(folder / "vae")
     try:
         index = json.loads((folder / "model_index.json").read_bytes())
     except (OSError, ValueError) as error:

@@ -13,6 +13,7 @@ from torch import nn
 
 from ...core.errors import TpgbenchError
 from ...core.files import write_atomic
+from ...core.folders import recover
 from ..shared.card import CardText, write_card
 from ..shared.quiet import quiet_libraries
 from ..shared.shipping import forget_places, new_checkpoint, weight_sums, write_checksums
@@ -55,6 +56,8 @@ def export_training(
     Raises:
         TpgbenchError: The training has no base or no LoRA yet, or a file cannot be written.
     """
+    for saved in ("base", *(f"{name}/{PREDICTOR_FOLDER}" for name in FOLDERS.values())):
+        recover(training / saved)
     for part in ("base", "lora"):
         if not (training / part).is_dir():
             raise TpgbenchError(

@@ -11,6 +11,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from ...core.folders import recover
 from .adapter import PREDICTOR_FOLDER, no_predictor
 from .statistics import BandStatistics
 
@@ -85,6 +86,7 @@ def load_gain_predictor(folder: Path) -> GainPredictor:
     Raises:
         TpgbenchError: There is none, or it is damaged.
     """
+    recover(folder / PREDICTOR_FOLDER)
     try:
         loaded: GainPredictor = GainPredictor.from_pretrained(
             folder / PREDICTOR_FOLDER, use_safetensors=True

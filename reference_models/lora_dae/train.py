@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from ...core.errors import TpgbenchError
 from ...core.files import explain_os_errors, sha256_file, user_cache
+from ...core.folders import recover, replaced_folder
 from ..shared.autoencoder import PatchAutoencoder
 from ..shared.card import EARLIER, keep_records
 from ..shared.quiet import quiet_libraries
@@ -60,6 +60,8 @@ def train_lora_dae(spec: TrainingSpec) -> dict[Stage, TrainingSummary | None]:
     with new_session(spec.folder, spec.command) as session:
         with one_process() as first:
             if first:
+                for saved in ("base", "base/vae"):
+                    recover(spec.folder / saved)
                 _keep_earlier(spec, session)
         for stage in spec.stages:
             summary = _STAGES[stage](spec, session)
@@ -251,6 +253,7 @@ def _make_base(spec: TrainingSpec) -> StableDiffusionPipeline:
 
 
 def _read_autoencoder(folder: Path, preset: Preset) -> PatchAutoencoder:
+    recover(folder)
     try:
         taken: PatchAutoencoder = PatchAutoencoder.from_pretrained(folder)
     except (OSError, ValueError) as error:
@@ -354,11 +357,7 @@ def _need(path: Path, stage: str, before: str) -> None:
 
 def _replace(folder: Path, save: Any) -> None:
     """Save into a folder whole or not at all, by one process."""
-    staging = folder.with_name(f".{folder.name}")
-    with one_process() as first, explain_os_errors(folder):
+    with one_process() as first:
         if first:
-            shutil.rmtree(staging, ignore_errors=True)
-            with quiet_libraries():
+            with replaced_folder(folder) as staging, quiet_libraries():
                 save(staging)
-            shutil.rmtree(folder, ignore_errors=True)
-            staging.rename(folder)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from ...core.errors import TpgbenchError
 from ...core.files import explain_os_errors, known_sha256, write_atomic
+from ...core.folders import recover, replaced_folder
 
 CHECKSUMS = "checksums.json"
 _WEIGHTS = (".safetensors", ".bin")
@@ -84,25 +84,14 @@ def new_checkpoint(folder: Path) -> Iterator[Path]:
     Raises:
         TpgbenchError: Something else is there, or it cannot be written.
     """
-    folder = folder.absolute()
-    staging, old = (folder.with_name(f".{folder.name}.{kind}") for kind in ("new", "old"))
+    recover(folder)
     with explain_os_errors(folder):
         if folder.exists() and not (folder / CHECKSUMS).is_file() and any(folder.iterdir()):
             raise TpgbenchError(
                 f"{folder}: holds something else than a checkpoint; give --out another folder"
             )
-        for leftover in (staging, old):
-            shutil.rmtree(leftover, ignore_errors=True)
-        staging.mkdir(parents=True)
-        try:
-            yield staging
-        except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
-            raise
-        if folder.exists():
-            folder.rename(old)
-        staging.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
+    with replaced_folder(folder) as staging:
+        yield staging
 
 
 def check_folder(folder: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ...core.errors import TpgbenchError
+from ...core.folders import recover
 from ..shared.shipping import checked_files, config_files, read_checksums
 
 Background = Literal["keep", "mean"]
@@ -99,6 +100,16 @@ class PipelineFolder:
             raise not_loadable(self.path, f"unet/config.json cannot be read ({error})") from error
 
 
+def recover_parts(folder: Path) -> None:
+    """Move back what a killed process was replacing: the pipeline folder, or a part in it.
+
+    Raises:
+        TpgbenchError: The disk refuses.
+    """
+    for place in (folder, *(folder / part for part in PARTS)):
+        recover(place)
+
+
 def open_pipeline_folder(folder: Path, *, shared: Path | None = None) -> PipelineFolder:
     """Check a pipeline folder: a checkpoint, the result of a training, or a converted release.
 
@@ -109,6 +120,7 @@ def open_pipeline_folder(folder: Path, *, shared: Path | None = None) -> Pipelin
     Raises:
         TpgbenchError: A part is missing or of another class, or the index is damaged.
     """
+    recover_parts(folder)
     if not (folder / INDEX).is_file():
         raise TpgbenchError(
             f"{folder}: has no {INDEX}: give the folder of a pipeline, such as OUT/pipeline of "

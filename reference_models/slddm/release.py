@@ -18,7 +18,7 @@ from torch import Tensor
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
 from ...core.errors import TpgbenchError
-from ...datasets_builders.packaging.staging import new_folder
+from ...core.folders import new_folder
 from .pipeline import SLDDMPipeline
 from .release_networks import (
     LDN_PREFIX,

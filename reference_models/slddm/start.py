@@ -12,8 +12,9 @@ from safetensors import SafetensorError, safe_open
 
 from ...core.errors import TpgbenchError
 from ...core.files import explain_os_errors
+from ...core.folders import new_folder
 from ..shared.shipping import CHECKSUMS, checked_files, read_checksums
-from .pipeline_folder import PARTS
+from .pipeline_folder import PARTS, recover_parts
 from .settings import Preset
 
 
@@ -34,6 +35,7 @@ def find_parts(
     """
     found: dict[str, Path] = {}
     for start in starts:
+        recover_parts(start)
         if not any((start / part).is_dir() for part in PARTS):
             raise TpgbenchError(
                 f"--start {start}: is no pipeline folder: give one, such as OUT/pipeline of "
@@ -63,14 +65,8 @@ def copy_part(start: Path, folder: Path, part: str) -> None:
     Raises:
         TpgbenchError: It cannot be read or written.
     """
-    staging = folder / f".{part}"
-    with explain_os_errors(folder):
-        shutil.rmtree(staging, ignore_errors=True)
-        try:
-            shutil.copytree(start / part, staging)
-            staging.rename(folder / part)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+    with new_folder(folder / part) as staging:
+        shutil.copytree(start / part, staging.folder, dirs_exist_ok=True)
 
 
 def _check_kind(place: Path, preset: Preset) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import torch
 
 from ...core.errors import TpgbenchError
 from ...core.files import explain_os_errors, user_cache
+from ...core.folders import replaced_folder
 from ..shared.card import EARLIER, RECORDS, keep_records
 from ..training.blocks import BlockStore
 from ..training.config import TrainingConfig
@@ -29,7 +29,7 @@ from .diffusion_objective import DiffusionObjective
 from .held_out import HeldOut, labelled_rows
 from .ldn_objective import LdnObjective
 from .networks import make_autoencoder, make_image_encoder, make_ldn, make_pipeline
-from .pipeline_folder import PARTS
+from .pipeline_folder import PARTS, recover_parts
 from .rows import TpgRows
 from .settings import Preset, Stage
 from .start import copy_part, find_parts
@@ -94,6 +94,7 @@ def train_slddm(spec: TrainingSpec) -> dict[Stage, TrainingSummary]:
     with new_session(spec.folder, spec.command) as session:
         with one_process() as first:
             if first:
+                recover_parts(spec.pipeline_folder)
                 _take_over(spec, session)
         for stage in spec.stages:
             summaries[stage] = _STAGES[stage](spec, session)
@@ -184,9 +185,10 @@ def _train_sldm(spec: TrainingSpec, session: Session) -> TrainingSummary:
     objective = DiffusionObjective(pipeline, preset.diffusion, held_out)
     summary = _optimise(spec, session, "sldm", objective)
     # Also when it was stopped: half a training is a model that can be looked at.
-    with one_process() as first, explain_os_errors(folder):
+    with one_process() as first:
         if first:
-            pipeline.save_pretrained(folder)
+            with replaced_folder(folder) as staging:
+                pipeline.save_pretrained(staging)
     return summary
 
 
@@ -244,10 +246,6 @@ def _check_parts(spec: TrainingSpec, stage: Stage, needed: tuple[str, ...]) -> N
 
 def _save(parts: Mapping[str, Any], folder: Path) -> None:
     """Save networks, each whole or not at all."""
-    with explain_os_errors(folder):
-        for name, network in parts.items():
-            staging = folder / f".{name}"
-            shutil.rmtree(staging, ignore_errors=True)
+    for name, network in parts.items():
+        with replaced_folder(folder / name) as staging:
             network.save_pretrained(staging)
-            shutil.rmtree(folder / name, ignore_errors=True)
-            staging.rename(folder / name)

@@ -24,12 +24,12 @@ from pictures import box_mask, smooth
 from tpgbench.api import datasets as api_datasets
 from tpgbench.cli.app import cli
 from tpgbench.core.errors import TpgbenchError
+from tpgbench.core.folders import new_folder
 from tpgbench.core.images import read_image, read_mask
 from tpgbench.datasets_builders.base import DatasetCard
 from tpgbench.datasets_builders.ctp_hd import CtpHd
 from tpgbench.datasets_builders.packaging.build import PackagedDataset
 from tpgbench.datasets_builders.packaging.rows import RawRow
-from tpgbench.datasets_builders.packaging.staging import new_folder
 from tpgbench.datasets_builders.packaging.workers import CHUNK, ordered_map
 from tpgbench.datasets_builders.reading.findings import Finding
 from tpgbench.datasets_builders.reading.parquet import ParquetDataset
