@@ -88,17 +88,17 @@ def export_training(
                 limits=_LIMITS,
                 pipeline_tag="image-to-image",
                 tags=("textile-pattern-generation", "fashion", "diffusion"),
-                held_out="the first rows, 64 at most, of the split that `--held-out` names, by "
-                "default `validation`; the number after a name is that of the sampling steps; "
-                "those with `shift` forgive a translation and are of the unaligned track, the "
-                "others of the aligned one",
+                validation="on the first 64 rows at most of the split `--held-out`, by default "
+                "`validation`; the number after a name is the number of sampling steps; metrics "
+                "with `shift` tolerate a translation and are of the unaligned track, the others "
+                "of the aligned track",
                 plotted="ssim",
-                axis="SSIM, held-out rows",
+                axis="SSIM, validation split",
                 elsewhere=_elsewhere(staging, shared),
             ),
             parameters={part: _count(getattr(pipeline, part)) for part in PARTS},
             stages={stage: stage for stage in STAGES},
-            judged="sldm",
+            validated="sldm",
             licence=licence,
             limits=limits,
         )

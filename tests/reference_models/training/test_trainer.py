@@ -304,7 +304,7 @@ def test_the_state_of_another_training_is_refused(tmp_path):
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 torn", b"\x80\x02}q\x00."])
 def test_a_damaged_state_is_refused(tmp_path, damage):
     (tmp_path / "state.pt").write_bytes(damage)
-    with pytest.raises(TpgbenchError, match="state.pt: not a whole state of a training"):
+    with pytest.raises(TpgbenchError, match="state.pt: not a complete state of a training"):
         trained(tmp_path)
 
 
