@@ -265,7 +265,7 @@ class Failing(Regression):
     [
         ("loss", "step 8: the loss 'absolute' is not finite"),
         ("gradient", "step 8: the gradient is not finite"),
-        ("device", "out of memory: lower batch_size .* size of the pictures, or give precision"),
+        ("device", "out of memory: lower batch_size .* size of the images, or give precision"),
         ("machine", "out of memory: lower batch_size"),
     ],
 )
