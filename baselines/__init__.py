@@ -1,4 +1,4 @@
 """Weight-free models for textile pattern generation, in NumPy and SciPy.
 
-They are the floor that a trained model has to beat, and they run anywhere in milliseconds.
+A trained model has to beat them. They run anywhere, in milliseconds per sample.
 """

@@ -1,7 +1,7 @@
-"""How alike a garment is to itself, shifted.
+"""The similarity of a garment to itself at every shift.
 
-A lag (dy, dx) leads from one pixel to another. A lag map holds one value a lag: it spans two
-frames, so that no lag wraps around, and lies in the order of the FFT, so that ``a_map[dy, dx]``
+A lag (dy, dx) leads from one pixel to another. A lag map holds one value per lag: it spans two
+frames, so that no lag wraps around, and is in the order of the FFT, so that ``a_map[dy, dx]``
 is right for negative lags too.
 """
 
@@ -13,12 +13,12 @@ from scipy import fft
 
 from ..core.images import Mask
 
-# Sum of squared colours, from 0 to 1, below which cloth counts as plain: nothing to correlate.
+# Sum of squared colours, from 0 to 1, below which cloth counts as plain: too little to correlate.
 _PLAIN = 1e-3
 
 
 def lag_map_shape(mask: Mask) -> tuple[int, int]:
-    """Return the shape of a frame's lag maps, rounded up to what the FFT is quick at."""
+    """Return the shape of a frame's lag maps, rounded up to sizes that the FFT is fast at."""
     height, width = (int(fft.next_fast_len(2 * side, real=True)) for side in mask.shape)
     return height, width
 
@@ -35,17 +35,18 @@ def masked_autocorrelation(
     """Correlate a garment with itself at every lag, over the pixels that are visible twice.
 
     This is the masked normalised correlation of D. Padfield, "Masked object registration in the
-    Fourier domain", IEEE TIP 2012, but for one thing: colours are taken about the mean of the
-    whole garment, not about that of each overlap.
+    Fourier domain", IEEE TIP 2012, with one difference: the mean of the whole garment is
+    subtracted, not that of each overlap.
 
     Args:
         cloth: Float32 (height, width, 3), 0 to 1.
         mask: True on the garment, bool (height, width), not empty.
-        min_overlap: The part of the garment that must be visible twice for a lag to count, 0 to 1.
+        min_overlap: The fraction of the garment that must be visible twice for a lag to count, 0 to
+            1.
 
     Returns:
-        A lag map, float32, -1 to 1: 1 where the shifted garment is equal; 0 where it is unrelated
-        or plain; NaN where too little of it overlaps.
+        A lag map, float32, -1 to 1: 1 where the shifted garment is equal, 0 where it is unrelated
+        or plain, NaN where too little of it overlaps.
     """
     shape = lag_map_shape(mask)
     weight = mask.astype(np.float32)

@@ -1,4 +1,4 @@
-"""What the baselines share: their options, and the loop over samples."""
+"""The base class of the baselines: common options, and the loop over samples."""
 
 from __future__ import annotations
 
@@ -17,35 +17,38 @@ from .shading import flatten_shading
 
 
 class BaselineConfig(ModelConfig):
-    """Options of every baseline. Lengths are in parts of the frame's side, so they fit any size."""
+    """Options of every baseline.
+
+    Lengths are given as a fraction of the frame's side, so they fit any size.
+    """
 
     flatten: bool = Field(
         True,
-        description="Divide out the garment's shading first. The default of each model is what "
+        description="Divide out the garment's shading first. Each model's default is the one that "
         "scores best on ctp-synth's aligned track and looks right on real photos.",
     )
     flatten_sigma: float = Field(
         10 / 64,
         gt=0.0,
         le=1.0,
-        description="Standard deviation of the Gaussian that shading is told from the pattern by, "
-        "in parts of the side.",
+        description="Standard deviation of the Gaussian that separates shading from pattern, as a "
+        "fraction of the side.",
     )
 
 
 class Baseline(Model):
-    """A model that treats each sample alone: subclass it and write `fill`."""
+    """A model that treats each sample on its own: subclass it and implement `fill`."""
 
     task = "tpg"
     config_type: ClassVar[type[BaselineConfig]] = BaselineConfig
     config: BaselineConfig
 
     def generate(self, samples: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Image]:
-        """Return one uint8 image (size, size, 3) a sample, in order.
+        """Return one uint8 image (size, size, 3) per sample, in order.
 
         Args:
             samples: The batch.
-            seeds: One a sample.
+            seeds: One per sample.
         """
         return [self._generate_one(*pair) for pair in zip(samples, seeds, strict=True)]
 
@@ -57,12 +60,12 @@ class Baseline(Model):
 
         Args:
             cloth: The garment in the frame, float32 (size, size, 3), 0 to 1, its shading divided
-                out if the options say so. What it holds outside the mask is no cloth.
+                out if the options say so. Outside the mask it shows no cloth.
             mask: True on the garment's visible pixels, bool (size, size), not empty.
-            rng: The sample's own source of randomness.
+            rng: The only source of randomness, seeded per sample.
 
         Returns:
-            Float32 (size, size, 3), 0 to 1; what lies beyond is clipped.
+            Float32 (size, size, 3), 0 to 1; values outside are clipped.
         """
 
     def _generate_one(self, sample: Sample, seed: int) -> Image:

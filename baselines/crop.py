@@ -20,13 +20,13 @@ class CropConfig(BaselineConfig):
     flatten: bool = Field(False, description="Divide out the garment's shading first.")
     outside: Literal["mean", "blend"] = Field(
         "mean",
-        description="What covers the frame beyond the garment: its mean colour, or a blend of its "
-        "colours in which the nearest count most.",
+        description="What fills the frame around the garment: its mean colour, or a blend of its "
+        "colours in which near ones count more.",
     )
 
 
 class Crop(Baseline):
-    """The garment in its box, on a ground of its own colour."""
+    """The garment in its box, on a background of its own colour."""
 
     name = "crop"
     card = ModelCard(
@@ -43,7 +43,7 @@ class Crop(Baseline):
     def fill(
         self, cloth: NDArray[np.float32], mask: Mask, rng: np.random.Generator
     ) -> NDArray[np.float32]:
-        """Return the garment with everything around it covered."""
+        """Return the garment with everything around it filled."""
         if self.config.outside == "blend":
             return inverse_distance_fill(cloth, mask)
         return np.where(mask[..., None], cloth, cloth[mask].mean(axis=0))

@@ -1,4 +1,4 @@
-"""Covering the frame with colours of the garment."""
+"""Filling the frame with colours of the garment."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from scipy import fft
 from ..core.images import Mask
 from .autocorrelation import lag_lengths, lag_map_shape
 
-# How much the ground counts beside a translate of weight 1: only where nothing else is known.
+# Weight of the ground beside a translate of weight 1: it shows only where nothing else is known.
 _GROUND_WEIGHT = 1e-5
 
 
 def inverse_distance_fill(cloth: NDArray[np.float32], mask: Mask) -> NDArray[np.float32]:
-    """Give each pixel outside the mask a mean of the colours inside, the nearest counting most.
+    """Give each pixel outside the mask a mean of the colours inside; near ones count more.
 
     Interpolation after D. Shepard, "A two-dimensional interpolation function for
     irregularly-spaced data", ACM 1968: next to the mask it continues the colours there, far away
-    it tends to their mean.
+    it approaches their mean.
 
     Args:
         cloth: Float32 (height, width, 3).
@@ -61,7 +61,7 @@ def _sum_translates(
     """Return each pixel's weighted sum of colours, (height, width, 3), and of weights.
 
     In double precision: the weights span many orders of magnitude, and in single precision the
-    transforms' rounding would drown the small ones.
+    rounding error of the transforms would drown the small ones.
     """
     height, width = mask.shape
     layers = np.concatenate([np.moveaxis(cloth * mask[..., None], -1, 0), mask[None]])

@@ -1,4 +1,4 @@
-"""The pattern's repeat, its unit cell filled from all occurrences."""
+"""The baseline `lattice`: the unit cell of the pattern's repeat, filled from all occurrences."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LatticeConfig(BaselineConfig):
     """Options of `Lattice`."""
 
     min_period: float = Field(
-        6 / 64, ge=1 / 64, le=0.5, description="Shortest repeat, in parts of the side."
+        6 / 64, ge=1 / 64, le=0.5, description="Shortest repeat, as a fraction of the side."
     )
     min_similarity: float = Field(
         0.4, ge=0.0, le=1.0, description="Autocorrelation from which a shift counts as a repeat."
@@ -30,12 +30,13 @@ class LatticeConfig(BaselineConfig):
         24 / 64,
         gt=0.0,
         le=100.0,
-        description="Distance over which an occurrence's weight falls by e, in parts of the side.",
+        description="Distance over which an occurrence's weight falls by a factor of e, as a "
+        "fraction of the side.",
     )
 
 
 class Lattice(Baseline):
-    """Each pixel is the mean of its occurrences in the garment, the near ones counting more."""
+    """Each pixel is the mean of its occurrences in the garment; near ones count more."""
 
     name = "lattice"
     card = ModelCard(
@@ -44,7 +45,7 @@ class Lattice(Baseline):
         "perception based on frieze and wallpaper groups, IEEE TPAMI 2004",
         licence="Apache-2.0",
         limits="One rigid lattice, so distorted cloth blurs; without a repeat the hidden part is "
-        "a mere blend of colours.",
+        "only a blend of colours.",
     )
     config_type = LatticeConfig
     config: LatticeConfig

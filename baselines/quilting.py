@@ -1,4 +1,4 @@
-"""Image quilting: a patchwork of the garment, its seams along the least difference."""
+"""Image quilting: blocks of the garment, joined along seams of least difference."""
 
 from __future__ import annotations
 
@@ -24,24 +24,25 @@ class QuiltingConfig(BaselineConfig):
         3 / 16,
         gt=0.0,
         le=1.0,
-        description="Side of a block, in parts of the frame's side; it is halved until the "
+        description="Side of a block, as a fraction of the frame's side; it is halved until the "
         "garment holds a whole one. Below 3 pixels the garment's colours are blended instead.",
     )
     overlap: float = Field(
-        1 / 3, gt=0.0, le=0.5, description="How far two blocks overlap, in parts of a block."
+        1 / 3, gt=0.0, le=0.5, description="How far two blocks overlap, as a fraction of a block."
     )
     tolerance: float = Field(
         0.1,
         ge=0.0,
         le=10.0,
-        description="A block is drawn from those whose error is at most this part above the least.",
+        description="A block is drawn from those whose error exceeds the least by at most this "
+        "fraction.",
     )
     guidance: float = Field(
         1.0,
         ge=0.0,
         le=100.0,
-        description="Weight of agreeing with the garment where it is visible behind the block, "
-        "beside that of agreeing with the neighbours; 0 is free synthesis.",
+        description="Weight of matching the garment where it is visible behind the block, relative "
+        "to matching the neighbours; 0 is free synthesis.",
     )
 
 
@@ -54,7 +55,7 @@ class Quilting(Baseline):
         source="A. Efros and W. Freeman, Image quilting for texture synthesis and transfer, "
         "SIGGRAPH 2001",
         licence="Apache-2.0",
-        limits="Blocks know nothing of the repeat: long lines break and plain patches spread.",
+        limits="Blocks ignore the repeat: long lines break and plain areas spread.",
     )
     config_type = QuiltingConfig
     config: QuiltingConfig
@@ -62,7 +63,7 @@ class Quilting(Baseline):
     def fill(
         self, cloth: NDArray[np.float32], mask: Mask, rng: np.random.Generator
     ) -> NDArray[np.float32]:
-        """Return a quilt, sewn row by row from the top left."""
+        """Return a quilt, made row by row from the top left."""
         side = mask.shape[0]
         inside = interior(mask)
         block = max(1, round(self.config.block * side))
@@ -96,10 +97,10 @@ class Quilting(Baseline):
 
 
 def before_seams(cost: NDArray[np.float32], top: int, left: int) -> NDArray[np.bool_]:
-    """Return the pixels of a block that stay as they were sewn: above or left of its seams.
+    """Return the pixels of a block that keep their value: those above or left of its seams.
 
     Args:
-        cost: How far the block is from what lies under it, (block, block).
+        cost: Squared difference of the block and what it covers, (block, block).
         top: Height of the strip that overlaps what lies above, in pixels; 0 for none.
         left: Width of the strip that overlaps what lies to the left.
     """
@@ -132,7 +133,7 @@ class PatchSearch:
     def errors(
         self, targets: NDArray[np.float32], weights: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return how far each patch is from several targets together.
+        """Return the error of each patch against several targets together.
 
         Args:
             targets: (k, block, block, 3), 0 to 1.
@@ -184,7 +185,7 @@ def whole_blocks(mask: Mask, block: int) -> NDArray[np.bool_]:
 
 
 def left_of_seam(cost: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Cut a strip from top to bottom where it costs least, by dynamic programming.
+    """Cut a strip from top to bottom along the path of least cost, by dynamic programming.
 
     The seam crosses each row at one pixel, at most one column from where it crosses the last.
 
@@ -195,7 +196,7 @@ def left_of_seam(cost: NDArray[np.floating]) -> NDArray[np.bool_]:
         True on the pixels left of the seam, bool (height, width).
     """
     height, width = cost.shape
-    total = np.full((height, width + 2), np.inf)  # a column beyond either edge, never entered
+    total = np.full((height, width + 2), np.inf)  # one column beyond each edge, never entered
     total[:, 1:-1] = cost
     for row in range(1, height):
         above = total[row - 1]

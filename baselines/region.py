@@ -1,4 +1,4 @@
-"""Where in the frame the cloth is."""
+"""The part of the frame that shows cloth."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from scipy import ndimage
 
 from ..core.images import Mask
 
-EDGE = 1 / 64  # how far a garment's edge mixes with what lies behind, in parts of the side
+EDGE = 1 / 64  # how far a garment's edge mixes with the background, as a fraction of the side
 
 
 @dataclass(frozen=True)
 class Rectangle:
-    """An upright window on an image, in pixels; ``bottom`` and ``right`` lie one beyond it."""
+    """An axis-aligned window of an image, in pixels; ``bottom`` and ``right`` are exclusive."""
 
     top: int
     left: int
@@ -29,12 +29,12 @@ class Rectangle:
 
 
 def interior(mask: Mask, margin: float = EDGE) -> Mask:
-    """Return the pixels that have nothing but mask around them.
+    """Return the pixels of a mask whose whole neighbourhood lies inside it.
 
     Args:
         mask: Bool (size, size); beyond the frame there is no mask.
-        margin: How far around them, along rows and columns, in parts of the side; rounded up to
-            whole pixels.
+        margin: Reach of the neighbourhood along rows and columns, as a fraction of the side;
+            rounded up to whole pixels.
 
     Returns:
         Bool (size, size); the mask itself where it is too thin to have an interior.
@@ -45,7 +45,7 @@ def interior(mask: Mask, margin: float = EDGE) -> Mask:
 
 
 def largest_rectangle(mask: Mask) -> Rectangle:
-    """Return a largest upright rectangle inside a mask; of several, the one that ends first.
+    """Return a largest axis-aligned rectangle inside a mask; of several, the one that ends first.
 
     Each row is handled at once, from the top: above every pixel the mask reaches up to some
     height, and a rectangle of that height reaches as far to both sides as all its rows do. One

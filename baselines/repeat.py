@@ -1,4 +1,8 @@
-"""Finding the lattice that a pattern repeats on."""
+"""The repeat of a garment's pattern, found in its masked autocorrelation.
+
+The baseline `lattice` generates with it. The metric ``repeat`` measures finished patterns with an
+estimator of its own, `tpgbench.metrics.lattice`: a model is not judged by the code that made it.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,8 @@ from scipy import ndimage
 
 from .autocorrelation import lag_lengths
 
-_LONGEST = 46 / 64  # repeats beyond are seen by too little cloth
-_SEARCH = 2 / 64  # how far around a lag the peak that belongs to it may lie
+_LONGEST = 46 / 64  # too little cloth shows a longer repeat
+_SEARCH = 2 / 64  # how far from a lag its peak may lie
 _LENGTH_PENALTY = 0.3  # a multiple of a repeat is as similar as the repeat: prefer the shorter
 _MIN_SINE = 0.5  # of the angle between the two vectors
 
@@ -23,17 +27,17 @@ def find_repeat(
 
     The first is the best peak of the autocorrelation, the second the best one in a clearly
     different direction. Both are then fitted to the peaks at their multiples, so that they are
-    known to part of a pixel and stay right across the frame.
+    known to a fraction of a pixel and stay accurate across the frame.
 
     Args:
         similarity: The garment's masked autocorrelation, a lag map.
         side: Side of the frame, in pixels.
-        min_period: Shortest repeat, in parts of the side.
+        min_period: Shortest repeat, as a fraction of the side.
         min_similarity: Autocorrelation from which a lag counts as a repeat, 0 to 1.
 
     Returns:
-        Float64 (k, 2), one vector (dy, dx) in pixels a row. k is 2, or 1 where the pattern repeats
-        in one direction only, or 0 where it does not.
+        Float64 (k, 2), one vector (dy, dx) in pixels per row. k is 2, or 1 where the pattern
+        repeats in one direction only, or 0 where it does not.
     """
     similarity = np.nan_to_num(similarity, nan=-1.0)
     peaks = _peaks(similarity, side, min_period, min_similarity)
@@ -53,7 +57,7 @@ def repeat_lags(vectors: NDArray[np.float64], side: int) -> NDArray[np.intp]:
         side: Side of the frame, in pixels.
 
     Returns:
-        Rounded to whole pixels, (n, 2), none twice.
+        Rounded to whole pixels, (n, 2), without duplicates.
     """
     diagonal = math.sqrt(2) * side
     # The lattice's lines parallel to one vector lie as far apart as the other reaches across.
@@ -66,7 +70,7 @@ def repeat_lags(vectors: NDArray[np.float64], side: int) -> NDArray[np.intp]:
 def _peaks(
     similarity: NDArray[np.float32], side: int, min_period: float, min_similarity: float
 ) -> NDArray[np.float64]:
-    """Return the lags that may be repeats, float64 (n, 2), the best first."""
+    """Return the lags that may be repeats, float64 (n, 2), best first."""
     height, width = similarity.shape
     length = lag_lengths((height, width)) / side
     possible = (length > min_period) & (length < _LONGEST) & (similarity > min_similarity)
@@ -81,7 +85,7 @@ def _peaks(
 def _fit(
     similarity: NDArray[np.float32], side: int, vectors: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Fit the vectors by least squares to the peaks near their multiples, step by step farther."""
+    """Fit the vectors by least squares to the peaks near their multiples, near ones first."""
     radius = _search_radius(side)
     around = _multiples([radius, radius])
     for count in (1, 2, 3):
@@ -98,7 +102,7 @@ def _fit(
 
 
 def _spans_lattice(vectors: NDArray[np.float64], shortest: float) -> bool:
-    """Return whether fitted vectors are still long enough, and two of them still apart."""
+    """Whether fitted vectors are still long enough and, if there are two, not parallel."""
     if min(math.hypot(*vector) for vector in vectors) < shortest:
         return False
     return len(vectors) == 1 or _sine(vectors[0], vectors[1]) > _MIN_SINE / 2

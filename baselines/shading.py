@@ -10,7 +10,7 @@ from scipy import fft
 
 from ..core.images import Mask
 
-_DARKEST = 0.03  # local brightness below which a gain would only amplify noise
+_DARKEST = 0.03  # local brightness below which a gain would amplify noise
 _BARELY_COVERED = 1e-3
 
 
@@ -19,7 +19,7 @@ def flatten_shading(cloth: NDArray[np.float32], mask: Mask, sigma: float) -> NDA
 
     Light, folds and curvature change slowly across a garment, its pattern quickly. So the photo
     is divided by the mean brightness around each pixel, taken inside the mask, and multiplied by
-    that of the whole garment. What a pattern has of slow changes is lost with the shading.
+    that of the whole garment. Slow changes of the pattern itself are lost with the shading.
 
     Args:
         cloth: Float32 (height, width, 3), 0 to 1.
@@ -27,7 +27,7 @@ def flatten_shading(cloth: NDArray[np.float32], mask: Mask, sigma: float) -> NDA
         sigma: Standard deviation of the Gaussian neighbourhood, in pixels.
 
     Returns:
-        Float32 (height, width, 3), 0 to 1; outside the mask it means nothing.
+        Float32 (height, width, 3), 0 to 1; undefined outside the mask.
     """
     brightness = cloth.mean(axis=-1)
     weight = mask.astype(np.float32)
@@ -38,14 +38,14 @@ def flatten_shading(cloth: NDArray[np.float32], mask: Mask, sigma: float) -> NDA
 
 
 def gaussian_blur(images: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-    """Blur the last two axes, with zeros beyond their ends, at a cost that sigma hardly changes.
+    """Blur the last two axes, with zeros beyond their ends; the cost hardly depends on sigma.
 
     Args:
         images: Float32 (..., height, width).
         sigma: Standard deviation, in pixels.
 
     Returns:
-        Float32, as large as ``images``.
+        Float32, of the shape of ``images``.
     """
     height, width = images.shape[-2:]
     reach = math.ceil(3 * sigma)

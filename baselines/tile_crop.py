@@ -1,4 +1,4 @@
-"""A rectangle of the garment, laid like tiles."""
+"""A rectangle of the garment, tiled."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ class TileCropConfig(BaselineConfig):
         EDGE,
         ge=0.0,
         le=0.25,
-        description="How far the rectangle keeps from the garment's edge, in parts of the side.",
+        description="Distance of the rectangle from the garment's edge, as a fraction of the side.",
     )
     mirror: bool = Field(
-        True, description="Mirror every other tile, which hides the seams; else repeat it as it is."
+        True,
+        description="Mirror every other tile, which hides the seams; otherwise repeat it as it is.",
     )
 
 
 class TileCrop(Baseline):
-    """The largest rectangle inside the garment, tiled from the place where it lies."""
+    """The largest rectangle inside the garment, tiled from its own place."""
 
     name = "tile-crop"
     card = ModelCard(
@@ -35,7 +36,7 @@ class TileCrop(Baseline):
         source="Common practice; the mirrored tiling is that of texture mapping (GL_MIRRORED_REPEAT"
         " in OpenGL 1.4)",
         licence="Apache-2.0",
-        limits="The rectangle is no unit cell: the pattern's own repeat breaks at every seam.",
+        limits="The rectangle is not a unit cell: the pattern's own repeat breaks at every seam.",
     )
     config_type = TileCropConfig
     config: TileCropConfig
@@ -50,7 +51,7 @@ class TileCrop(Baseline):
         return cloth[np.ix_(rows, columns)]
 
     def _source_pixels(self, size: int, start: int, stop: int) -> NDArray[np.intp]:
-        """Return which pixel of ``start`` to ``stop`` each of ``size`` pixels in a line shows."""
+        """Return the source, in ``start`` to ``stop``, of each of ``size`` pixels in a line."""
         length = stop - start
         offset = np.arange(size) - start
         if self.config.mirror:

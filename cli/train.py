@@ -1,4 +1,4 @@
-"""The commands around the reference models' weights: ``tpgbench train`` and ``convert``."""
+"""The commands that make weights of the reference models: ``tpgbench train`` and ``convert``."""
 
 from __future__ import annotations
 
@@ -20,31 +20,48 @@ EXIT_INCOMPLETE = 1
 
 _TRAINER_OPTIONS = (
     click.option("--split", default="train", show_default=True, help="Split to train on."),
-    click.option("--held-out", default="validation", show_default=True, help="Its figures' split."),
-    click.option("--out", type=_FOLDER, required=True, help="Folder of the training."),
-    click.option("--first-rows", type=int, help="Rows of an endless dataset to start with."),
-    click.option("--reuse", type=float, help="Draws of a row of an endless dataset."),
-    click.option("--steps", type=int, help="Optimiser steps of the stages; default: the preset's."),
-    click.option("--batch-size", type=int, help="Rows a process computes at once."),
-    click.option("--accumulation", type=int, help="Batches averaged for a step."),
-    click.option("--learning-rate", type=float, help="Default: the preset's."),
-    click.option("--precision", help="fp32 or bf16."),
-    click.option("--minutes", type=float, help="Stop after so many, with a state to go on from."),
-    click.option("--validate-every", type=int, help="Steps between held-out figures and pictures."),
-    click.option("--tracker", help="tensorboard, wandb, ...: any that accelerate knows."),
-    click.option("--seed", type=int, help="Of weights, draws and noise."),
+    click.option(
+        "--held-out", default="validation", show_default=True, help="Split used for validation."
+    ),
+    click.option(
+        "--out",
+        type=_FOLDER,
+        required=True,
+        help="Folder of the training; the same command resumes it.",
+    ),
+    click.option(
+        "--first-rows",
+        type=int,
+        help="Size of the first pool of rows, of a procedural dataset.",
+    ),
+    click.option(
+        "--reuse",
+        type=float,
+        help="Average number of times a row is drawn before a new one is rendered.",
+    ),
+    click.option("--steps", type=int, help="Optimiser steps per stage; default: the preset's."),
+    click.option("--batch-size", type=int, help="Rows per process and step."),
+    click.option("--accumulation", type=int, help="Batches whose gradients are averaged per step."),
+    click.option("--learning-rate", type=float, help="Peak learning rate; default: the preset's."),
+    click.option("--precision", help="Of the computation: fp32 or bf16."),
+    click.option(
+        "--minutes", type=float, help="Stop each stage after this time; it can be resumed."
+    ),
+    click.option("--validate-every", type=int, help="Steps between validations and previews."),
+    click.option("--tracker", help="tensorboard, wandb, or any other tracker of accelerate."),
+    click.option("--seed", type=int, help="Seed of initial weights, sampling and noise."),
     click.option(
         "--workers",
         type=click.IntRange(min=1),
         default=1,
         show_default=True,
-        help="Processes that render, for each dataset.",
+        help="Processes per dataset that render rows.",
     ),
 )
 
 
 def _trainer_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Add what every model's training is told."""
+    """Add the options that all trainings share."""
     for option in reversed(_TRAINER_OPTIONS):
         command = option(command)
     return command
@@ -58,10 +75,10 @@ def _report(summaries: Mapping[Any, TrainingSummary | None], folder: Path) -> in
     """Print what was trained and where it is; return the exit code."""
     done = {name: summary for name, summary in summaries.items() if summary is not None}
     for name, summary in done.items():
-        figures = ", ".join(f"{key} {value:.4f}" for key, value in summary.validation.items())
+        metrics = ", ".join(f"{key} {value:.4f}" for key, value in summary.validation.items())
         click.echo(
             f"{name}: {summary.samples:,} samples in {summary.seconds / 60:.1f} minutes"
-            + (f"; {figures}" if figures else "")
+            + (f"; {metrics}" if metrics else "")
         )
     click.echo(folder)
     return 0 if all(summary.finished for summary in done.values()) else EXIT_INCOMPLETE
@@ -73,34 +90,44 @@ def train() -> None:
 
 
 @train.command()
-@click.option("--preset", default="tiny", show_default=True, help="tiny, tiny-fill, smoke or sd15.")
+@click.option(
+    "--preset",
+    default="tiny",
+    show_default=True,
+    help="Size of the model: tiny, tiny-fill, smoke or sd15.",
+)
 @click.option(
     "--dataset",
     metavar="NAME|DIR",
     multiple=True,
-    help="Of the task tpg; several take turns, one given twice has two; default: the preset's.",
+    help="Dataset of the task tpg. Repeat to mix datasets; repeat a name to weight it. Default: "
+    "the preset's.",
 )
 @click.option(
     "--stage",
     type=click.Choice(["autoencoder", "ldn", "sldm", "all"]),
     default="all",
     show_default=True,
-    help="Which stage; each goes on from what the one before left in --out.",
+    help="Stage to train; each continues from the stages before it in --out.",
 )
 @click.option(
     "--start",
     type=_FOLDER,
     multiple=True,
-    help="Pipeline folder whose networks are taken over, with --stage or --warm; several: from the "
-    "first that has it.",
+    help="Initialise networks from this pipeline folder; needs --stage or --warm. With several, "
+    "the first that has the network is used.",
 )
-@click.option("--warm", is_flag=True, help="With --start: train its networks further.")
-@click.option("--base", metavar="DIR|ID", help="Stable Diffusion 1.5, for the preset sd15.")
-@click.option("--image-encoder", metavar="DIR|ID", help="CLIP ViT-L/14, for the preset sd15.")
-@click.option("--size", type=int, help="Side of the pictures in px, for sd15; divisible by 8.")
-@click.option("--labelled", type=float, help="Share of rows whose pattern is used.")
+@click.option(
+    "--warm", is_flag=True, help="With --start: also initialise the networks that are trained."
+)
+@click.option("--base", metavar="DIR|ID", help="Stable Diffusion 1.5, for the preset sd15 only.")
+@click.option("--image-encoder", metavar="DIR|ID", help="CLIP ViT-L/14, for the preset sd15 only.")
+@click.option("--size", type=int, help="Side of the images in px, for sd15 only; divisible by 8.")
+@click.option("--labelled", type=float, help="Fraction of rows whose pattern is used, 0 to 1.")
 @_trainer_options
-@click.option("-o", "--option", multiple=True, metavar="KEY=VALUE", help="Setting of the stage.")
+@click.option(
+    "-o", "--option", multiple=True, metavar="KEY=VALUE", help="Setting of the stage sldm."
+)
 def slddm(
     *,
     preset: str,
@@ -117,7 +144,7 @@ def slddm(
 ) -> int:
     """Train SLDDM-TPG: autoencoder (tiny only), LDN, then the diffusion model.
 
-    -o changes what the last stage learns from: -o weights.cls=0, -o structured=false, ...
+    -o changes the losses and inputs of the last stage: -o weights.cls=0, -o structured=false, ...
     """
     from ..core.errors import TpgbenchError
     from ..reference_models.slddm.presets import adjust_preset, get_preset
@@ -143,21 +170,31 @@ def slddm(
 
 
 @train.command("lora-dae")
-@click.option("--preset", default="tiny", show_default=True, help="tiny, smoke or sd15.")
-@click.option("--base", metavar="DIR|ID", help="Base of Stable Diffusion 1.5's kind.")
-@click.option("--dataset", metavar="NAME|DIR", help="Of the task mannequin; default: the preset's.")
-@click.option("--no-held-out", is_flag=True, help="Train without figures of held-out photos.")
+@click.option(
+    "--preset", default="tiny", show_default=True, help="Size of the model: tiny, smoke or sd15."
+)
+@click.option(
+    "--base", metavar="DIR|ID", help="Base model with the architecture of Stable Diffusion 1.5."
+)
+@click.option(
+    "--dataset", metavar="NAME|DIR", help="Dataset of the task mannequin; default: the preset's."
+)
+@click.option("--no-held-out", is_flag=True, help="Train without validation.")
 @click.option(
     "--stage",
     type=click.Choice(["autoencoder", "base", "lora", "statistics", "gains", "all"]),
     default="all",
     show_default=True,
-    help="Which stage; each goes on from what the one before left in --out.",
+    help="Stage to train; each continues from the stages before it in --out.",
 )
-@click.option("--autoencoder", type=_FOLDER, help="Trained autoencoder for the preset tiny.")
-@click.option("--start", type=_FOLDER, help="Base of the preset tiny that is trained further.")
-@click.option("--rank-attn", type=int, help="LoRA rank of cross-attention; 0 for none there.")
-@click.option("--rank-conv", type=int, help="LoRA rank of convolutions; 0 for none there.")
+@click.option(
+    "--autoencoder", type=_FOLDER, help="Trained autoencoder to use, for the preset tiny only."
+)
+@click.option(
+    "--start", type=_FOLDER, help="Initialise the base from this folder, for the preset tiny only."
+)
+@click.option("--rank-attn", type=int, help="LoRA rank of cross-attention; 0 for no LoRA there.")
+@click.option("--rank-conv", type=int, help="LoRA rank of convolutions; 0 for no LoRA there.")
 @click.option("--size", type=int, help="Side of the photos in px; default: the preset's.")
 @_trainer_options
 def lora_dae(
@@ -204,19 +241,20 @@ def lora_dae(
 
 
 def _card_options(command: Any) -> Any:
-    """Add what only the owner of a training knows of it, for its model card."""
-    command = click.option("--limits", default="", help="For its card: where it fails.")(command)
-    return click.option("--licence", help="For its card: SPDX identifier.")(command)
+    """Add the texts of the model card that only the owner of a training knows."""
+    limits = click.option("--limits", default="", help="Known limits, for the model card.")
+    licence = click.option("--licence", help="SPDX identifier, for the model card.")
+    return licence(limits(command))
 
 
 @click.group()
 def convert() -> None:
-    """Bring other people's weights into the formats that are read here."""
+    """Convert weights, or a finished training, to the format of --weights."""
 
 
 @convert.command("slddm-release")
 @click.argument("checkpoint", metavar="CKPT", type=_FOLDER)
-@click.option("--out", type=_FOLDER, required=True, help="Where the folders go.")
+@click.option("--out", type=_FOLDER, required=True, help="Folder to write.")
 def slddm_release(checkpoint: Path, out: Path) -> int:
     """Convert a checkpoint of the public release of SLDDM-TPG."""
     from ..reference_models.slddm.release import convert_slddm_release
@@ -228,12 +266,12 @@ def slddm_release(checkpoint: Path, out: Path) -> int:
 
 @convert.command("slddm-training")
 @click.argument("training", metavar="TRAINING", type=_FOLDER)
-@click.option("--out", type=_FOLDER, required=True, help="The checkpoint's folder.")
-@click.option("--shared", type=_FOLDER, help="Checkpoint whose equal parts are not written again.")
-@click.option("--steps", type=int, help="Sampling steps unless the user says otherwise.")
+@click.option("--out", type=_FOLDER, required=True, help="Folder of the checkpoint.")
+@click.option("--shared", type=_FOLDER, help="Leave out parts that are equal in this checkpoint.")
+@click.option("--steps", type=int, help="Default number of sampling steps.")
 @_card_options
 def slddm_training(training: Path, out: Path, **given: Any) -> int:
-    """Make a checkpoint of a training: half precision, checksums and a model card."""
+    """Write a checkpoint from a training: half precision, checksums and a model card."""
     from ..reference_models.slddm.export import export_training
 
     click.echo(export_training(training, out, **given))
@@ -242,10 +280,10 @@ def slddm_training(training: Path, out: Path, **given: Any) -> int:
 
 @convert.command("lora-dae-training")
 @click.argument("training", metavar="TRAINING", type=_FOLDER)
-@click.option("--out", type=_FOLDER, required=True, help="The checkpoint's folder.")
+@click.option("--out", type=_FOLDER, required=True, help="Folder of the checkpoint.")
 @_card_options
 def lora_dae_training(training: Path, out: Path, **given: Any) -> int:
-    """Make a checkpoint of a training: half precision, checksums and a model card."""
+    """Write a checkpoint from a training: half precision, checksums and a model card."""
     from ..reference_models.lora_dae.export import export_training
 
     click.echo(export_training(training, out, **given))

@@ -83,10 +83,10 @@ def export_training(
                 limits=_LIMITS,
                 pipeline_tag="text-to-image",
                 tags=("fashion", "diffusion", "lora"),
-                held_out="loss of the LoRA on rows of the split that `--held-out` names, by "
-                "default `validation`",
+                validation="loss of the LoRA on rows of the split `--held-out`, by default "
+                "`validation`",
                 plotted="noise",
-                axis="loss, held-out rows",
+                axis="loss, validation split",
             ),
             parameters=parameters,
             stages={
@@ -96,7 +96,7 @@ def export_training(
                 "LoRA on attention alone": "train-lora-attention",
                 "trained gains": "train-gains-lora",
             },
-            judged="LoRA",
+            validated="LoRA",
             licence=licence,
             limits=limits,
         )

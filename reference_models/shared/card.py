@@ -1,4 +1,4 @@
-"""The model card of a checkpoint: what was trained, how long, and how well it learned."""
+"""The model card of a checkpoint: what was trained, for how long, and with which results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SESSIONS = "sessions.jsonl"
 _CURVE_POINTS = "curve.jsonl"
 
 _TEMPLATE = jinja2.Environment(
-    autoescape=False,  # noqa: S701  # Markdown of our own figures
+    autoescape=False,  # noqa: S701  # Markdown from our own records
     trim_blocks=True,
     lstrip_blocks=True,
     undefined=jinja2.StrictUndefined,
@@ -54,15 +54,15 @@ tags: [{{ text.tags | join(", ") }}]
 {{ "%.1f" | format(point.seconds / 60) }} |
 {% endfor %}
 
-A stage that is not listed was not done in these trainings: what it makes was taken over, or is \
-not there.
+A stage that is not listed was not trained here: its networks were taken from another checkpoint, \
+or are absent.
 
 {% if text.elsewhere %}
 {{ text.elsewhere }}
 
 {% endif %}
 {% if sessions %}
-What a command does not name was left at its default, which for the seed is 0:
+Options that a command does not name had their defaults; the default seed is 0:
 
 {% for session in sessions %}
 - {{ session.date }}, {{ session.environment.get("processor", "unknown processor") }}, \
@@ -75,14 +75,14 @@ What a command does not name was left at its default, which for the seed is 0:
 {% endfor %}
 
 {% endif %}
-{% if figures %}
-Held-out figures ({{ text.held_out }}):
+{% if points %}
+Validation metrics ({{ text.validation }}):
 
 ![learning curve]({{ curve }})
 
 | samples seen | {{ names | join(" | ") }} |
 |---|{{ "---|" * names | length }}
-{% for point in figures %}
+{% for point in points %}
 | {{ "{:,}".format(point.samples) }} | \
 {% for name in names %}\
 {{ "%.4f" | format(point.validation[name]) if name in point.validation else "-" }} | {% endfor %}
@@ -103,18 +103,18 @@ Held-out figures ({{ text.held_out }}):
 
 @dataclass(frozen=True)
 class CardText:
-    """What a card says that no record tells.
+    """The texts of a card that are not in the records.
 
     Attributes:
         title: One line.
-        about: Paragraphs.
-        limits: Where it fails.
+        about: What the model is.
+        limits: Where it is known to fail.
         pipeline_tag: The Hub's name of the task.
         tags: For the Hub.
-        held_out: What the held-out figures are of.
-        plotted: How the names of the figures begin that the learning curve shows.
-        axis: What they are.
-        elsewhere: Which parts are not in the folder, and where they are, or nothing.
+        validation: What the validation metrics are measured on.
+        plotted: Prefix of the metrics that the plot shows.
+        axis: Label of the plot's vertical axis.
+        elsewhere: Which parts are not in the folder and where they are; empty if all are there.
     """
 
     title: str
@@ -122,7 +122,7 @@ class CardText:
     limits: str
     pipeline_tag: str
     tags: tuple[str, ...]
-    held_out: str
+    validation: str
     plotted: str
     axis: str
     elsewhere: str = ""
@@ -135,7 +135,7 @@ def write_card(
     *,
     parameters: Mapping[str, int],
     stages: Mapping[str, str],
-    judged: str,
+    validated: str,
     licence: str | None = None,
     limits: str = "",
 ) -> None:
@@ -144,19 +144,19 @@ def write_card(
     Args:
         folder: The checkpoint.
         training: Its training's folder.
-        text: What to say.
+        text: Its texts.
         parameters: How many each part has.
         stages: The folder of each stage, within the training's.
-        judged: The stage whose held-out figures are shown.
-        licence: SPDX identifier; None says none, for only who trained it knows.
-        limits: What else only they know of where it fails.
+        validated: The stage whose validation metrics are shown.
+        licence: SPDX identifier; None leaves it out: only the owner of the training knows it.
+        limits: Further limits that the owner knows.
 
     Raises:
         TpgbenchError: A file cannot be read or written.
     """
     curves = {stage: _whole_curve(training, place) for stage, place in stages.items()}
-    figures = [point for point in curves.get(judged, []) if point.validation]
-    names = sorted(figures[-1].validation) if figures else []
+    points = [point for point in curves.get(validated, []) if point.validation]
+    names = sorted(points[-1].validation) if points else []
     page = _TEMPLATE.render(
         text=text,
         licence=licence and licence.lower(),  # as the Hub spells them
@@ -164,27 +164,27 @@ def write_card(
         parameters=parameters,
         stages={stage: curve[-1] for stage, curve in curves.items() if curve},
         sessions=_all_sessions(training),
-        figures=_thinned(figures),
+        points=_thinned(points),
         names=names,
         curve=CURVE,
     )
     with explain_os_errors(folder):
-        if figures:
+        if points:
             shown = [name for name in names if name.startswith(text.plotted)]
-            _plot(figures, shown, text.axis, folder / CURVE)
+            _plot(points, shown, text.axis, folder / CURVE)
         keep_records(training, folder / RECORDS)
         write_atomic(folder / "README.md", page.encode())
 
 
 def keep_records(training: Path, folder: Path, *, but: Sequence[str] = ()) -> None:
-    """Copy what a card needs of a training and of those before it: curves and sessions.
+    """Copy the records of a training and of those before it: learning curves and sessions.
 
     Each training has a folder, ``000`` for the oldest; the newest has the highest number.
 
     Args:
-        training: The folder of a training, or of a checkpoint; of another, nothing is copied.
+        training: The folder of a training or a checkpoint; from any other, nothing is copied.
         folder: Where to.
-        but: Folders of stages whose work is not taken over.
+        but: Folders of stages to leave out.
     """
     recorded = [(one, read_sessions(one)) for one in _trainings(training)]
     recorded = [(one, sessions) for one, sessions in recorded if sessions]
@@ -218,7 +218,7 @@ def _write_lines(path: Path, records: Sequence[BaseModel]) -> None:
 
 
 def _whole_curve(training: Path, stage: str) -> list[CurvePoint]:
-    """Return a stage's curve, each training's steps counted on from the one before."""
+    """Return a stage's curve, each training's steps added to those before."""
     whole: list[CurvePoint] = []
     for one in _trainings(training):
         path = TrainingFolder(one / stage).curve_path
@@ -254,7 +254,7 @@ def _without_places(command: str) -> str:
 
 
 def _thinned(points: Sequence[CurvePoint], most: int = 12) -> list[CurvePoint]:
-    """Return the last point and others at equal distances before it."""
+    """Return the last point, and points at equal distances before it."""
     stride = -(-len(points) // most)
     return [point for place, point in enumerate(reversed(points)) if place % stride == 0][::-1]
 

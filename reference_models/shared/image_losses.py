@@ -36,7 +36,7 @@ def l1_loss(images: Tensor, targets: Tensor) -> Tensor:
 def gradient_loss(images: Tensor, targets: Tensor) -> Tensor:
     """Return the mean absolute difference of the steps between neighbouring pixels.
 
-    It sees edges where an L1 sees surfaces.
+    It is sensitive to edges where an L1 is sensitive to areas.
 
     Args:
         images: (B, 3, H, W) in [-1, 1].
@@ -52,7 +52,7 @@ def gradient_loss(images: Tensor, targets: Tensor) -> Tensor:
 def ssim_loss(images: Tensor, targets: Tensor) -> Tensor:
     """Return 1 - SSIM, differentiable; lower is more alike.
 
-    The same figure as the metric `tpgbench.metrics.ssim.ssim` of images that were not rounded:
+    The same value as the metric `tpgbench.metrics.ssim.ssim` of images that were not rounded:
     Gaussian window of 11 taps with sigma 1.5, interior only, mean over channels
     (Wang et al., IEEE TIP 13(4), 2004).
 
@@ -73,7 +73,7 @@ def ssim_loss(images: Tensor, targets: Tensor) -> Tensor:
             "larger size, or set the weight ssim to 0"
         )
     with torch.autocast(images.device.type, enabled=False):
-        # SSIM depends on where black lies: its formula is for values from 0.
+        # SSIM is not shift-invariant: its formula is for values from 0.
         first, second = images.float() / 2 + 0.5, targets.float() / 2 + 0.5
         squares = first.square() + second.square()
         maps = torch.stack([first, second, squares, first * second])
@@ -92,7 +92,7 @@ def autoencoder_losses(
 ) -> dict[str, Tensor]:
     """Return the weighted losses that train a first stage: L1, gradient and 1 - SSIM.
 
-    The latents need no term of their own: `PatchAutoencoder` normalises them, and the noise of
+    The latents need no loss of their own: `PatchAutoencoder` normalises them, and the noise of
     its posterior keeps the decoder smooth.
 
     Args:

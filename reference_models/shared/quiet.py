@@ -1,4 +1,4 @@
-"""diffusers and transformers, without their progress bars, advice and tales of errors."""
+"""diffusers and transformers without progress bars, warnings and logged errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Let both libraries say nothing while the block runs: what fails raises."""
+    """Silence both libraries while the block runs; failures still raise."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 

@@ -1,4 +1,4 @@
-"""What the presets of both models have in common."""
+"""Constants that the presets of both models share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCHEDULE = {
     "steps_offset": 1,
 }
 
-# Of the tiny presets, which share one autoencoder.
+# Of the tiny presets, which share the architecture of their autoencoder.
 LATENT_CHANNELS = 24
 AUTOENCODER_TRAINING = TrainingConfig(
     steps=900, batch_size=24, learning_rate=2e-3, warmup_steps=50, precision="bf16"

@@ -1,4 +1,4 @@
-"""Checkpoints that are shipped: checksums beside the weights, and no trace of where they were."""
+"""Checkpoints that are shipped: checksums beside the weights, and no local paths."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_checksums(folder: Path, sums: Mapping[str, str]) -> None:
 
 
 def read_checksums(folder: Path) -> Mapping[str, str]:
-    """Return what ``checksums.json`` says; nothing if there is none.
+    """Return the content of ``checksums.json``; empty if there is none.
 
     Raises:
         TpgbenchError: It cannot be read, or holds something else.
@@ -53,10 +53,13 @@ def read_checksums(folder: Path) -> Mapping[str, str]:
         try:
             listed = json.loads(path.read_text())
         except ValueError as error:
-            raise TpgbenchError(f"{path}: is not JSON ({error}); get the folder again") from error
+            raise TpgbenchError(
+                f"{path}: is not JSON ({error}); download the folder again"
+            ) from error
     if not isinstance(listed, dict) or not all(isinstance(one, str) for one in listed.values()):
         raise TpgbenchError(
-            f"{path}: does not say a checksum for each file: it is damaged; get the folder again"
+            f"{path}: does not list a checksum for each file: it is damaged; download the folder "
+            "again"
         )
     return listed
 
@@ -73,7 +76,7 @@ def checked_files(folder: Path, part: str) -> dict[str, Path]:
 
 @contextmanager
 def new_checkpoint(folder: Path) -> Iterator[Path]:
-    """Make a checkpoint whole or not at all; it takes the place of an older one.
+    """Make a checkpoint whole or not at all; it replaces an older one.
 
     Args:
         folder: Where it will be; empty, absent, or a checkpoint.
@@ -88,7 +91,7 @@ def new_checkpoint(folder: Path) -> Iterator[Path]:
     with explain_os_errors(folder):
         if folder.exists() and not (folder / CHECKSUMS).is_file() and any(folder.iterdir()):
             raise TpgbenchError(
-                f"{folder}: holds something else than a checkpoint; give --out another folder"
+                f"{folder}: holds something other than a checkpoint; give another --out"
             )
     with replaced_folder(folder) as staging:
         yield staging
@@ -98,12 +101,12 @@ def check_folder(folder: Path) -> None:
     """Raise unless every file that ``checksums.json`` lists is there as it says.
 
     Raises:
-        TpgbenchError: One is missing or another.
+        TpgbenchError: One is missing or has changed.
     """
     listed = read_checksums(folder)
     missing = next((name for name in listed if not (folder / name).is_file()), None)
     if missing is not None:
-        raise TpgbenchError(f"{folder}: has no '{missing}': it is not complete; get it again")
+        raise TpgbenchError(f"{folder}: has no '{missing}': it is not complete; download it again")
     _compare(folder, {name: known_sha256(folder / name) for name in listed}, listed)
 
 
@@ -112,12 +115,12 @@ def _compare(folder: Path, found: Mapping[str, str], listed: Mapping[str, str]) 
         if name in listed and listed[name] != value:
             raise TpgbenchError(
                 f"{folder / name}: its sha256 begins {value[:12]}, not {listed[name][:12]} as "
-                f"{CHECKSUMS} says: the file is damaged or was changed; get it again"
+                f"{CHECKSUMS} says: the file is damaged or was changed; download it again"
             )
 
 
 def forget_places(folder: Path) -> None:
-    """Take out of the configurations where each part was loaded from: this machine's business."""
+    """Remove from the configurations the local path that each part was loaded from."""
     for path in folder.rglob("*.json"):
         config = json.loads(path.read_text())
         if config.pop("_name_or_path", None) is not None:

@@ -1,4 +1,4 @@
-"""Stage 0 of the tiny preset: the autoencoder, and the encoder in the places of CLIP and VGG."""
+"""Stage 0 of the tiny preset: the autoencoder, and the encoder that replaces CLIP and VGG."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .pipeline_folder import Background
 
 
 class AutoencoderObjective(Objective):
-    """Both networks learn from the same pictures, and nothing ties them.
+    """Both networks learn from the same images, independently of each other.
 
     Args:
-        vae: Learns garments and patterns by heart.
-        encoder: Learns which garment and pattern belong together.
-        background: What surrounds the garments in the stages to come.
+        vae: Trained to reconstruct garments and patterns.
+        encoder: Trained to match garments with their patterns.
+        background: Around the garments, as in the later stages.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class AutoencoderObjective(Objective):
         """Return the weighted losses of a batch of `TpgBatches`."""
         cloth = cover_background(batch["garment"], batch["mask"], self._background)
         kinds = [cloth, batch["pattern"]] + ([batch["fill"]] if "fill" in batch else [])
-        # One picture a row: another row tells more than another picture of the same cloth.
+        # One image per row: another row adds more than another image of the same cloth.
         pick = torch.randint(len(kinds), (len(cloth),), generator=generator, device=cloth.device)
         images = torch.stack(kinds)[pick, torch.arange(len(cloth), device=cloth.device)]
         latents = self.vae.encode(images).latent_dist.sample(generator)
@@ -46,7 +46,7 @@ class AutoencoderObjective(Objective):
         return losses
 
     def preview(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Return patterns above what the autoencoder makes of them."""
+        """Return patterns above their reconstructions."""
         patterns = batch["pattern"][:8]
         decoded = self.vae.decode(self.vae.encode(patterns).latent_dist.mode()).sample
         rows = [torch.cat(list(images), dim=2) for images in (patterns, decoded)]

@@ -23,23 +23,22 @@ class TpgBatches(PooledBatches):
     """Augmented rows of `TpgRows` as tensors.
 
     A batch holds ``garment`` and ``pattern`` (B, 3, S, S) in [-1, 1], ``mask`` (B, 1, S, S) of 0
-    and 1, ``labelled`` (B,) bool, ``track_labels`` (B,) from
-    `label_tracks`, ``fill`` where the rows have
-    it, and ``progress``, the share of the training that is done.
+    and 1, ``labelled`` (B,) bool, ``track_labels`` (B,) from `label_tracks`, ``fill`` if the rows
+    have it, and ``progress``, the share of the training that is done.
 
     Args:
         store: The rows.
-        pool: Which of them a step draws from.
-        batch_size: Rows a process and step.
-        steps: How many steps the training has.
-        labelled: The share of rows whose pattern may be used; a row keeps its lot.
+        pool: Those that a step draws from.
+        batch_size: Rows per process and step.
+        steps: Of the whole training.
+        labelled: The share of rows whose pattern is used; it is the same rows at every step.
         only_labelled: Whether to draw no others.
-        track: Of the rows. On ``"unaligned"`` x and y may not change places: the truth is drawn in
-            a canonical orientation.
+        track: Of the rows. On ``"unaligned"`` rows are not transposed: their ground truth has a
+            canonical orientation.
         seed: Of the draws and the augmentation.
 
     Raises:
-        TpgbenchError: Only labelled rows are wanted, and there are none.
+        TpgbenchError: Only labelled rows are to be drawn, and there are none.
     """
 
     def __init__(
@@ -61,7 +60,7 @@ class TpgBatches(PooledBatches):
         self._track: Track = track
         if only_labelled and not any(map(self._keeps_label, range(pool.rows))):
             raise TpgbenchError(
-                f"--labelled {labelled}: leaves none of {pool.rows} rows its pattern; give a "
+                f"--labelled {labelled}: leaves none of {pool.rows} rows labelled; give a "
                 "larger share"
             )
 
@@ -73,7 +72,7 @@ class TpgBatches(PooledBatches):
         }
 
     def draw(self, pool: int, rng: np.random.Generator) -> list[int]:
-        """Return the indices of a batch, of the first ``pool`` rows."""
+        """Return the indices of a batch, from the first ``pool`` rows."""
         chosen: list[int] = []
         while len(chosen) < self._batch_size:
             index = int(rng.integers(pool))
@@ -84,7 +83,7 @@ class TpgBatches(PooledBatches):
     def to_batch(
         self, rows: dict[str, Array], indices: Sequence[int], step: int, rng: np.random.Generator
     ) -> dict[str, Tensor]:
-        """Return stacked rows as tensors, turned and coloured anew."""
+        """Return stacked rows as tensors, augmented."""
         rows["labelled"] &= np.array([self._keeps_label(index) for index in indices])
         batch = to_tensors(self._augment(rows, rng))
         batch["track_labels"] = label_tracks([self._track] * len(indices))
@@ -95,28 +94,28 @@ class TpgBatches(PooledBatches):
         return bool(np.random.default_rng((self._seed, index)).random() < self._labelled)
 
     def _augment(self, rows: Mapping[str, Array], rng: np.random.Generator) -> dict[str, Array]:
-        """Turn each row's pictures the same way, and let its colour channels change places."""
-        pictures = [name for name, array in rows.items() if array.ndim == 4]
-        augmented = {name: np.empty_like(rows[name]) for name in pictures}
+        """Flip, transpose and permute the channels of all images of a row alike."""
+        images = [name for name, array in rows.items() if array.ndim == 4]
+        augmented = {name: np.empty_like(rows[name]) for name in images}
         for place in range(len(rows["labelled"])):
             mirror, flip, transpose = rng.integers(2, size=3).astype(bool)
             order = _CHANNEL_ORDERS[rng.integers(len(_CHANNEL_ORDERS))]
-            for name in pictures:
-                picture = rows[name][place]
-                if len(picture) == 3:
-                    picture = picture[order]
+            for name in images:
+                image = rows[name][place]
+                if len(image) == 3:
+                    image = image[order]
                 if mirror:
-                    picture = picture[:, :, ::-1]
+                    image = image[:, :, ::-1]
                 if flip:
-                    picture = picture[:, ::-1]
+                    image = image[:, ::-1]
                 if transpose and self._track == "aligned":
-                    picture = picture.transpose(0, 2, 1)
-                augmented[name][place] = picture
+                    image = image.transpose(0, 2, 1)
+                augmented[name][place] = image
         return {**rows, **augmented}
 
 
 def to_tensors(rows: Mapping[str, Array]) -> dict[str, Tensor]:
-    """Return rows as tensors: pictures in [-1, 1], masks of 0 and 1, labels as they are."""
+    """Return rows as tensors: images in [-1, 1], masks of 0 and 1, labels unchanged."""
     tensors: dict[str, Tensor] = {}
     for name, array in rows.items():
         tensor = torch.from_numpy(array)

@@ -1,4 +1,4 @@
-"""Checkpoints: pipeline folders with a list of checksums, read only if the bytes are right."""
+"""Checkpoints: pipeline folders with a list of checksums, which are checked when they are read."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ from .unet import SLDDMUNet
 
 
 def check_shared(shared: Path | None, folder: Path) -> None:
-    """Raise unless parts can be left out of a folder because a checkpoint has them.
+    """Raise unless a checkpoint can share its parts with a new folder.
 
     Raises:
-        TpgbenchError: It is no checkpoint, damaged, or the folder itself.
+        TpgbenchError: It is not a checkpoint, is damaged, or is the folder itself.
     """
     if shared is None:
         return
@@ -55,12 +55,12 @@ def check_shared(shared: Path | None, folder: Path) -> None:
 
 
 def write_parts(pipeline: SLDDMPipeline, folder: Path, *, shared: Path | None) -> None:
-    """Write a pipeline in half precision, and the checksums, into an empty folder.
+    """Write a pipeline in half precision, with its checksums, into an empty folder.
 
     Args:
         pipeline: The networks, in float32.
         folder: Where to.
-        shared: Another checkpoint: parts equal to its own are left out and taken from there.
+        shared: Another checkpoint; parts that are equal in it are left out.
     """
     cast(pipeline, torch.float16)
     try:
@@ -95,7 +95,7 @@ def load_checkpoint(folder: Path, *, shared: Path | None = None) -> SLDDMPipelin
 
 
 def load_networks(opened: PipelineFolder) -> SLDDMPipeline:
-    """Read the networks of a pipeline folder that was opened; as `load_checkpoint`.
+    """Read the networks of an opened pipeline folder; see `load_checkpoint`.
 
     Raises:
         TpgbenchError: A part is damaged, of another preset, or not what its checksum says.
@@ -115,9 +115,9 @@ def load_networks(opened: PipelineFolder) -> SLDDMPipeline:
 
 
 def cast(pipeline: SLDDMPipeline, dtype: torch.dtype) -> None:
-    """Bring all networks of a pipeline to a precision, in place."""
+    """Convert all networks of a pipeline to a precision, in place."""
     for part in PARTS:
-        # diffusers' own `to` warns of modules that want float32, of which there are none.
+        # diffusers' own `to` warns about modules that need float32; there are none here.
         nn.Module.to(getattr(pipeline, part), dtype)
 
 
@@ -136,7 +136,7 @@ def _read_part(index: PipelineIndex, place: Path, part: str) -> Any:
 
 
 def _check_shapes(pipeline: SLDDMPipeline, folder: Path) -> None:
-    """Raise unless the parts fit together: they may come from different presets."""
+    """Raise unless the shapes of the parts match: they may come from different presets."""
     latents = pipeline.vae.config.latent_channels
     parts = pipeline.unet.config, pipeline.ldn.config, pipeline.conditioner.config
     unet, ldn, conditioner = parts
@@ -152,5 +152,5 @@ def _check_shapes(pipeline: SLDDMPipeline, folder: Path) -> None:
         if found != needed:
             raise TpgbenchError(
                 f"{folder}: {name} is {found} where the other parts need {needed}: the parts are "
-                "of different presets; get the whole folder again"
+                "of different presets; download the whole folder again"
             )

@@ -1,4 +1,4 @@
-"""From embeddings and LDN features to the tokens that the U-Net attends to."""
+"""Maps embeddings and LDN features to the tokens that the U-Net attends to."""
 
 from __future__ import annotations
 
@@ -46,21 +46,21 @@ class Conditioner(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers i
     def ldn_context(self, feature: Tensor) -> Tensor:
         """Return the context, (B, 1, context_dim), of one LDN feature (B, ldn_dim).
 
-        One projection serves f_S, f_A and, in the negative branch, f_T.
+        One projection is shared by f_S, f_A and, in the negative branch, f_T.
         """
         context: Tensor = self.ldn_projection(feature.to(self.dtype))
         return context[:, None]
 
     def unconditional(self, count: int) -> Tensor:
-        """Return the learned image context of no image, (count, 1, context_dim)."""
+        """Return the learned unconditional image context, (count, 1, context_dim)."""
         return self.unconditional_token.expand(count, -1, -1)
 
 
 class MapperLayer(nn.Module):
     """A pre-norm transformer layer over a sequence of one.
 
-    Softmax over one key is 1: the attention is its value and output projections, whatever its
-    heads, and queries and keys are left out.
+    Softmax over one key is 1: the attention reduces to its value and output projections, so
+    queries and keys are left out.
 
     Args:
         width: Length of an embedding.

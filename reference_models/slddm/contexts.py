@@ -1,4 +1,4 @@
-"""What the U-Net is told: channels beside the noise, tokens to attend to, the pattern's track."""
+"""The conditions of the U-Net: extra channels, context tokens, and the pattern's track."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def label_tracks(tracks: Sequence[Track]) -> Tensor:
 
 @dataclass(frozen=True)
 class Context:
-    """What the U-Net attends to, one token each, and which of a garment's patterns is wanted.
+    """The contexts that the U-Net attends to, one token each, and the wanted track.
 
     Attributes:
         image: The image context, (B, 1, D).
@@ -63,7 +63,7 @@ def positive_context(
     Args:
         conditioner: Maps embeddings and LDN features to tokens.
         embedding: From `embed`.
-        features: What the LDN says of the garments' latents.
+        features: The LDN's features of the garments' latents.
         track_labels: From `label_tracks`.
     """
     return Context(
@@ -88,7 +88,7 @@ def negative_context(
         conditioner: As above.
         features: As above.
         track_labels: As above.
-        negative: Which feature stands at every level: ``"defect"`` (f_T), as the paper says, or
+        negative: The feature that is used at every level: ``"defect"`` (f_T), as the paper says, or
             ``"structured"`` (f_A), as the release does when it samples.
     """
     token = conditioner.ldn_context(features[negative])
@@ -100,8 +100,8 @@ def known_channels(source: Tensor, mask: Tensor, extra: Tensor | None = None) ->
 
     Args:
         source: The garment latent, (B, C, h, w).
-        mask: (B, 1, H, W); it is brought to the latents' size by nearest neighbour.
-        extra: More latents, or None.
+        mask: (B, 1, H, W); it is resized to the latents by nearest neighbour.
+        extra: More latents to append, or None.
 
     Returns:
         (B, C + 1, h, w), or (B, 2 C + 1, h, w).
@@ -111,13 +111,14 @@ def known_channels(source: Tensor, mask: Tensor, extra: Tensor | None = None) ->
 
 
 def noisy_channels(noisy: Tensor, kept: Tensor | None) -> Tensor:
-    """Return noisy latents as the U-Net takes them.
+    """Return noisy latents as the U-Net's input.
 
     Args:
         noisy: (B, C, h, w), of variance about 1.
         kept: The share of the clean latent's variance in each, alpha-bar, that broadcasts to
-            ``noisy``; None for networks that take the latents as they are. Where next to nothing
-            is kept, the noise tells nothing, and a small network is spared learning to ignore it.
+            ``noisy``; None for networks that take the latents unscaled. Where almost nothing is
+            kept the noise carries no information; scaled down, a small network need not learn
+            to ignore it.
     """
     return noisy if kept is None else noisy * kept.sqrt()
 
@@ -125,13 +126,13 @@ def noisy_channels(noisy: Tensor, kept: Tensor | None) -> Tensor:
 def predict(
     unet: SLDDMUNet, noisy: Tensor, known: Tensor, timesteps: Tensor, context: Context
 ) -> Tensor:
-    """Return what the U-Net says of noisy latents, (B, C, h, w).
+    """Return the U-Net's output for noisy latents, (B, C, h, w).
 
     Args:
         unet: The network.
         noisy: (B, C, h, w).
         known: From `known_channels`.
-        timesteps: One, or one a sample.
+        timesteps: One, or one per sample.
         context: From `positive_context` or `negative_context`.
     """
     sample = torch.cat([noisy, known], dim=1).to(unet.dtype)

@@ -1,4 +1,4 @@
-"""Stage 2: the latent diffusion model and its semi-supervised losses."""
+"""Stage 2 of SLDDM-TPG: the latent diffusion model and its semi-supervised losses."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ from .vgg import VggFeatures
 class _Inputs:
     """One batch as latents.
 
-    ``cloth`` is what the networks see of the garment, ``source`` what the diffusion starts from,
-    ``beyond`` what of the source's picture is added to a decoded estimate.
+    ``cloth`` is the garment as the networks see it, ``source`` the latent that diffusion starts
+    from, ``beyond`` the residual image that is added to a decoded estimate.
     """
 
     cloth: Tensor
@@ -58,17 +58,17 @@ class _Inputs:
 
 
 class DiffusionObjective(Objective):
-    """The S-LDM: it learns from patterns where there are any, and from garments everywhere.
+    """The S-LDM: it learns from the patterns of labelled rows, and from the garments of all rows.
 
-    A *noise* row is a noised pattern latent, judged by what the U-Net predicts of it. An
-    *estimate* row is a noised garment latent, from which sampling starts too, judged by the
-    picture of its one-step estimate. The paper makes both of each labelled row; with
-    ``settings.estimate_share`` a row is one or the other, for half the price.
+    A *noise* row is a noised pattern latent; its loss is that of the U-Net's prediction. An
+    *estimate* row is a noised garment latent, which is also where sampling starts; its losses are
+    those of the decoded one-step estimate. The paper makes both of each labelled row; with
+    ``settings.estimate_share`` a row is one or the other, at half the cost.
 
     Args:
         pipeline: The networks; its U-Net and conditioner are trained.
-        settings: Losses, their weights, and what is left out.
-        held_out: Judges and draws what the pipeline makes of rows that nothing trains on.
+        settings: Losses, their weights, and ablations.
+        held_out: Validates the pipeline, or None.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class DiffusionObjective(Objective):
         self.register_buffer("alphas", schedule.alphas_cumprod, persistent=False)
 
     def train(self, mode: bool = True) -> DiffusionObjective:
-        """Switch the trained parts only: frozen BatchNorm keeps its statistics."""
+        """Set the mode of the trained parts only: frozen BatchNorm keeps its statistics."""
         super().train(mode)
         for frozen in (self.vae, self.ldn, self.image_encoder):
             frozen.eval()
@@ -129,7 +129,7 @@ class DiffusionObjective(Objective):
             estimate = estimate_clean(predicted, noisy, alpha, self._prediction)[noise_count:]
             losses |= self._estimate_losses(inputs, estimate_rows, estimate, generator)
         weights = self._settings.weights
-        absent = predicted.new_zeros(())  # a batch may have no row of a kind
+        absent = predicted.new_zeros(())  # a batch may have no row of one kind
         return {name: factor * losses.get(name, absent) for name, factor in weights if factor}
 
     def parameter_groups(self) -> list[ParameterGroup]:
@@ -138,7 +138,7 @@ class DiffusionObjective(Objective):
         return [ParameterGroup(tuple(one for one in trained if one.requires_grad))]
 
     def identity(self) -> dict[str, Any]:
-        """Return the settings and what the pipeline was told."""
+        """Return the settings of the losses and of the pipeline."""
         config = self._pipeline.config
         told = {name: config[name] for name in ("fill", "background", "signal_scaled")}
         return {"settings": self._settings.model_dump(), **told}
@@ -148,13 +148,13 @@ class DiffusionObjective(Objective):
         return None if self._held_out is None else self._held_out.picture(self._pipeline)
 
     def validate(self) -> dict[str, float]:
-        """Return held-out figures."""
-        return {} if self._held_out is None else self._held_out.figures(self._pipeline)
+        """Return the validation metrics."""
+        return {} if self._held_out is None else self._held_out.metrics(self._pipeline)
 
     def _inputs(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> _Inputs:
         settings, config = self._settings, self._pipeline.config
         mask = batch["mask"]
-        # Without a pattern a row is judged by the garment as it is worn.
+        # The target of an unlabelled row is the garment as worn, which is aligned.
         tracks = batch["track_labels"].masked_fill(~batch["labelled"], ALIGNED)
         with torch.no_grad():
             cloth = cover_background(batch["garment"], mask, config.background)
@@ -212,7 +212,7 @@ class DiffusionObjective(Objective):
         return torch.rand(count, generator=generator, device=generator.device) < share
 
     def _target(self, clean: Tensor, noise: Tensor, keep: Tensor, spread: Tensor) -> Tensor:
-        """Return what the U-Net should say, by the scheduler's prediction type."""
+        """Return the target of the U-Net, by the scheduler's prediction type."""
         if self._prediction == "epsilon":
             return noise
         return clean if self._prediction == "sample" else keep * noise - spread * clean
@@ -220,7 +220,7 @@ class DiffusionObjective(Objective):
     def _estimate_losses(
         self, inputs: _Inputs, rows: Tensor, estimate: Tensor, generator: torch.Generator
     ) -> dict[str, Tensor]:
-        """Return the losses of decoded estimates: to the pattern, or else to the garment."""
+        """Return the losses of decoded estimates against the pattern, or else the garment."""
         weights = self._settings.weights
         labelled = inputs.labelled[rows]
         shown = labelled[:, None, None, None]
@@ -234,7 +234,7 @@ class DiffusionObjective(Objective):
             both = images * judged, wanted * judged
             features = self.image_encoder.features if self.vgg is None else self.vgg
             losses["perceptual"] = perceptual_loss(features, *both)
-        # A batch that draws a single estimate has no pairs; a batch size of 1 never has.
+        # A single estimate has no pairs; only a batch size of 1 is an error.
         if (weights.std or weights.std_cross) and (len(rows) > 1 or len(inputs.labelled) == 1):
             said = read_features(self.ldn, estimate, self._pipeline.config.ldn_factor)
             losses["std"], losses["std_cross"] = stable_transformation_losses(

@@ -1,4 +1,4 @@
-"""From a training's folder to a checkpoint that can be shipped."""
+"""From the folder of a training to a checkpoint."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from .settings import STAGES
 _TITLES = {
     False: "A training of SLDDM-TPG: semi-supervised latent disentangled diffusion",
     True: "A training of our extension of SLDDM-TPG, not the paper's method: it starts from the "
-    "garment filled beforehand",
+    "filled garment",
 }
 _PREDICTED = {"epsilon": "the noise", "sample": "the clean latent", "v_prediction": "the velocity"}
 _ABOUT = """\
 {title}.
 
 It has every part of SLDDM-TPG (arXiv 2603.16747), at {size} px. Its autoencoder is a `{vae}`, its
-image encoder a `{image_encoder}`; the paper has Stable Diffusion's `AutoencoderKL` and CLIP's
+image encoder a `{image_encoder}`; the paper uses Stable Diffusion's `AutoencoderKL` and CLIP's
 `CLIPVisionModel`. The U-Net predicts {predicted}, and
-{told}. What is known of its training stands below.
+{told}. Its training is described below.
 
-`tpgbench run --model {name} --weights FOLDER` samples it, FOLDER being this one; number of DDIM
-steps unless `-o steps=` says otherwise: {steps}."""
-_TOLD = (
-    "is told which pattern is wanted: the one in the garment's frame (track `aligned`), or the "
+Run it with `tpgbench run --model {name} --weights FOLDER`, where FOLDER is this folder. The default
+number of DDIM steps is {steps}; `-o steps=` changes it."""
+_WITH_TRACKS = (
+    "takes the wanted track as input: the pattern in the garment's frame (`aligned`), or the "
     "canonical tile (`unaligned`)"
 )
-_UNTOLD = "knows one kind of pattern: that of the datasets that it was trained on"
+_WITHOUT_TRACKS = "generates the one kind of pattern that its datasets have"
 _LIMITS = """\
-It knows what its training showed it and nothing else: measure it on photos of your own before you
-rely on it."""
+It can be expected to work on data like its training data only: evaluate it on your own photos
+before you rely on it."""
 _ELSEWHERE = """\
-Not in this folder: {parts}, which are equal in the checkpoint `{shared}`. Copy them from there
-beside the others before you give this folder as `--weights`."""
+Not in this folder: {parts}, which are equal in the checkpoint `{shared}`. Copy them from there into
+this folder before you give it as `--weights`."""
 
 
 def export_training(
@@ -57,18 +57,18 @@ def export_training(
 
     Args:
         training: The folder that ``tpgbench train slddm --out`` made.
-        folder: Where to; what is there is replaced.
-        shared: A checkpoint whose equal parts are left out.
-        steps: How many steps it samples in unless the user says otherwise; None for the preset's.
+        folder: Where to; an older checkpoint there is replaced.
+        shared: A checkpoint; parts that are equal in it are left out.
+        steps: Default number of sampling steps; None for the preset's.
         licence: SPDX identifier for the model card; None leaves it out.
-        limits: What the card should say of where it fails, before what holds of every training.
+        limits: Known limits for the model card, before those of every training.
 
     Returns:
         The folder.
 
     Raises:
-        TpgbenchError: The training has no whole pipeline yet, its records are damaged, ``shared``
-            is no whole checkpoint, or a file cannot be written.
+        TpgbenchError: The training has no complete pipeline yet, its records are damaged,
+            ``shared`` is no complete checkpoint, or a file cannot be written.
     """
     check_shared(shared, folder)
     pipeline = load_checkpoint(training / "pipeline")
@@ -88,17 +88,17 @@ def export_training(
                 limits=_LIMITS,
                 pipeline_tag="image-to-image",
                 tags=("textile-pattern-generation", "fashion", "diffusion"),
-                held_out="the first rows, 64 at most, of the split that `--held-out` names, by "
-                "default `validation`; the number after a name is that of the sampling steps; "
-                "those with `shift` forgive a translation and are of the unaligned track, the "
-                "others of the aligned one",
+                validation="on the first 64 rows at most of the split `--held-out`, by default "
+                "`validation`; the number after a name is the number of sampling steps; metrics "
+                "with `shift` tolerate a translation and are of the unaligned track, the others "
+                "of the aligned track",
                 plotted="ssim",
-                axis="SSIM, held-out rows",
+                axis="SSIM, validation split",
                 elsewhere=_elsewhere(staging, shared),
             ),
             parameters={part: _count(getattr(pipeline, part)) for part in PARTS},
             stages={stage: stage for stage in STAGES},
-            judged="sldm",
+            validated="sldm",
             licence=licence,
             limits=limits,
         )
@@ -108,14 +108,14 @@ def export_training(
 def _about(pipeline: SLDDMPipeline, name: str) -> str:
     predicted = _PREDICTED[pipeline.scheduler.config.prediction_type]
     if pipeline.unet.config.garment_residual:
-        predicted += " as a change of the latent that it starts from"
+        predicted += " as a residual of the latent that it starts from"
     return _ABOUT.format(
         title=_TITLES[pipeline.config.fill],
         size=pipeline.config.size,
         vae=type(pipeline.vae).__name__,
         image_encoder=type(pipeline.image_encoder).__name__,
         predicted=predicted,
-        told=_TOLD if pipeline.unet.config.num_class_embeds else _UNTOLD,
+        told=_WITH_TRACKS if pipeline.unet.config.num_class_embeds else _WITHOUT_TRACKS,
         name=name,
         steps=pipeline.config.steps,
     )

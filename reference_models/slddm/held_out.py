@@ -1,4 +1,4 @@
-"""Held-out garments, for the learning curve and for pictures of it."""
+"""Validation of the diffusion model: metrics and previews on held-out garments."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COUNT = 64
 _BATCH = 32
 _SHOWN = 8
 
-# The unaligned truth is not in the photo's frame: there only what forgives a shift is fair.
+# The unaligned ground truth is not in the photo's frame: only shift-tolerant metrics are fair.
 _MEASURES: dict[Track, dict[str, Callable[[Image, Image], float]]] = {
     "aligned": {"ssim": ssim, "psnr": psnr},
     "unaligned": {"ssim_shift": ssim_shift, "psnr_shift": psnr_shift},
@@ -31,14 +31,14 @@ _MEASURES: dict[Track, dict[str, Callable[[Image, Image], float]]] = {
 
 
 class HeldOut:
-    """The first rows of splits that nothing trains on, sampled with noise that stays the same.
+    """The first labelled rows of validation splits, always sampled with the same noise.
 
     Args:
-        sources: Where they come from.
-        steps: The numbers of sampling steps to judge.
+        sources: One per dataset.
+        steps: The numbers of sampling steps to validate.
 
     Raises:
-        TpgbenchError: A source has none with a pattern.
+        TpgbenchError: A source has no row with a pattern.
     """
 
     def __init__(self, sources: Sequence[TpgRows], steps: Sequence[int]) -> None:
@@ -55,13 +55,13 @@ class HeldOut:
         shown = np.linspace(0, len(read), _SHOWN, endpoint=False).astype(int)
         self._shown = torch.from_numpy(np.unique(shown))
 
-    def figures(self, pipeline: SLDDMPipeline) -> dict[str, float]:
-        """Return means over the sampled patterns of each track, by the number of steps.
+    def metrics(self, pipeline: SLDDMPipeline) -> dict[str, float]:
+        """Return the mean metrics of each track for each number of steps, as ``ssim_4``.
 
         Returns:
-            SSIM and PSNR where patterns are aligned, shift-tolerant ones where not.
+            SSIM and PSNR of the aligned track, the shift-tolerant ones of the unaligned track.
         """
-        figures: dict[str, float] = {}
+        metrics: dict[str, float] = {}
         for steps in self._steps:
             images = to_images(self._sample(pipeline, steps, torch.arange(len(self._tracks))))
             for track in dict.fromkeys(self._tracks):
@@ -73,11 +73,11 @@ class HeldOut:
                     if own == track
                 ]
                 for name, measure in _MEASURES[track].items():
-                    figures[f"{name}_{steps}"] = float(np.mean([measure(*one) for one in pairs]))
-        return figures
+                    metrics[f"{name}_{steps}"] = float(np.mean([measure(*one) for one in pairs]))
+        return metrics
 
     def picture(self, pipeline: SLDDMPipeline) -> Tensor:
-        """Return garments, fills if there are, outputs by steps, and patterns, one above another.
+        """Return a grid of garments, fills if any, outputs for each number of steps, and patterns.
 
         Returns:
             uint8 (3, rows * S, 8 * S).
@@ -93,7 +93,7 @@ class HeldOut:
         return ((grid + 1) * 127.5).round().to(torch.uint8)
 
     def _sample(self, pipeline: SLDDMPipeline, steps: int, wanted: Tensor) -> Tensor:
-        """Return the patterns of the wanted rows in [0, 1], (rows, 3, S, S), on the CPU."""
+        """Return patterns of the rows ``wanted`` in [0, 1], (rows, 3, S, S), on the CPU."""
         pipeline.set_progress_bar_config(disable=True)
         outputs = []
         for places in torch.split(wanted, _BATCH):
@@ -113,10 +113,10 @@ class HeldOut:
 
 
 def labelled_rows(source: TpgRows) -> Iterator[Mapping[str, Array]]:
-    """Yield those of a split's first rows that have a pattern to judge by.
+    """Yield the labelled rows among the first of a split.
 
     Raises:
-        TpgbenchError: None has.
+        TpgbenchError: There are none.
     """
     count = min(_COUNT, source.count() or _COUNT)
     none = True
@@ -128,7 +128,7 @@ def labelled_rows(source: TpgRows) -> Iterator[Mapping[str, Array]]:
     if none:
         raise TpgbenchError(
             f"--held-out {source.split}: none of the first {count} rows of {source.dataset} has a "
-            "pattern to judge by; give another split"
+            "pattern, and validation needs some; give another split"
         )
 
 

@@ -1,4 +1,4 @@
-"""The tiny preset's image features, where the paper has CLIP and VGG."""
+"""The image features of the tiny preset; the paper uses CLIP and VGG."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 
 class GarmentEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers' own clash
-    """A small convolutional network that knows a garment and its pattern to be the same cloth.
+    """A small convolutional network whose embeddings of a garment and its pattern match.
 
-    Trained by `info_nce` between garments and patterns, it gives the diffusion model its image
-    context (CLIP's place) and the perceptual loss its feature maps (VGG's place).
+    It is trained by `info_nce` between garments and patterns. It provides the image context of the
+    diffusion model, as CLIP does, and the feature maps of the perceptual loss, as VGG does.
 
     Args:
         embedding_dim: Length of an embedding.
@@ -44,7 +44,7 @@ class GarmentEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffuser
         self.norm = nn.LayerNorm(embedding_dim, elementwise_affine=False)
 
     def embed(self, images: Tensor) -> Tensor:
-        """Return what tells these images from others, wherever their motifs lie.
+        """Return embeddings that do not depend on the position of the motifs.
 
         Args:
             images: (B, 3, H, W) in [-1, 1].

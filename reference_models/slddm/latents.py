@@ -1,4 +1,4 @@
-"""From pictures to what the networks take, alike in training and in sampling."""
+"""From images to the inputs of the networks, shared by training and sampling."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 def cover_background(garment: Tensor, mask: Tensor, background: Background) -> Tensor:
-    """Return garments whose surroundings are as the model expects them.
+    """Return garments with the background that the model expects.
 
     Args:
         garment: (B, 3, H, W) in [-1, 1].
         mask: (B, 1, H, W), 1 on the garment's visible pixels.
-        background: ``"keep"`` leaves them, ``"mean"`` paints them in the garment's mean colour, so
-            that nothing but cloth starts the diffusion.
+        background: ``"keep"`` leaves it, ``"mean"`` fills it with the garment's mean colour, so
+            that diffusion starts from cloth only.
     """
     if background == "keep":
         return garment
@@ -48,9 +48,9 @@ def decode(vae: Any, latents: Tensor) -> Tensor:
 
 
 def carried_over(vae: Any, images: Tensor, latents: Tensor, track_labels: Tensor) -> Tensor:
-    """Return what of images their latents do not hold: the images less the decoded latents.
+    """Return the detail that is lost in the latents: the images minus the decoded latents.
 
-    It lies in the garment's frame; where a canonical tile is wanted, it is zero.
+    It is in the garment's frame; where the canonical tile is wanted, it is zero.
 
     Args:
         vae: The autoencoder.
@@ -63,7 +63,7 @@ def carried_over(vae: Any, images: Tensor, latents: Tensor, track_labels: Tensor
 
 
 def embed(image_encoder: Any, garment: Tensor) -> Tensor:
-    """Return one embedding a garment, (B, D), by CLIP's vision model or a `GarmentEncoder`.
+    """Return one embedding per garment, (B, D), by CLIP's vision model or a `GarmentEncoder`.
 
     Args:
         image_encoder: Either.
@@ -87,7 +87,7 @@ def read_features(ldn: LDN, garment_latents: Tensor, factor: float) -> dict[str,
     Args:
         ldn: The network.
         garment_latents: From `encode`.
-        factor: 1, as the network was trained; 0.5 for networks of the public release.
+        factor: 1 for networks trained here; 0.5 for networks of the public release.
     """
     features: dict[str, Tensor] = ldn((garment_latents * factor).to(ldn.dtype))
     return features

@@ -19,13 +19,13 @@ from .ram import NormalisedOver, ReverseAttention
 
 
 class LDN(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untyped
-    """Takes the latent of a garment apart: content, texture defect, structure.
+    """Disentangles the latent of a garment into content, texture defect and structure.
 
     Source: arXiv 2603.16747. The defaults are the paper's sizes.
 
     Args:
         latent_channels: Channels of a latent.
-        latent_size: Its side: the RAM reads squares of this side only.
+        latent_size: Its side; the RAM takes squares of this side only.
         encoder_widths: As in `LatentEncoder`; None is ResNet-50.
         hidden: Length of the encoder's output; 2048 with ResNet-50.
         features: Length of the content, defect and structured features.
@@ -85,7 +85,7 @@ class LDN(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untype
         channels, size = self.config.latent_channels, self.config.latent_size
         if latent.shape[1:] != (channels, size, size):
             raise TpgbenchError(
-                f"LDN: latents of shape {tuple(latent.shape[1:])} where it reads "
+                f"LDN: latents of shape {tuple(latent.shape[1:])}, but it takes "
                 f"({channels}, {size}, {size}); give images of the size that it was trained on"
             )
         hidden = self.encoder(latent)
@@ -101,14 +101,14 @@ class LDN(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untype
 
 
 class LatentEncoder(nn.Module):
-    """A residual trunk, its global average, and a residual MLP on that.
+    """The encoder of the LDN: a residual trunk, global average pooling, and a residual MLP.
 
     Args:
         latent_channels: Channels of a latent.
-        widths: Channels of the trunk's residual blocks, each but the first at half the resolution
-            of the one before, with a stem that keeps the resolution: for small latents. None is
-            the paper's ResNet-50, whose stem and blocks divide it by 32.
-        hidden: Length of what comes out; 2048 for the paper's.
+        widths: Channels of the trunk's residual blocks, for small latents: each after the first
+            halves the resolution, the stem keeps it. None is the paper's ResNet-50, which
+            divides it by 32.
+        hidden: Length of the output; 2048 for the paper's.
     """
 
     def __init__(self, latent_channels: int, widths: Sequence[int] | None, hidden: int) -> None:
@@ -231,7 +231,7 @@ class Mixed(nn.Module, ABC):
 
     @abstractmethod
     def transform(self, feature: Tensor) -> Tensor:
-        """Return what is new."""
+        """Return the transformed feature."""
 
     def forward(self, feature: Tensor) -> Tensor:
         """Return the mixture; features are (B, features)."""
@@ -255,7 +255,7 @@ class Contrast(Mixed):
 
 
 class Sharpness(Mixed):
-    """Convolutions along the feature, the last of which sharpens to begin with."""
+    """Convolutions along the feature; the last one is initialised to sharpen."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
@@ -274,8 +274,8 @@ class Sharpness(Mixed):
 class Smoothing(Mixed):
     """Self-attention over a sequence of one.
 
-    Softmax over one key is 1, so that queries and keys have no effect on what comes out: they are
-    left out, and the attention is its value and output projections.
+    Softmax over one key is 1, so queries and keys have no effect and are left out: the attention
+    is its value and output projections.
     """
 
     def __init__(self, features: int) -> None:
@@ -285,7 +285,7 @@ class Smoothing(Mixed):
         self.out = nn.Linear(features, features)
 
     def transform(self, feature: Tensor) -> Tensor:
-        """Return what the attention gives."""
+        """Return the output of the attention."""
         attended: Tensor = self.out(self.value(self.linear(feature).relu()))
         return attended
 

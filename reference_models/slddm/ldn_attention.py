@@ -1,4 +1,4 @@
-"""The transformer block of the S-LDM: an LDN cross-attention beside the image's."""
+"""The transformer block of the S-LDM: LDN cross-attention in parallel with the image's."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ...core.errors import TpgbenchError
 class LDNTransformerBlock(BasicTransformerBlock):  # type: ignore[misc]  # diffusers is untyped
     """Self-attention, then image and LDN cross-attention in parallel, then the MLP.
 
-    With h after self-attention, A and B what the attentions give: out = MLP(norm(h + (A + B) / 2))
-    + h. That the MLP's residual is h, without A and B, is as released.
+    With h after self-attention and A, B the outputs of the cross-attentions:
+    out = MLP(norm(h + (A + B) / 2)) + h. As released, the MLP's residual is h without A and B.
 
     Args:
-        block: The block to take the place of: its sizes, not its weights.
+        block: The block to replace; its sizes are used, not its weights.
         structured: Whether it attends to the second of two LDN contexts, the structured one.
-        one_token: Leave out what has no effect on contexts of one token: the cross-attentions'
-            queries, keys and norms.
+        one_token: Leave out the cross-attentions' queries, keys and norms, which have no effect
+            on contexts of one token.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class LDNTransformerBlock(BasicTransformerBlock):  # type: ignore[misc]  # diffu
             for attention in (self.attn2, self.attn_ldn):
                 attention.to_q = attention.to_k = None
 
-    def forward(  # noqa: PLR0917  # diffusers passes all by position when it checkpoints
+    def forward(  # noqa: PLR0917  # diffusers passes them by position with gradient checkpointing
         self,
         hidden_states: Tensor,
         attention_mask: Tensor | None = None,
@@ -95,9 +95,9 @@ def _attend(
     context: Tensor,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """Return what a cross-attention gives, (B, N, dim), or (B, 1, dim) if that is alike for all."""
+    """Return the output, (B, N, dim), of a cross-attention; (B, 1, dim) for one token."""
     if context.shape[1] == 1:
-        # Softmax over one key is 1, whatever is asked.
+        # Softmax over one key is 1, whatever the query.
         alike: Tensor = attention.to_v(context)
         for layer in attention.to_out:
             alike = layer(alike)

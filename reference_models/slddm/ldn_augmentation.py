@@ -1,4 +1,4 @@
-"""The views of stage 1: cloth cut from the pattern itself, and one augmentation for all three."""
+"""The views of stage 1: cloth cut from the pattern, and one augmentation for all three."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def cut_from_pattern(pattern: Tensor, mask: Tensor, generator: torch.Generator) 
     Args:
         pattern: (B, 3, S, S) in [-1, 1].
         mask: Outlines, (B, 1, S, S), 0 or 1.
-        generator: Draws whether and how far each pattern is scaled.
+        generator: Decides whether and by how much each pattern is scaled.
     """
     cuts = torch.stack([_maybe_tile(one, generator) for one in pattern])
     return cuts * mask - (1 - mask)
@@ -32,7 +32,7 @@ def augment_alike(views: Sequence[Tensor], generator: torch.Generator) -> list[T
 
     Args:
         views: Some (B, 3, S, S) in [-1, 1].
-        generator: Draws one set of factors a row.
+        generator: Draws one set of factors per row.
     """
     rows = [_augment(row, generator) for row in torch.stack(list(views), dim=1)]
     return list(torch.stack(rows, dim=1))

@@ -1,4 +1,4 @@
-"""Stage 1: the latent disentangled network learns content, defect and structure apart."""
+"""Stage 1 of SLDDM-TPG: the latent disentangled network (LDN)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LdnObjective(Objective):
         vae: Frozen; its latents are the LDN's input.
         ldn: Trained.
         settings: The losses.
-        background: What surrounds the garments.
+        background: Around the garments.
     """
 
     def __init__(self, vae: Any, ldn: LDN, settings: LdnSettings, background: Background) -> None:
@@ -36,13 +36,13 @@ class LdnObjective(Objective):
         self._background = background
 
     def train(self, mode: bool = True) -> LdnObjective:
-        """Switch the LDN only: the frozen autoencoder keeps its statistics."""
+        """Set the mode of the LDN only: the frozen autoencoder keeps its statistics."""
         super().train(mode)
         self.vae.eval()
         return self
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """Return SimSiam's predictor, whose learning rate stays, and the rest."""
+        """Return SimSiam's predictor, whose learning rate is constant, and the rest."""
         predictor = tuple(self.ldn.scm.predictor.parameters())
         chosen = {id(one) for one in predictor}
         rest = tuple(one for one in self.ldn.parameters() if id(one) not in chosen)
@@ -53,22 +53,22 @@ class LdnObjective(Objective):
         return {"settings": self._settings.model_dump(), "background": self._background}
 
     def forward(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        """Return the weighted losses of a batch of `TpgBatches`, of its labelled rows."""
+        """Return the weighted losses of the labelled rows of a batch of `TpgBatches`."""
         settings = self._settings
         labelled = batch["labelled"]
         if labelled.sum() < 2:
             raise TpgbenchError(
                 f"--stage ldn: {int(labelled.sum())} labelled rows in a batch of {len(labelled)}, "
-                "and batch statistics need 2: raise --batch-size, or leave rows without pattern out"
+                "and batch statistics need 2: raise --batch-size, or remove rows without a pattern"
             )
         pattern, mask = batch["pattern"][labelled], batch["mask"][labelled]
         garment = cover_background(batch["garment"][labelled], mask, self._background)
-        # The masks of other garments: any outline will do for the cloth cut from a pattern.
+        # The masks of other garments: the cloth cut from a pattern may have any outline.
         cut = cut_from_pattern(pattern, mask.roll(1, dims=0), generator)
         views = augment_alike([pattern, garment, cut], generator)
         with torch.no_grad():
             latents = encode(self.vae, torch.cat(views)).float()
-        # One pass a view: their BatchNorm statistics differ, as at test time.
+        # One pass per view: their BatchNorm statistics differ, as at test time.
         of_pattern, of_garment, of_cut = (self.ldn(part) for part in latents.chunk(3))
         pair = scm_loss(of_pattern, of_garment)
         cut_pair = scm_loss(of_pattern, of_cut)

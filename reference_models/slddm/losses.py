@@ -24,25 +24,25 @@ _TINY = 1e-4
 
 
 def info_nce(first: Tensor, second: Tensor, *, temperature: float = 0.1) -> Tensor:
-    """Return how badly rows find their own partner among all partners; lower is better.
+    """Return the InfoNCE loss of rows and their partners; lower is better.
 
-    The symmetric cross-entropy of cosine similarities over the temperature, as CLIP has it
+    The symmetric cross-entropy of cosine similarities over the temperature, as in CLIP
     (https://arxiv.org/abs/2103.00020).
 
     Args:
         first: Embeddings, (B, D); they need not be normalised.
-        second: Embeddings of the same rows seen otherwise.
-        temperature: Lower dwells more on the hardest confusions.
+        second: Embeddings of the partners of the same rows.
+        temperature: A lower one emphasises hard negatives.
 
     Returns:
-        A scalar of at least 0; log B for embeddings that tell nothing.
+        A scalar of at least 0; log B for embeddings without information.
 
     Raises:
-        TpgbenchError: Fewer than two rows: there is nothing to tell apart.
+        TpgbenchError: Fewer than two rows.
     """
     if len(first) < 2:
         raise TpgbenchError(
-            f"InfoNCE tells rows apart and got a batch of {len(first)}: set batch_size to 2 or more"
+            f"InfoNCE compares rows and got a batch of {len(first)}: set batch_size to 2 or more"
         )
     similarity = functional.normalize(first, dim=1) @ functional.normalize(second, dim=1).T
     logits = similarity.float() / temperature
@@ -52,7 +52,7 @@ def info_nce(first: Tensor, second: Tensor, *, temperature: float = 0.1) -> Tens
 
 
 def scm_loss(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> Tensor:
-    """Return SimSiam's negative similarity of two views of one cloth; lower is more alike.
+    """Return SimSiam's negative similarity of two views of one cloth; lower is more similar.
 
     -(cos(p_1, sg f_2) + cos(p_2, sg f_1)) / 2, averaged over the batch, where sg stops the
     gradient: without it all features would collapse into one. The paper (stage 1, L_S) adds 0.001
@@ -81,11 +81,11 @@ def texture_triplet_loss(
     margin: float = 1.0,
     variant: TripletVariant = "paper",
 ) -> Tensor:
-    """Return how far the features of texture defects are from where they belong.
+    """Return the triplet loss of the texture-defect features; lower is better.
 
     With d the mean squared difference over the features, the paper (stage 1, RAM and SATs) has
-    max(0, d(f_T^P, f_A^C) - d(f_T^P, f_T^C) + margin) for each row: the mended feature of the
-    garment comes nearer to the pattern's than the defect feature is, by the margin at least. The
+    max(0, d(f_T^P, f_A^C) - d(f_T^P, f_T^C) + margin) for each row: the structured feature of the
+    garment is to be nearer to the pattern's than its defect feature is, by the margin at least. The
     public code has 0.5 d(f_T^P, f_T^C) - 0.2 d(f_T^P, f_A^C) + margin, the reverse of the
     paper's intent and without a lower bound.
 
@@ -100,11 +100,11 @@ def texture_triplet_loss(
         A scalar, the mean over the batch; at least 0 in the paper's form.
     """
     anchor = of_pattern["defect"]
-    to_mended = _distance(anchor, of_garment["structured"])
+    to_structured = _distance(anchor, of_garment["structured"])
     to_defect = _distance(anchor, of_garment["defect"])
     if variant == "release":
-        return (0.5 * to_defect - 0.2 * to_mended + margin).mean()
-    return functional.relu(to_mended - to_defect + margin).mean()
+        return (0.5 * to_defect - 0.2 * to_structured + margin).mean()
+    return functional.relu(to_structured - to_defect + margin).mean()
 
 
 def _distance(first: Tensor, second: Tensor) -> Tensor:
@@ -112,16 +112,15 @@ def _distance(first: Tensor, second: Tensor) -> Tensor:
 
 
 def perceptual_loss(features: Features, images: Tensor, targets: Tensor) -> Tensor:
-    """Return how differently a network sees two batches of images; lower is more alike.
+    """Return the distance of the feature maps of two batches of images; lower is more similar.
 
     LPIPS without learned weights (https://arxiv.org/abs/1801.03924): every map's channels are
     normalised to length 1 at each position; squared differences are summed over the channels,
-    averaged over positions and batch, and the maps' figures averaged. No gradient reaches the
-    targets.
+    averaged over positions and batch, then over the maps. No gradient reaches the targets.
 
     Args:
         features: From images (B, 3, H, W) in [-1, 1] to maps (B, C, h, w).
-        images: What is judged, (B, 3, H, W) in [-1, 1].
+        images: (B, 3, H, W) in [-1, 1].
         targets: The same shape.
 
     Returns:
@@ -145,10 +144,10 @@ def _directions(features: Tensor) -> Tensor:
 def stable_transformation_losses(garments: Tensor, patterns: Tensor) -> tuple[Tensor, Tensor]:
     """Return the in-domain and the cross-domain loss of a batch (the paper's stage 2, STD).
 
-    In-domain: patterns differ from each other as their garments do; the mean over i < j of
-    1 - cos(h_C^i - h_C^j, h_P^i - h_P^j). Cross-domain: the step from garment to pattern is the
-    same for all; the mean over i < j of 1 - cos(u^i, u^j) with u^i = h_P^i - h_C^i. Pairs without
-    a direction, identical features, are left out; if all are, the loss is 0.
+    In-domain: patterns are to differ from each other as their garments do; the mean over i < j of
+    1 - cos(h_C^i - h_C^j, h_P^i - h_P^j). Cross-domain: the step from garment to pattern is to be
+    the same for all; the mean over i < j of 1 - cos(u^i, u^j) with u^i = h_P^i - h_C^i. Pairs of
+    identical features have no direction and are left out; if all are, the loss is 0.
 
     Args:
         garments: ``hidden`` features of the LDN, (B, hidden), h_C.
@@ -196,25 +195,25 @@ def convolutional_local_similarity_loss(
     stride: int = 1,
     hard: bool = False,
 ) -> Tensor:
-    """Return how differently pieces of the pattern recur in an image and in the pattern itself.
+    """Return the CLS loss: how differently pieces of the pattern recur in image and pattern.
 
     The paper's stage 2, L_CLS: random square pieces of each pattern are convolved over the
     pattern and over the estimate, and the two maps of similarity should agree: where a motif
-    recurs in one, it does in the other. Similarity is the correlation of piece and window, the
-    mean of each channel taken out and their joint length divided out; places above 0.5 count.
-    Agreement is a Dice score; the loss is 1 minus it. As released the threshold is a step, through
-    which nothing learns; here it is a sigmoid of width 0.1 and Dice has squares in its
+    recurs in one, it does in the other. Similarity is the normalised correlation of piece
+    and window, without the mean of each channel; places above 0.5 count.
+    Agreement is a Dice score; the loss is 1 minus it. In the release the threshold is a step,
+    which has no gradient; here it is a sigmoid of width 0.1 and Dice has squares in its
     denominator, so that identical images give 0. ``hard`` gives the released score, for
     evaluation. No gradient reaches the patterns.
 
     Args:
         images: (B, 3, H, W) in [-1, 1].
         patterns: The same shape.
-        generator: Where the pieces' places come from.
-        kernels: Pieces a pattern.
+        generator: Draws the places of the pieces.
+        kernels: Pieces per pattern.
         kernel_size: Their side in pixels.
         stride: Images and pieces are averaged down by this factor first, for speed.
-        hard: Threshold by a step.
+        hard: Use the released step threshold.
 
     Returns:
         A scalar from 0 (agreement) to 1.
@@ -264,7 +263,7 @@ def _similarity(images: Tensor, pieces: Tensor) -> Tensor:
     """Return the correlation of each piece with every window of its image, (B, count, h, w)."""
     height, width = images.shape[-2:]
     side = pieces.shape[-1]
-    # A large kernel by the Fourier transform; what wraps around lies outside the windows.
+    # By the Fourier transform, since kernels are large; wrap-around lies outside the windows.
     image_waves = torch.fft.rfft2(images)[:, None]
     piece_waves = torch.fft.rfft2(pieces, s=(height, width))
     products = torch.fft.irfft2((image_waves * piece_waves.conj()).sum(2), s=(height, width))

@@ -41,15 +41,19 @@ class SLDDMConfig(ModelConfig):
         1.0,
         ge=0.0,
         le=20.0,
-        description="Guidance scale against the negative branch; 1 is none, as in the release.",
+        description="Guidance scale against the negative branch; 1 is no guidance, as in the "
+        "release.",
     )
     strength: float = Field(
-        1.0, gt=0.0, le=1.0, description="How much noise the garment latent starts with."
+        1.0,
+        gt=0.0,
+        le=1.0,
+        description="Share of the noise that is added to the garment latent at the start.",
     )
     track: Track | None = Field(
         None,
-        description="Which pattern to make, for weights that know both: aligned with the garment, "
-        "or unaligned, the canonical tile; default: the one that the dataset has.",
+        description="Which pattern to generate, for weights trained on both: aligned with the "
+        "garment, or unaligned, the canonical tile; default: the track of the dataset.",
     )
 
 
@@ -64,9 +68,9 @@ class SLDDM(Model):
         licence="Apache-2.0",
         parameters=3_601_991,
         trained_on="ctp-synth and ctp-synth-unaligned, train",
-        limits="Not trained to its end: hours of one core, as counted above. One step scores best "
-        "so far; more leave grain. It has seen drawn garments only; photos are the task of the "
-        "preset sd15, whose weights you train or convert.",
+        limits="Undertrained: a few hours on one core. One sampling step scores best so far; more "
+        "steps leave grain. Trained on drawn garments only; photos need the preset sd15, whose "
+        "weights you train or convert yourself.",
     )
     config_type: ClassVar[type[SLDDMConfig]] = SLDDMConfig
     devices = ("cpu", "cuda", "mps")
@@ -112,14 +116,16 @@ class SLDDM(Model):
         self.pipeline: SLDDMPipeline = pipeline.to(device)
 
     def generate(self, samples: Sequence[Sample], seeds: Sequence[int]) -> Sequence[Image]:
-        """Return one uint8 image (size, size, 3) a sample, in order.
+        """Return one uint8 image (size, size, 3) per sample, in order.
 
-        The networks work at the size that they were trained at; photos are brought to it, and
-        patterns back.
+        Photos are resized to the size that the networks were trained at, and patterns back.
 
         Args:
             samples: The batch.
-            seeds: One a sample.
+            seeds: One per sample.
+
+        Raises:
+            TpgbenchError: Memory ran out.
         """
         import torch
 
@@ -175,14 +181,14 @@ class SLDDM(Model):
 
 
 class SLDDMFill(SLDDM):
-    """An extension: the diffusion starts from the garment filled by its own autocorrelation."""
+    """Our extension: diffusion starts from the garment, filled by its own autocorrelation."""
 
     name = "slddm-fill"
     version = 2
     card = SLDDM.card.model_copy(
         update={
             "title": "SLDDM-TPG from the garment filled by its autocorrelation (our extension)",
-            "source": f"{_PAPER}, with the baseline '{_FILLER}' before it: not the paper's method",
+            "source": f"{_PAPER}, on top of the baseline '{_FILLER}': not the paper's method",
             "parameters": 3_615_815,
         }
     )

@@ -1,4 +1,4 @@
-"""A preset's networks: fresh, from a base model, or from a folder of finished ones."""
+"""The networks of a preset: new, from a base model, or from a folder of trained ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .unet import SLDDMUNet
 
 
 def make_autoencoder(preset: Preset, folder: Path) -> Any:
-    """Return the autoencoder: the folder's, the base model's, or a fresh one."""
+    """Return the autoencoder: the folder's, the base model's, or a new one."""
     if (folder / "vae").is_dir():
         own = PatchAutoencoder if preset.networks.autoencoder is not None else AutoencoderKL
         return _load(own, folder / "vae")
@@ -32,7 +32,7 @@ def make_autoencoder(preset: Preset, folder: Path) -> Any:
 
 
 def make_image_encoder(preset: Preset, folder: Path) -> Any:
-    """Return the image encoder: the folder's, CLIP's, or a fresh one."""
+    """Return the image encoder: the folder's, CLIP's, or a new one."""
     if preset.networks.encoder is not None:
         if (folder / "image_encoder").is_dir():
             return _load(GarmentEncoder, folder / "image_encoder")
@@ -43,10 +43,10 @@ def make_image_encoder(preset: Preset, folder: Path) -> Any:
 
 
 def make_ldn(preset: Preset, folder: Path, vae: Any) -> LDN:
-    """Return the LDN: the folder's, or a fresh one for the latents of ``vae``.
+    """Return the LDN: the folder's, or a new one for the latents of ``vae``.
 
     Raises:
-        TpgbenchError: The preset's size is not divisible by the patch that a latent stands for.
+        TpgbenchError: The preset's size is not divisible by the patch size of the autoencoder.
     """
     if (folder / "ldn").is_dir():
         ldn: LDN = _load(LDN, folder / "ldn")
@@ -54,8 +54,8 @@ def make_ldn(preset: Preset, folder: Path, vae: Any) -> LDN:
     side, rest = divmod(preset.size, _patch_size(vae))
     if rest:
         raise TpgbenchError(
-            f"--size {preset.size}: give a size divisible by {_patch_size(vae)}, the pixels to a "
-            "latent along a side"
+            f"--size {preset.size}: give a size divisible by {_patch_size(vae)}, the patch size "
+            "of the autoencoder"
         )
     latents = {"latent_channels": vae.config.latent_channels, "latent_size": side}
     fresh: LDN = LDN(**latents | preset.networks.ldn)
@@ -63,9 +63,9 @@ def make_ldn(preset: Preset, folder: Path, vae: Any) -> LDN:
 
 
 def make_pipeline(preset: Preset, folder: Path) -> SLDDMPipeline:
-    """Return all networks as a pipeline; what the folder holds is taken from it.
+    """Return all networks as a pipeline; networks in the folder are loaded from it.
 
-    Lengths that the preset does not name follow from the base model and the image encoder.
+    Dimensions that the preset does not set follow from the base model and the image encoder.
 
     Raises:
         TpgbenchError: A part of the base model is missing or cannot be read.

@@ -46,17 +46,17 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
         image_encoder: CLIP's vision model, or `GarmentEncoder`.
         scheduler: Any that has ``add_noise``; the paper samples with DDIM.
         size: The side in pixels that the networks were trained at.
-        background: What surrounds the garment, ``"keep"`` or ``"mean"``: `cover_background`.
-        ldn_factor: What scaled latents are multiplied with for the LDN: 1, or 0.5 for networks of
-            the public release.
+        background: Around the garment, ``"keep"`` or ``"mean"``: see `cover_background`.
+        ldn_factor: Multiplies scaled latents for the LDN: 1, or 0.5 for networks of the public
+            release.
         negative: Guidance steers away from this feature: ``"defect"`` or ``"structured"``.
-        fill: Whether the garment latent is of a picture that fills the frame, made from the
-            garment beforehand: the extension ``slddm-fill``, not the paper. What of that picture
-            the autoencoder cannot hold is added to the pattern, so that the networks' part is to
-            mend it.
-        signal_scaled: Whether the U-Net takes noisy latents times the share of the clean one in
-            them: `noisy_channels`.
-        steps: Denoising steps where the caller does not say.
+        fill: Whether the garment latent is of an image that fills the frame, made from the
+            garment beforehand: the extension ``slddm-fill``, not the paper. The detail of that
+            image that the autoencoder loses is added to the pattern, so that the networks only
+            correct it.
+        signal_scaled: Whether noisy latents are scaled by their share of the clean latent: see
+            `noisy_channels`.
+        steps: Default number of denoising steps.
     """
 
     model_cpu_offload_seq = "image_encoder->vae->ldn->conditioner->unet->vae"
@@ -118,14 +118,15 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
         Args:
             garment: The box crops, (B, 3, S, S) in [-1, 1]; S divisible by 8.
             mask: (B, 1, S, S), 1 on the garment's visible pixels.
-            fill: What the garment latent shows, as ``garment``, for a pipeline that wants it.
-            tracks: Which of its patterns is wanted, a garment each, for a U-Net that knows several;
-                None for ``"aligned"``.
-            num_inference_steps: Denoising steps; None for the pipeline's own number.
-            guidance_scale: 1 asks the network once a step, more steers away from the negative
-                branch.
-            strength: How much noise the garment latent starts with: 1 for all of it (t=999).
-            generator: One, or one a garment: then no garment's pattern depends on its neighbours.
+            fill: The filled garments, shaped as ``garment``, for a pipeline with ``fill``.
+            tracks: The wanted track of each garment, for a U-Net trained on both; None for
+                ``"aligned"``.
+            num_inference_steps: Denoising steps; None for the pipeline's default.
+            guidance_scale: 1 for no guidance; more steers away from the negative branch, with
+                twice the network calls.
+            strength: Share of the noise that is added to the garment latent: 1 for all of it
+                (t=999).
+            generator: One, or one per garment: then no pattern depends on the rest of the batch.
             output_type: ``"pil"``, ``"np"``, ``"pt"`` or ``"latent"``.
             return_dict: Whether to return ``ImagePipelineOutput`` or a tuple.
 
@@ -134,8 +135,8 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
             [0, 1], or scaled latents.
 
         Raises:
-            TpgbenchError: Sides that the networks cannot take, a fill too few or too many, or not
-                one track a garment.
+            TpgbenchError: Unsupported sizes, a fill that is missing or not expected, or not one
+                track per garment.
         """
         tracks = ["aligned"] * len(garment) if tracks is None else tracks
         self._check(garment, mask, fill, tracks)
@@ -190,7 +191,7 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
         if mask.shape[-2:] != garment.shape[-2:] or len(mask) != len(garment):
             raise TpgbenchError(
                 f"masks of shape {tuple(mask.shape)} for garments of shape "
-                f"{tuple(garment.shape)}: give one mask a garment, of its size"
+                f"{tuple(garment.shape)}: give one mask per garment, of its size"
             )
         if len(tracks) != len(garment) or not set(tracks) <= set(TRACKS):
             raise TpgbenchError(
@@ -201,7 +202,7 @@ class SLDDMPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is un
             raise TpgbenchError(f"this pipeline {wanted}: see its model card")
 
     def _timesteps(self, steps: int, strength: float) -> Tensor:
-        """Return the steps to do: as many as asked for, from where the strength says."""
+        """Return the timesteps: as many as requested, starting at the strength."""
         if not 0 < strength <= 1 or steps < 1:
             raise TpgbenchError(
                 f"strength {strength}, {steps} steps: give 0 < strength <= 1, steps >= 1"

@@ -146,7 +146,7 @@ def not_loadable(folder: Path, reason: str) -> TpgbenchError:
     """Return the error for a folder that does not hold a whole SLDDM pipeline."""
     return TpgbenchError(
         f"{folder}: cannot be loaded as an SLDDM pipeline: {reason}; it is damaged or of another "
-        "model: get it again, or train one"
+        "model: download it again, or train one"
     )
 
 
@@ -165,7 +165,7 @@ def _read_index(folder: Path) -> PipelineIndex:
     except (OSError, ValueError) as error:
         reason = f"cannot be read ({error})"
     raise TpgbenchError(
-        f"{path}: {reason}; it is damaged or of another model: get it again, or train one"
+        f"{path}: {reason}; it is damaged or of another model: download it again, or train one"
     )
 
 
@@ -188,6 +188,6 @@ def _places(folder: Path, shared: Path | None) -> dict[str, Path]:
             "copy them there from the checkpoint that it shares them with, or convert its training "
             "without --shared"
             if left_out
-            else "the pipeline is not complete; get it again"
+            else "the pipeline is not complete; download it again"
         )
     )

@@ -195,12 +195,12 @@ def adjust_preset(
 
     Args:
         preset: Where it starts from.
-        options: Settings of the diffusion stage, ``"weights.cls=0"``, ``"structured=false"``.
+        options: Settings of the diffusion stage: ``"weights.cls=0"``, ``"structured=false"``.
         base: Hub id or folder of Stable Diffusion 1.5.
         image_encoder: Hub id or folder of CLIP.
-        size: Side of the pictures in pixels, where the networks come from a base model.
+        size: Side of the images in pixels, if the networks come from a base model.
         labelled: The share of rows whose pattern is used.
-        training: Of the rows and of each stage.
+        training: Settings of the rows and of each stage.
 
     Raises:
         UnknownNameError: There is no such setting.
@@ -209,13 +209,13 @@ def adjust_preset(
     if size is not None and size != preset.size and preset.networks.unet is not None:
         raise TpgbenchError(
             f"--size {size}: the networks of the preset '{preset.name}' are made for "
-            f"{preset.size} px; leave it out, or take sd15"
+            f"{preset.size} px; leave it out, or give --preset sd15"
         )
     for option, given in (("--base", base), ("--image-encoder", image_encoder)):
         if given is not None and preset.base is None:
             raise TpgbenchError(
                 f"{option} {given}: the preset '{preset.name}' has networks of its own; leave it "
-                "out, or take --preset sd15"
+                "out, or give --preset sd15"
             )
     own = {
         "base": base,
@@ -237,6 +237,6 @@ def _set(values: dict[str, Any], kind: type[BaseModel], name: str, value: str) -
     if rest and isinstance(nested, type) and issubclass(nested, BaseModel):
         _set(values[head], nested, rest, value)
     elif rest or isinstance(values[head], dict):
-        raise TpgbenchError(f"-o {name}={value}: '{head}' is no such setting; see its docs")
+        raise TpgbenchError(f"-o {name}={value}: '{head}' cannot be set so; see docs/training.md")
     else:
         values[head] = value

@@ -1,4 +1,4 @@
-"""The reverse attention module (RAM) of the LDN: what of a latent its content does not explain."""
+"""The reverse attention module (RAM) of the LDN: what the content does not explain."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _DIMENSION = {"features": -1, "tokens": 1}
 
 
 class ReverseAttention(nn.Module):
-    """The encoder's output asks, the latent answers, and the last layer turns the answer round.
+    """Cross-attention from the encoder's output to the latent, reversed in the last layer.
 
-    A latent is read as one token a channel, of all its pixels.
+    A latent is one token per channel, of all its pixels.
 
     Args:
         latent_channels: Channels of a latent.
         latent_size: Its side; only squares of this side can be read.
         hidden: Length of the encoder's output.
         features: Length of the texture-defect feature.
-        layers: How many attention layers.
-        heads: Heads a layer.
+        layers: Attention layers.
+        heads: Per layer.
         head_dim: Their length.
-        dropout: On what a layer's attention gives.
+        dropout: On the output of each attention.
         normalised_over: The dimension over which query and tokens have length 1: each token's
-            ``"features"``, as the paper's similarity asks, or the ``"tokens"``, as released. There
-            the query, being one token, is its own sign, and no gradient passes through it.
+            ``"features"``, as the paper's similarity requires, or the ``"tokens"``, as released.
+            There the query is a single token and becomes its own sign, without a gradient.
         reverse: Whether the last layer attends with 1 - softmax; False is the ablation.
     """
 
@@ -81,9 +81,9 @@ class AttentionLayer(nn.Module):
 
     Args:
         features: Length of queries and tokens.
-        heads: How many heads.
+        heads: Their number.
         head_dim: Their length.
-        dropout: On what the attention gives.
+        dropout: On the output of the attention.
         reverse: Whether to attend with 1 - softmax.
     """
 

@@ -1,4 +1,4 @@
-"""Importing a checkpoint of the public release of SLDDM-TPG: one file to a diffusers folder."""
+"""Converting a checkpoint of the public release of SLDDM-TPG to a diffusers folder."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from .release_networks import (
 
 _VAE_PREFIX = "first_stage_model."
 _CLIP_PREFIX = "cond_stage_model.transformer."
-# Which part a tensor is of, by how its name begins.
+# The part of a tensor, by the prefix of its name.
 _PARTS = {
     LDN_PREFIX: "ldn",
-    # A checkpoint of stage 1 holds the LDN alone, without a prefix.
+    # A checkpoint of stage 1 holds only the LDN, without a prefix.
     "feature_encoder.": "ldn",
     "sim.": "ldn",
     "diff.": "ldn",
@@ -50,7 +50,7 @@ _PARTS = {
     "proj_out_cpsd.": "conditioner",
     "learnable_vector": "conditioner",
 }
-# The noise schedule, which a scheduler computes, and the network of the release's VGG loss.
+# The noise schedule, which the scheduler computes, and the network of the release's VGG loss.
 _NOT_NEEDED = (
     "betas",
     "alphas_cumprod",
@@ -67,13 +67,13 @@ _NEGATIVE = "structured"
 
 @dataclass(frozen=True)
 class ReleaseReport:
-    """What became of a checkpoint.
+    """The result of converting a checkpoint.
 
     Attributes:
         out: The folder that was written.
         parts: The networks in it.
-        absent: Parts that the checkpoint does not hold; with none absent the folder is a pipeline.
-        unknown: Tensors that are of no part, by name; they were left out.
+        absent: Parts that the checkpoint lacks; if there are none, the folder is a pipeline.
+        unknown: Names of tensors of no part; they were left out.
     """
 
     out: Path
@@ -88,16 +88,16 @@ def convert_slddm_release(checkpoint: str | Path, out: str | Path) -> ReleaseRep
     Each part that the checkpoint holds becomes a subfolder: ``ldn``, ``unet``, ``conditioner``,
     ``vae``, ``image_encoder``. With all five, ``SLDDMPipeline.from_pretrained`` loads the folder,
     with the release's settings: the LDN reads latents times 0.5, and guidance steers away from
-    f_A. The folder appears whole or not at all.
+    f_A. The folder is written whole or not at all.
 
     Args:
-        checkpoint: ``.ckpt``, ``.pt``, ``.pth`` or ``.safetensors``; only tensors are read of it,
+        checkpoint: ``.ckpt``, ``.pt``, ``.pth`` or ``.safetensors``; only tensors are read,
             no code in it is run.
         out: The folder to make.
 
     Raises:
-        TpgbenchError: The file is damaged, holds more than tensors or no part of SLDDM, or a part
-            of it has missing, unknown or misshapen tensors; or ``out`` cannot be made.
+        TpgbenchError: The file is damaged, holds more than tensors or no part of SLDDM, a part of
+            it has missing, unknown or misshapen tensors, or ``out`` cannot be written.
     """
     checkpoint, out = Path(checkpoint), Path(out)
     parts, unknown = _split(read_tensors(checkpoint))
@@ -135,11 +135,11 @@ def read_tensors(checkpoint: Path) -> dict[str, Tensor]:
     """Return the tensors of a checkpoint by name, without running any code in it.
 
     Args:
-        checkpoint: ``.safetensors``, or what ``torch.save`` wrote: a state dict, or a dict with
-            one under ``"state_dict"``.
+        checkpoint: ``.safetensors``, or a file of ``torch.save``: a state dict, or a dict with one
+            under ``"state_dict"``.
 
     Raises:
-        TpgbenchError: It is not there, damaged, or holds more than tensors and plain values.
+        TpgbenchError: It is missing, damaged, or holds more than tensors and plain values.
     """
     try:
         if checkpoint.suffix == ".safetensors":
@@ -147,14 +147,14 @@ def read_tensors(checkpoint: Path) -> dict[str, Tensor]:
         stored = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
     except pickle.UnpicklingError as error:
         raise TpgbenchError(
-            f"{checkpoint}: holds more than tensors, or is damaged ({_first_line(error)}); where "
+            f"{checkpoint}: holds more than tensors, or is damaged ({_first_line(error)}); if "
             "you trust it, save its tensors alone: torch.save(torch.load(path, "
             "weights_only=False)['state_dict'], 'tensors.pt')"
         ) from error
     except (OSError, RuntimeError, SafetensorError, EOFError, ValueError) as error:
         raise TpgbenchError(
-            f"{checkpoint}: cannot be read as a checkpoint: {_first_line(error)}; fetch it again "
-            "and compare its checksum"
+            f"{checkpoint}: cannot be read as a checkpoint: {_first_line(error)}; download it "
+            "again and compare its checksum"
         ) from error
     if isinstance(stored, dict):
         stored = stored.get("state_dict", stored)
@@ -201,7 +201,7 @@ def _load_vae(tensors: Mapping[str, Tensor]) -> AutoencoderKL:
     except KeyError as error:
         refuse("VAE", missing=[str(error.args[0])])
         raise
-    # What it does not find it may also call None.
+    # Tensors that it does not find may be None.
     found = {name: tensor for name, tensor in converted.items() if tensor is not None}
     return _filled(vae, found, "VAE")
 

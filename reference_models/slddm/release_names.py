@@ -1,4 +1,4 @@
-"""What the public release of SLDDM-TPG calls its tensors, and what they are called here.
+"""The names of tensors in the public release of SLDDM-TPG, and their names here.
 
 The release is github.com/Cg-Hu/SLDDM-TPG; its U-Net has the names of the latent-diffusion code.
 """
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 
 class Names:
-    """Beginnings of names there and here, one to one; the longest that fits is the one that counts.
+    """A one-to-one mapping of name prefixes; the longest matching prefix counts.
 
     Args:
-        pairs: From the release's to ours.
+        pairs: The release's prefixes to ours.
     """
 
     def __init__(self, pairs: Mapping[str, str]) -> None:
@@ -104,19 +104,19 @@ _UNET = {
     "out.2.": "conv_out.",
 }
 
-# A matrix there multiplies from the right; a torch Linear's is its transpose.
+# Matrices of the release multiply from the right; torch's Linear has the transpose.
 TRANSPOSED = frozenset({"ram.latent.weight", "ram.query.weight", "sats.contrast.linear.weight"})
-# Query, key and value stand in one tensor there; over one token only the value has an effect.
+# The release has query, key and value in one tensor; with one token only the value has an effect.
 _VALUES_ENDINGS = ("value.weight", "value.bias")
 
 
 def is_value(ours: str) -> bool:
-    """Whether a tensor of ours is the last third of the release's."""
+    """Whether a tensor of ours is the last third of one of the release."""
     return ours.endswith(_VALUES_ENDINGS)
 
 
 def ldn_names(layers: int) -> Names:
-    """Return the names of the LDN's tensors, with so many RAM layers."""
+    """Return the names of the LDN's tensors, given the number of RAM layers."""
     pairs = dict(_LDN)
     for layer in range(layers):
         pairs[f"diff.resblocks.{layer}."] = f"ram.layers.{layer}."
@@ -125,7 +125,7 @@ def ldn_names(layers: int) -> Names:
 
 
 def conditioner_names(layers: int) -> Names:
-    """Return the names of the conditioner's tensors, with so many mapper layers."""
+    """Return the names of the conditioner's tensors, given the number of mapper layers."""
     pairs = dict(_CONDITIONER)
     for layer in range(layers):
         for theirs, ours in _MAPPER_LAYER.items():
@@ -135,12 +135,12 @@ def conditioner_names(layers: int) -> Names:
 
 @dataclass(frozen=True)
 class UNetLayout:
-    """How a U-Net of the latent-diffusion kind is built.
+    """The structure of a U-Net of the latent-diffusion code.
 
     Attributes:
         channels: Of the levels, outermost first.
         attended: Which of the levels have attention.
-        layers: Residual blocks a level.
+        layers: Residual blocks per level.
         depth: Transformer blocks after each.
     """
 
@@ -195,5 +195,5 @@ def _transformer(theirs: str, ours: str, depth: int) -> Iterator[tuple[str, str]
     for number in range(depth):
         for part in ("attn", "norm"):
             block = f"transformer_blocks.{number}.{part}"
-            # The release's earlier name of the LDN.
+            # An earlier name of the LDN.
             yield f"{theirs}{block}_cpsd.", f"{ours}{block}_ldn."

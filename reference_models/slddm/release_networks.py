@@ -24,13 +24,13 @@ from .unet import SLDDMUNet
 
 LDN_PREFIX = "ldn_stage_model."
 UNET_PREFIX = "model.diffusion_model."
-_BATCHES_SEEN = "num_batches_tracked"  # a counter that evaluation does not read
+_BATCHES_SEEN = "num_batches_tracked"  # a counter that is not used in evaluation
 
 
 def load_release_ldn(state_dict: Mapping[str, Tensor]) -> LDN:
     """Return the release's LDN, in evaluation mode.
 
-    Called as ``ldn(latent)``; it has the release's settings, and its sizes are read off the
+    Called as ``ldn(latent)``; it has the release's settings, and its sizes follow from the
     shapes. The release calls it on half of the scaled latent (0.5 * 0.18215 times the mean).
 
     Args:
@@ -96,11 +96,11 @@ class ReleaseUNet(nn.Module):
 def load_release_unet(state_dict: Mapping[str, Tensor], heads: int = 8) -> ReleaseUNet:
     """Return the release's U-Net, in evaluation mode.
 
-    Called as ``unet(x, timestep, clip, contexts)``; its width and depth are read off the shapes.
+    Called as ``unet(x, timestep, clip, contexts)``; its width and depth follow from the shapes.
 
     Args:
         state_dict: Tensors by the release's names, with or without ``model.diffusion_model.``.
-        heads: Of its attentions, which no shape tells.
+        heads: Of its attentions; no shape contains their number.
 
     Raises:
         TpgbenchError: Tensors are missing, unknown or of other shapes; it names them.
@@ -151,7 +151,7 @@ def load_release_conditioner(state_dict: Mapping[str, Tensor]) -> Conditioner:
 
 
 def without_prefix(tensors: Mapping[str, Tensor], prefix: str) -> Mapping[str, Tensor]:
-    """Return the tensors whose names begin so, without it; all if none does."""
+    """Return the tensors with a name prefix, without it; all tensors if none has it."""
     chosen = {
         name.removeprefix(prefix): tensor
         for name, tensor in tensors.items()
@@ -161,10 +161,10 @@ def without_prefix(tensors: Mapping[str, Tensor], prefix: str) -> Mapping[str, T
 
 
 class Shapes:
-    """The shapes of tensors by name; `TpgbenchError` for one that is missing or tells no size.
+    """The shapes of tensors by name; `TpgbenchError` for one that is missing or malformed.
 
     Args:
-        part: What the tensors are of, for the error.
+        part: Of the tensors, for the error.
         tensors: The tensors.
     """
 
@@ -181,7 +181,7 @@ class Shapes:
         return shape
 
     def of(self, name: str, dimensions: int) -> Sequence[int]:
-        """Return a shape that must have so many dimensions."""
+        """Return a shape that must have this number of dimensions."""
         shape = self[name]
         if len(shape) != dimensions:
             refuse(self._part, misshapen=[f"{name} {tuple(shape)}"])
@@ -191,7 +191,7 @@ class Shapes:
         return any(name.startswith(prefix) for name in self._tensors)
 
     def count(self, prefix: str) -> int:
-        """Return how many numbered modules there are under a prefix."""
+        """Return the number of numbered modules under a prefix."""
         heads = {name.removeprefix(prefix).split(".")[0] for name in self._names(prefix)}
         numbers = {int(head) for head in heads if head.isdecimal()}
         return max(numbers, default=-1) + 1
@@ -201,14 +201,14 @@ class Shapes:
 
 
 def unet_layout(shapes: Shapes) -> UNetLayout:
-    """Read how a U-Net is built off its shapes.
+    """Return the structure of a U-Net, from its shapes.
 
     Raises:
         TpgbenchError: A tensor is missing, or the levels differ in more than their width.
     """
     channels: list[list[int]] = [[]]
     attended = [False]
-    # At least one, which is named where it is missing.
+    # At least one, so that the error names it if it is missing.
     for number in range(1, max(2, shapes.count("input_blocks."))):
         if f"input_blocks.{number}.0.op." in shapes:
             channels.append([])
@@ -228,7 +228,7 @@ def unet_layout(shapes: Shapes) -> UNetLayout:
 
 
 def _filled(network: Any, tensors: Mapping[str, Tensor], names: Names, part: str) -> Any:
-    """Return a network that was built on the meta device with the release's tensors in it."""
+    """Return a network, built on the meta device, with the release's tensors in it."""
     wanted: dict[str, Tensor] = network.state_dict()
     given: dict[str, Tensor] = {}
     unknown: list[str] = []
@@ -261,22 +261,22 @@ def _ours(name: str, tensor: Tensor) -> Tensor:
 
 
 def refuse(part: str, **findings: Sequence[str]) -> None:
-    """Raise if any names were found, by what is wrong with them.
+    """Raise if any tensors were found to be wrong.
 
     Args:
-        part: What the tensors are of.
+        part: Of the tensors.
         findings: Names by kind: ``missing=[...]``, ``unknown=[...]``.
 
     Raises:
         TpgbenchError: There are any.
     """
-    said: list[str] = []
+    problems: list[str] = []
     for kind, names in findings.items():
         if names:
             more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-            said.append(f"{kind} {len(names)}: {', '.join(names[:8])}{more}")
-    if said:
+            problems.append(f"{kind} {len(names)}: {', '.join(names[:8])}{more}")
+    if problems:
         raise TpgbenchError(
-            f"{part}: these are not the tensors of the SLDDM-TPG release ({'; '.join(said)}); "
+            f"{part}: these are not the tensors of the SLDDM-TPG release ({'; '.join(problems)}); "
             "give its complete checkpoint"
         )

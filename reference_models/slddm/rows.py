@@ -1,4 +1,4 @@
-"""The rows that SLDDM-TPG trains on: garment, mask and pattern in the frame of comparison."""
+"""The rows that SLDDM-TPG trains on: garment, mask and pattern, fitted to one frame."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TpgRows(DatasetRows):
 
     Each row holds ``garment`` and ``pattern``, uint8 (3, size, size); ``mask``, uint8
     (1, size, size), 0 or 1; ``labelled``, bool (): without a label the pattern is black. With
-    ``filler`` also ``fill``, uint8 (3, size, size): what that model makes of the garment.
+    ``filler`` also ``fill``, uint8 (3, size, size): the output of that model.
 
     Attributes:
         fit: As in the harness.
@@ -36,7 +36,7 @@ class TpgRows(DatasetRows):
 
     @property
     def track(self) -> Track:
-        """Which of a garment's patterns their truth is."""
+        """The track of the dataset: which pattern is its ground truth."""
         return self.open().track
 
     def further_identity(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a training of SLDDM-TPG can be told: networks, losses, stages."""
+"""The settings of a training of SLDDM-TPG: networks, losses, stages."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class LdnSettings(_Settings):
     """Losses of stage 1.
 
     Attributes:
-        scm_only: The share of the training in which the SCM trains alone.
+        scm_only: The share of the training, from its start, with the SCM loss alone.
         augmented_weight: Weight of the terms with the augmented garment C'.
         triplet_weight: Weight of the texture triplet loss.
         margin: Of the triplet loss.
-        triplet: ``"paper"`` (hinge, pushes f_T of garment and pattern apart) or ``"release"``.
+        triplet: ``"paper"`` (hinge) or ``"release"``: see `losses.texture_triplet_loss`.
     """
 
     scm_only: float = Field(default=0.5, ge=0, le=1)
@@ -45,12 +45,12 @@ class LossWeights(_Settings):
     Attributes:
         noise: Mean squared error of the U-Net's prediction on noised pattern latents.
         mse: Of the decoded one-step estimate against the pattern, or the masked garment.
-        perceptual: The same, between feature maps.
+        perceptual: The same, on feature maps.
         cls: Convolutional local similarity to the pattern.
         std: In-domain stable transformation.
         std_cross: Cross-domain stable transformation.
         l1: Beyond the paper: mean absolute error of the decoded estimate against the pattern.
-        gradient: Beyond the paper: the same of its differences between neighbours.
+        gradient: Beyond the paper: the same for differences of neighbouring pixels.
         ssim: Beyond the paper: 1 - SSIM of the decoded estimate.
     """
 
@@ -66,21 +66,22 @@ class LossWeights(_Settings):
 
 
 class DiffusionSettings(_Settings):
-    """What stage 2 learns from.
+    """Losses and inputs of stage 2.
 
     Attributes:
         weights: Of the losses.
-        train_backbone: Whether all of the U-Net trains, or the paper's part of it: the LDN
-            attention (and the input convolution where it was widened).
-        estimate_share: The share of labelled rows that are judged by their one-step estimate in
-            place of their noise; None: each row is judged by both, as in the paper.
+        train_backbone: Whether the whole U-Net is trained, or only the LDN attention and the input
+            convolution, as in the paper.
+        estimate_share: The share of labelled rows that get the losses of the one-step estimate
+            instead of the noise loss; None: each row gets both, as in the paper.
         full_noise_share: The share of rows at the last timestep, where sampling starts.
         estimate_from: The earliest timestep of an estimate from the garment latent.
-        context_dropout: How often a row sees the negative branch.
-        garment_dropout: How often a row's garment latent is zero, so that only contexts are left.
-        cls_kernels: How many kernels the CLS loss takes from a pattern.
+        context_dropout: Probability that a row gets the negative context.
+        garment_dropout: Probability that a row's garment latent is zero, so that only the contexts
+            remain.
+        cls_kernels: Kernels per pattern in the CLS loss.
         cls_kernel_size: Their side in pixels.
-        cls_stride: The CLS loss looks at every so many pixels.
+        cls_stride: Factor by which the CLS loss averages images down.
         content: Whether the content feature f_S is used (zero otherwise).
         structured: Whether the structured feature f_A is used.
     """
@@ -100,17 +101,17 @@ class DiffusionSettings(_Settings):
 
 
 class Networks(_Settings):
-    """Arguments of the networks' classes, and what the pipeline is told of them.
+    """Arguments of the networks' classes, and settings of the pipeline.
 
     Attributes:
-        autoencoder: Of `PatchAutoencoder`; None: the base model's own is used.
-        encoder: Of `GarmentEncoder`; None: CLIP's.
+        autoencoder: Of `PatchAutoencoder`; None for the base model's.
+        encoder: Of `GarmentEncoder`; None for CLIP's.
         ldn: Of `LDN`.
         conditioner: Of `Conditioner`.
-        unet: Of `SLDDMUNet`; None: the base model's is extended.
+        unet: Of `SLDDMUNet`; None to extend the base model's.
         scheduler: Of ``DDIMScheduler``.
-        background: What surrounds the garment.
-        signal_scaled: Whether noisy latents are taken times the share of the clean one in them.
+        background: Around the garment.
+        signal_scaled: Whether noisy latents are scaled by their share of the clean latent.
     """
 
     autoencoder: dict[str, Any] | None = None
@@ -127,19 +128,18 @@ class Preset(TrainedPreset):
     """A size of SLDDM-TPG.
 
     Attributes:
-        datasets: What it trains on, in turns, unless the user says otherwise; one that stands
-            here twice has two turns.
+        datasets: To train on by default, in turn; repeating a name gives it more turns.
         networks: Their arguments.
         image_encoder: Hub id or folder of CLIP, or None.
-        filler: The weight-free model that fills the rendered garments, or None. Presets that
+        filler: The weight-free model that fills the garments of its rows, or None. Presets that
             share rows and first stages share it.
-        fill: Whether the garment latent is of the filled garment: the extension, not the paper.
+        fill: Whether the garment latent is of the filled garment: our extension, not the paper.
         labelled: The share of rows whose pattern is used.
-        only_labelled: Whether stage 2 leaves the other rows out.
+        only_labelled: Whether stage 2 uses labelled rows only.
         ldn: Stage 1.
         diffusion: Stage 2.
         training: How each stage trains.
-        steps: Sampling steps unless the user says otherwise.
+        steps: Default number of sampling steps.
     """
 
     datasets: tuple[str, ...]
@@ -156,5 +156,5 @@ class Preset(TrainedPreset):
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """The stages that it has: a preset with a base model needs no autoencoder of its own."""
+        """Its stages: a preset with a base model does not train an autoencoder."""
         return tuple(stage for stage in STAGES if stage in self.training)

@@ -1,4 +1,4 @@
-"""Networks taken over from other pipelines: looked at before any is copied, each copied whole."""
+"""Networks to start from: checked before any is copied, each copied whole."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from .settings import Preset
 def find_parts(
     starts: Sequence[Path], parts: Sequence[str], preset: Preset, folder: Path
 ) -> dict[str, Path]:
-    """Return the pipeline that each part is taken over from: the first that has it.
+    """Return the pipeline that each part is copied from: the first that has it.
 
     Args:
         starts: Pipeline folders.
-        parts: Those to take over.
-        preset: What they must be of.
-        folder: Where they go; what is there stays, and is not looked for.
+        parts: Those to copy.
+        preset: That they must belong to.
+        folder: Where to; parts that exist there are kept.
 
     Raises:
-        TpgbenchError: A folder is no pipeline or has none of the parts, there are none to take
-            over, or a part is damaged or of another preset.
+        TpgbenchError: A folder is no pipeline or has none of the parts, there are none to copy,
+            or a part is damaged or of another preset.
     """
     found: dict[str, Path] = {}
     for start in starts:
@@ -43,8 +43,9 @@ def find_parts(
             )
         if not parts:
             raise TpgbenchError(
-                f"--start {start}: all stages of the preset '{preset.name}' are trained anew, so "
-                "nothing is taken over: give --stage, or --warm to train its networks further"
+                f"--start {start}: all stages of the preset '{preset.name}' are trained from "
+                "scratch, so it has no effect: give --stage, or --warm to train its networks "
+                "further"
             )
         held = [part for part in parts if (start / part).is_dir()]
         if not held:
@@ -76,16 +77,16 @@ def _check_kind(place: Path, preset: Preset) -> None:
         (kind,) = config.get("architectures") or [config["_class_name"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TpgbenchError(
-            f"--start {place}: its config.json cannot be read ({type(error).__name__}): get the "
-            "pipeline again, or give another one"
+            f"--start {place}: its config.json cannot be read ({type(error).__name__}): download "
+            "the pipeline again, or give another one"
         ) from error
     wanted_kind, given = _wanted(preset)[place.name]
     wanted = {"class": wanted_kind, **json.loads(json.dumps(given or {}))}
     for name, value in wanted.items():
-        # An older pipeline does not name what was added since.
+        # An older pipeline lacks settings that were added since.
         has = kind if name == "class" else config.get(name, value)
-        gets_them = name == "num_class_embeds" and has is None
-        if has != value and not gets_them:
+        added_later = name == "num_class_embeds" and has is None
+        if has != value and not added_later:
             raise TpgbenchError(
                 f"--start {place}: is of another preset than '{preset.name}': its {name} is {has}, "
                 f"not {value}: give the --preset that it was trained with, or another pipeline"
@@ -93,7 +94,7 @@ def _check_kind(place: Path, preset: Preset) -> None:
 
 
 def _wanted(preset: Preset) -> Mapping[str, tuple[str, Mapping[str, Any] | None]]:
-    """Return the class of each part, and those of its arguments that the preset names."""
+    """Return the class of each part, and the arguments that the preset sets."""
     own = preset.networks
     return {
         "vae": (
@@ -114,14 +115,17 @@ def _check_weights(start: Path, part: str) -> None:
     """Raise unless a part's weights can be read and are what ``checksums.json`` says."""
     files = sorted((start / part).glob("*.safetensors"))
     if not files:
-        raise TpgbenchError(f"--start {start / part}: has no weights (*.safetensors): get it again")
+        raise TpgbenchError(
+            f"--start {start / part}: has no weights (*.safetensors): download it again"
+        )
     for file in files:
         try:
             with safe_open(file, framework="numpy"):
                 pass
         except (OSError, SafetensorError) as error:
             raise TpgbenchError(
-                f"--start {file}: is damaged ({error}): get the pipeline again, or give another one"
+                f"--start {file}: is damaged ({error}): download the pipeline again, or give "
+                "another one"
             ) from error
     with explain_os_errors(start):
         found = checked_files(start, part)
@@ -129,5 +133,6 @@ def _check_weights(start: Path, part: str) -> None:
     missing = next((name for name in listed if name not in found), None)
     if missing is not None:
         raise TpgbenchError(
-            f"--start {start}: has no '{missing}', which {CHECKSUMS} lists: get the pipeline again"
+            f"--start {start}: has no '{missing}', which {CHECKSUMS} lists: download the pipeline "
+            "again"
         )

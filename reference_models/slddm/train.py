@@ -1,4 +1,4 @@
-"""The stages of a training, one after another, each from what the one before left."""
+"""The stages of a training of SLDDM-TPG, one after another."""
 
 from __future__ import annotations
 
@@ -47,17 +47,17 @@ class TrainingSpec:
 
     Attributes:
         preset: Networks, losses and how each stage trains.
-        folder: Where everything goes: a folder a stage, and ``pipeline``.
-        datasets: Registered names or folders, of the task ``tpg``. They take turns, and one that
-            stands here twice has two.
-        stages: Which to do; those before must have been done, here or in ``start``.
-        start: Pipeline folders whose parts are taken over, each from the first that has it.
-        warm: Whether also those parts are taken over that the stages train.
+        folder: Where everything goes: a folder per stage, and ``pipeline``.
+        datasets: Registered names or folders, of the task ``tpg``, used in turn; repeating a
+            name gives it more turns.
+        stages: To train; those before must have been trained, here or in ``start``.
+        start: Pipeline folders to initialise parts from; the first that has a part is used.
+        warm: Whether to initialise the parts that the stages train, too.
         split: Of the datasets, to train on.
-        held_out: Of the datasets, to judge by; None for no figures.
+        held_out: The validation split; None for no validation.
         data_seed: Of procedural datasets.
-        workers: Processes a dataset that render rows.
-        command: What was typed, for the model card.
+        workers: Processes per dataset that render rows.
+        command: As typed, for the model card.
     """
 
     preset: Preset
@@ -74,20 +74,20 @@ class TrainingSpec:
 
     @property
     def pipeline_folder(self) -> Path:
-        """Where the networks are."""
+        """The folder of the networks."""
         return self.folder / "pipeline"
 
 
 def train_slddm(spec: TrainingSpec) -> dict[Stage, TrainingSummary]:
-    """Train stage after stage; a stage that is done is not done again.
+    """Train stage after stage; finished stages are skipped.
 
     Returns:
-        A summary a stage, up to the first that was stopped before its end.
+        A summary per stage, up to the first that was stopped before its end.
 
     Raises:
-        TpgbenchError: A stage is missing what an earlier one makes, the data or the base model
-            cannot be had, or the training failed: the message says what to change. If nothing was
-            trained yet, nothing is left of what was made for it.
+        TpgbenchError: A stage lacks the result of an earlier one, the data or the base model is
+            unavailable, or the training failed; the message says what to change. If nothing was
+            trained yet, nothing is left behind.
     """
     _check(spec)
     summaries: dict[Stage, TrainingSummary] = {}
@@ -104,7 +104,7 @@ def train_slddm(spec: TrainingSpec) -> dict[Stage, TrainingSummary]:
 
 
 def _check(spec: TrainingSpec) -> None:
-    """Raise before hours of training for what would be refused after them."""
+    """Refuse before the training what would otherwise be refused hours later."""
     preset = spec.preset
     for stage in spec.stages:
         if stage not in preset.training:
@@ -113,15 +113,15 @@ def _check(spec: TrainingSpec) -> None:
             )
     if spec.warm and not spec.start:
         raise TpgbenchError(
-            "--warm: give --start PIPELINE, whose networks are trained further, or leave it out"
+            "--warm: give --start PIPELINE, the networks to train further, or leave it out"
         )
     tracks = {rows.track for rows in _rows(spec, spec.split)}
     told = preset.networks.unet is not None and preset.networks.unet.get("num_class_embeds")
     if len(tracks) > 1 and not told:
         raise TpgbenchError(
             f"--dataset {' --dataset '.join(spec.datasets)}: are of both tracks, and the U-Net of "
-            f"the preset '{preset.name}' is not told which is wanted: give datasets of one track, "
-            "or the preset tiny"
+            f"the preset '{preset.name}' does not take the track as input: give datasets of one "
+            "track, or --preset tiny"
         )
     if spec.held_out is not None and "sldm" in spec.stages:
         for rows in _rows(spec, spec.held_out):
@@ -184,7 +184,7 @@ def _train_sldm(spec: TrainingSpec, session: Session) -> TrainingSummary:
         held_out = HeldOut(_rows(spec, spec.held_out), sorted({1, preset.steps}))
     objective = DiffusionObjective(pipeline, preset.diffusion, held_out)
     summary = _optimise(spec, session, "sldm", objective)
-    # Also when it was stopped: half a training is a model that can be looked at.
+    # Also when it was stopped: an unfinished model can be sampled.
     with one_process() as first:
         if first:
             with replaced_folder(folder) as staging:
@@ -227,7 +227,7 @@ def _optimise(
 
 
 def _rows(spec: TrainingSpec, split: str) -> list[TpgRows]:
-    """Return the rows of each dataset; all stages of a preset share them, filled or not."""
+    """Return the rows of each dataset; all stages of a preset share them."""
     size, filler = spec.preset.size, spec.preset.filler
     return [
         TpgRows(dataset, split, size, seed=spec.data_seed, filler=filler)
@@ -239,8 +239,8 @@ def _check_parts(spec: TrainingSpec, stage: Stage, needed: tuple[str, ...]) -> N
     for part in needed:
         if not (spec.pipeline_folder / part).is_dir():
             raise TpgbenchError(
-                f"{spec.pipeline_folder}: has no '{part}', which --stage {stage} needs: do the "
-                "stages before it (--stage all), or give --start PIPELINE"
+                f"{spec.pipeline_folder}: has no '{part}', which --stage {stage} needs: train "
+                "the stages before it (--stage all), or give --start PIPELINE"
             )
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ...core.errors import TpgbenchError
 from .ldn_attention import LDNTransformerBlock
 
-# Where diffusers loads a pipeline's part, it looks for this name in the part's own module.
+# diffusers looks for this name in the module of a part that it loads.
 __all__ = ["ModelMixin", "SLDDMUNet"]
 
 _DOWN = ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D")
@@ -40,17 +40,17 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
         down_block_types: As in ``UNet2DConditionModel``.
         up_block_types: The same.
         block_out_channels: Channels of the levels, outermost first.
-        layers_per_block: Residual blocks a level.
+        layers_per_block: Residual blocks per level.
         norm_num_groups: Groups of the group norms.
         cross_attention_dim: Length of a context's token.
         transformer_layers_per_block: Transformer blocks after each residual block.
         attention_head_dim: Heads of an attention (diffusers' name is a known misnomer).
-        garment_residual: The output is the garment latent plus what the network says; for
-            networks that predict the clean latent.
+        garment_residual: The output is the garment latent plus the network's output; for networks
+            that predict the clean latent.
         one_token_contexts: Every context is one token, so that queries, keys and norms of the
             cross-attentions have no effect and are left out.
-        num_class_embeds: How many tracks it can be asked for, one class embedding each
-            (`contexts.label_tracks`); None: it is not told which is wanted.
+        num_class_embeds: Number of tracks, one class embedding each (`contexts.label_tracks`);
+            None: the track is not an input.
         explicit_attention: Self-attention by matrix products and a softmax instead of PyTorch's
             fused kernel. On a CPU, with 256 tokens of 64 channels, that takes 0.6 of the time in
             bfloat16 with one head, but longer in float32.
@@ -94,7 +94,7 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
             num_class_embeds=num_class_embeds,
         )
         if self.class_embedding is not None:
-            # A network that gets them later says the same of each class, until it trains.
+            # Zero: a network that gets them later starts with the same output for each class.
             nn.init.zeros_(self.class_embedding.weight)
         outermost = self._outermost_levels()
         for name, module in list(self.named_modules()):
@@ -115,12 +115,12 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
         garment_residual: bool = False,
         one_token_contexts: bool = True,
     ) -> SLDDMUNet:
-        """Build from a pretrained U-Net of Stable Diffusion 1.5's kind.
+        """Build from a pretrained U-Net with the architecture of Stable Diffusion 1.5.
 
-        The weights are copied. The channels of garment and mask enter with zero weights, and each
-        LDN attention is a copy of the block's image attention whose output projection is zero: at
-        the start the network says what the backbone's features say, undisturbed by a branch that
-        has learned nothing, and a zero output still lets a gradient through to itself.
+        The weights are copied. The channels of garment and mask have zero weights, and each LDN
+        attention is a copy of the block's image attention with a zero output projection: at the
+        start the new branch does not disturb the backbone, and the zero projection still gets a
+        gradient.
 
         Args:
             unet: The pretrained network.
@@ -128,7 +128,7 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
             one_token_contexts: As in the class.
 
         Raises:
-            TpgbenchError: The network has parts that this one cannot have.
+            TpgbenchError: The network has parts that are not supported.
         """
         settings = _settings(cls, unet)
         latent_channels = settings["out_channels"]
@@ -149,15 +149,15 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
         return made
 
     def with_class_embeddings(self, count: int) -> SLDDMUNet:
-        """Return the same network with so many: at first it says the same of each class."""
-        told: SLDDMUNet = type(self).from_config(self.config, num_class_embeds=count)
-        told.load_state_dict(
-            {**self.state_dict(), "class_embedding.weight": told.class_embedding.weight}
+        """Return this network with ``count`` class embeddings; its output is the same for each."""
+        extended: SLDDMUNet = type(self).from_config(self.config, num_class_embeds=count)
+        extended.load_state_dict(
+            {**self.state_dict(), "class_embedding.weight": extended.class_embedding.weight}
         )
-        return told
+        return extended
 
     def freeze_backbone(self) -> None:
-        """Let only the LDN attention train, the input convolution, and class embeddings.
+        """Freeze all but the LDN attention, the input convolution and the class embeddings.
 
         The convolution is new where it reads the garment and the mask.
         """
@@ -181,11 +181,11 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
         cross_attention_kwargs: dict[str, Any] | None = None,
         return_dict: bool = True,
     ) -> UNet2DConditionOutput | tuple[Tensor]:
-        """Return what the network says of noisy latents.
+        """Return the output for noisy latents.
 
         Args:
             sample: Noisy latents, garment latents and masks, (B, in_channels, h, w).
-            timestep: One, or one a sample.
+            timestep: One, or one per sample.
             encoder_hidden_states: The image context, (B, T, cross_attention_dim).
             class_labels: Of the wanted tracks, (B,), for a network that has class embeddings.
             cross_attention_kwargs: ``{"ldn_contexts": [content, structured]}``, or a list of one.
@@ -194,7 +194,7 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
         Returns:
             (B, out_channels, h, w).
         """
-        (said,) = super().forward(
+        (output,) = super().forward(
             sample,
             timestep,
             encoder_hidden_states,
@@ -204,8 +204,8 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
         )
         if self.config.garment_residual:
             channels = self.config.out_channels
-            said = said + sample[:, channels : 2 * channels]
-        return UNet2DConditionOutput(sample=said) if return_dict else (said,)
+            output = output + sample[:, channels : 2 * channels]
+        return UNet2DConditionOutput(sample=output) if return_dict else (output,)
 
     @classmethod
     def extract_init_dict(
@@ -213,13 +213,13 @@ class SLDDMUNet(UNet2DConditionModel):  # type: ignore[misc]  # diffusers is unt
         config_dict: Mapping[str, Any],
         **kwargs: Any,  # diffusers'
     ) -> Any:
-        """Leave out the parent's settings that are not ours: they stand at their defaults."""
+        """Leave out settings of the parent that this class lacks: they have their defaults."""
         inherited = _parent_settings() - cls._get_init_keys(cls)
         ours = {name: value for name, value in config_dict.items() if name not in inherited}
         return super().extract_init_dict(ours, **kwargs)
 
     def _outermost_levels(self) -> tuple[str, str]:
-        """Return the names' beginnings of the outermost level that has attention, down and up."""
+        """Return the name prefixes of the outermost level with attention, down and up."""
         levels = len(self.down_blocks)
         for level, block in enumerate(self.down_blocks):
             if getattr(block, "has_cross_attention", False):
@@ -233,15 +233,15 @@ def _parent_settings() -> set[str]:
 
 
 def _settings(cls: type[SLDDMUNet], unet: UNet2DConditionModel) -> dict[str, Any]:
-    """Return the settings of a U-Net that ours has too; its others must stand at our defaults."""
-    # What a backbone's classes stand for is not ours to know.
+    """Return the settings of a U-Net that this class shares; others must be the defaults."""
+    # The classes of a backbone have another meaning.
     ours = _parent_settings() & cls._get_init_keys(cls) - {"num_class_embeds"}
     with torch.device("meta"):
         defaults = UNet2DConditionModel().config
     for name in sorted(_parent_settings() - ours):
         if unet.config[name] != defaults[name] and unet.config[name] is not None:
             raise TpgbenchError(
-                f"U-Net: {name}={unet.config[name]!r} is not of Stable Diffusion 1.5's kind, "
-                "which SLDDM is built on; give a backbone of that kind"
+                f"U-Net: {name}={unet.config[name]!r} is not supported: give a backbone with "
+                "the architecture of Stable Diffusion 1.5"
             )
     return {name: unet.config[name] for name in ours}

@@ -16,16 +16,16 @@ _SCALE = (0.458, 0.448, 0.450)
 
 
 class VggFeatures(nn.Module):
-    """The maps that LPIPS compares, with gradients to the images. Frozen.
+    """The feature maps that LPIPS compares, differentiable. Frozen.
 
     Raises:
-        TpgbenchError: torchvision's weights cannot be had, or are not those of VGG-16.
+        TpgbenchError: torchvision's weights are unavailable, or are not those of VGG-16.
     """
 
     def __init__(self) -> None:
         super().__init__()
         path = get_weights(_BACKBONE.weights)
-        with torch.device("meta"):  # the classifier's half a gigabyte is never made
+        with torch.device("meta"):  # the classifier would take half a gigabyte
             layers = torchvision.models.vgg16(weights=None).features[: _BACKBONE.taps[-1] + 1]
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
@@ -38,7 +38,7 @@ class VggFeatures(nn.Module):
             ) from error
         for layer in layers:
             if isinstance(layer, nn.ReLU):
-                layer.inplace = False  # a tapped map must stay as it was
+                layer.inplace = False  # the maps before it are used too
         self.layers = layers.eval().requires_grad_(False)
         self.shift: Tensor
         self.scale: Tensor

@@ -1,1 +1,1 @@
-"""The trainer: a stage says what is optimised, the loop does the rest."""
+"""The trainer: an objective and batches in, trained weights out."""

@@ -1,7 +1,7 @@
-"""Rows as arrays, made once and kept in blocks on disk: a renderer must not starve a trainer.
+"""Rows as arrays, made once and cached in blocks on disk, so that rendering does not slow training.
 
-A block is one safetensors file of consecutive rows. It appears whole or not at all, is a function
-of its source and number, and may be deleted at any time: what is missing is made again.
+A block is one safetensors file of consecutive rows. It is written whole or not at all, is a
+function of its source and number, and may be deleted at any time: missing blocks are made again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _OPEN_BLOCKS = 1024  # each is a mapping into memory, of which a process may hav
 
 
 class RowSource(ABC):
-    """Where rows come from: small, picklable, and a pure function of the index."""
+    """A source of rows: small, picklable, and a pure function of the index."""
 
     @property
     @abstractmethod
@@ -50,13 +50,13 @@ class RowSource(ABC):
 
 
 class BlockStore:
-    """The rows of a source, made by other processes ahead of need. For one thread at a time.
+    """The rows of a source, made ahead of time by other processes. Not thread-safe.
 
     Args:
-        source: Where the rows come from.
-        folder: Where the blocks are kept; sources and processes may share one.
-        rows: How many a block holds.
-        workers: How many processes make blocks.
+        source: Of the rows.
+        folder: Of the blocks; sources and processes may share one.
+        rows: Per block.
+        workers: Processes that make blocks.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class BlockStore:
         self._rows = rows
         identity = f"{rows}:{source.identity}"
         self._folder = folder / hashlib.sha256(identity.encode()).hexdigest()[:32]
-        # Forked, they would inherit our locks and threads.
+        # Forked processes would inherit our locks and threads.
         self._pool = ProcessPoolExecutor(
             workers, mp_context=get_context("spawn"), initializer=follow_parent
         )
@@ -85,12 +85,12 @@ class BlockStore:
         return self._source.identity
 
     def close(self) -> None:
-        """Stop making blocks; what is in the making is finished, what waits is dropped."""
+        """Stop making blocks; started ones are finished, waiting ones are dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._open.clear()
 
     def prepare(self, indices: Iterable[int]) -> None:
-        """Have the blocks of these rows made, without waiting.
+        """Start making the blocks of these rows, without waiting.
 
         Raises:
             TpgbenchError: A process that makes them was killed.
@@ -102,11 +102,11 @@ class BlockStore:
                     self._making[number] = self._make(number)
 
     def gather(self, indices: Sequence[int]) -> dict[str, Array]:
-        """Return rows, stacked by name, waiting for those that are not made yet.
+        """Return rows, stacked by name, waiting for those that are not there yet.
 
         Raises:
             IndexError: The source has no such row.
-            TpgbenchError: A row cannot be had, or the folder cannot be written.
+            TpgbenchError: A row cannot be read, or the folder cannot be written.
         """
         self.prepare(indices)
         rows = [self._row(index) for index in indices]
@@ -157,11 +157,11 @@ def make_block(source: RowSource, number: int, rows: int, path: Path) -> None:
 
     Raises:
         IndexError: The source has none of them.
-        TpgbenchError: A row cannot be had, or the file cannot be written.
+        TpgbenchError: A row cannot be read, or the file cannot be written.
     """
     with explain_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    # Several trainers may want the same block: one makes it, the others wait.
+    # Several trainers may need the same block: one makes it, the others wait.
     with FileLock(path.with_suffix(".lock")):
         if not path.is_file():
             write_atomic(path, save(_stack(source, number * rows, rows)))
@@ -181,6 +181,6 @@ def _stack(source: RowSource, first: int, rows: int) -> dict[str, Array]:
 
 def _killed() -> TpgbenchError:
     return TpgbenchError(
-        "a process that makes training rows was killed, for want of memory perhaps; free some and "
-        "start again: training resumes"
+        "a process that makes training rows was killed, perhaps because memory ran out; free some "
+        "memory and run the same command again: it resumes"
     )

@@ -1,4 +1,4 @@
-"""How to train: everything but what is optimised and on what."""
+"""The settings of a training, apart from its objective and its data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .objective import ParameterGroup
 
-# They say when to look and when to stop, and change no weight.
+# They control reporting and stopping, and change no weight.
 _WITHOUT_EFFECT = {
     "log_every",
     "preview_every",
@@ -25,30 +25,29 @@ class TrainingConfig(BaseModel):
     """The settings of a training.
 
     Attributes:
-        steps: Optimiser steps in all.
-        batch_size: Samples a process computes at once. An optimiser step sees ``batch_size *
+        steps: Optimiser steps in total.
+        batch_size: Samples per process and batch. An optimiser step sees ``batch_size *
             accumulation`` of them in each process.
         learning_rate: Of AdamW, at the end of the warm-up.
         schedule: ``"cosine"``, down to ``final_learning_rate`` at the last step, or
             ``"constant"``.
-        warmup_steps: Over so many the learning rate rises linearly.
+        warmup_steps: Steps over which the learning rate rises linearly.
         final_learning_rate: Where the cosine ends.
         betas: Of AdamW.
-        weight_decay: Of AdamW, where a parameter group has none of its own.
-        accumulation: Batches whose gradients are averaged for one step.
+        weight_decay: Of AdamW, for parameter groups without their own.
+        accumulation: Batches whose gradients are averaged per step.
         max_grad_norm: Gradients are scaled down to this norm.
-        ema_decay: Of the moving average of the weights, which are the result; it warms up as
+        ema_decay: Of the moving average of the weights, which is the result; it warms up as
             ``(1 + step) / (10 + step)``. 0 keeps the last weights.
-        precision: Of the computation; weights are float32 always.
+        precision: Of the computation; weights are always float32.
         seed: Of all randomness.
-        log_every: Steps between figures, and between looks at whether the losses are finite.
-        preview_every: Steps between pictures, or None for none.
-        validate_every: Steps between validations, of which the last comes at the end; None for
-            none at all.
-        checkpoint_every: Steps between states on disk, or None for time alone.
-        checkpoint_minutes: Minutes between them.
-        tracker: ``"tensorboard"`` or another tracker that accelerate knows, or None.
-        max_minutes: Stop after so many, all sessions together, with a state to go on from.
+        log_every: Steps between log entries, and between checks that the losses are finite.
+        preview_every: Steps between previews, or None for none.
+        validate_every: Steps between validations, with one more at the end; None for none.
+        checkpoint_every: Steps between states on disk, or None to save by time only.
+        checkpoint_minutes: Minutes between them, at most.
+        tracker: ``"tensorboard"`` or another tracker of accelerate, or None.
+        max_minutes: Stop after this many minutes, all sessions together; training can resume.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -77,7 +76,7 @@ class TrainingConfig(BaseModel):
     def identity(self) -> dict[str, Any]:
         """Return the settings that change the weights after a given step.
 
-        The number of steps is none of them where the learning rate does not depend on it.
+        The number of steps is not among them where the learning rate does not depend on it.
         """
         without = _WITHOUT_EFFECT | ({"steps"} if self.schedule == "constant" else set())
         return self.model_dump(mode="json", exclude=without)

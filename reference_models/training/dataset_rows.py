@@ -1,4 +1,4 @@
-"""Rows of the benchmark's datasets, as a training reads them."""
+"""Rows of the benchmark's datasets as training data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .blocks import RowSource
 
 @dataclass(frozen=True)
 class DatasetRows(RowSource):
-    """Rows of a split; those of a split that has an end begin again after it.
+    """Rows of a split; a finite split starts over at its end.
 
     Attributes:
         dataset: A registered name or a folder.
@@ -33,16 +33,16 @@ class DatasetRows(RowSource):
 
     @property
     def identity(self) -> str:
-        """What determines the rows, the version of the renderer included."""
+        """What determines the rows, including the version of the renderer."""
         facts = asdict(self) | {"dataset": self.open().fingerprint} | self.further_identity()
         return json.dumps(facts, sort_keys=True)
 
     def further_identity(self) -> dict[str, Any]:
-        """Return what else determines them, as JSON values."""
+        """Return what else determines the rows, as JSON values."""
         return {}
 
     def count(self) -> int | None:
-        """Return how many rows there are, or None if there is no end."""
+        """Return how many rows there are, or None if it is endless."""
         try:
             return len(self.open())
         except TpgbenchError:
@@ -52,12 +52,12 @@ class DatasetRows(RowSource):
         """Return the dataset, opened once.
 
         Raises:
-            TpgbenchError: It cannot be had, or is of another task.
+            TpgbenchError: It is unavailable, or of another task.
         """
         return _open(type(self).task, self.dataset, self.split, self.size, self.seed)
 
     def check_held_out(self) -> None:
-        """Raise unless there is this split, which is to be judged by.
+        """Raise unless this split exists, for validation.
 
         Raises:
             TpgbenchError: There is none.
@@ -68,7 +68,7 @@ class DatasetRows(RowSource):
             raise TpgbenchError(f"--held-out {self.split}: {error}") from error
 
     def row(self, index: int) -> Any:
-        """Return a row of the dataset as it is there."""
+        """Return a row of the dataset, unprocessed."""
         count = _count(self)
         return self.open()[index if count is None else index % count]
 

@@ -1,4 +1,4 @@
-"""accelerate, set up: processes, precision, tracker."""
+"""Setting up accelerate: processes, precision, tracker."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ def make_accelerator(config: TrainingConfig, logs: Path) -> Accelerator:
         raise TpgbenchError(f"training needs accelerate: {_INSTALL}") from error
     if config.tracker is not None:
         _check_tracker(config.tracker)
-    # What an earlier training in this process set would be kept, its precision too.
+    # Settings of an earlier training in this process, such as its precision, would be kept.
     AcceleratorState._reset_state()
     return Accelerator(
         mixed_precision="no" if config.precision == "fp32" else config.precision,
         gradient_accumulation_steps=config.accumulation,
         log_with=config.tracker,
         project_config=ProjectConfiguration(project_dir=str(logs), logging_dir=str(logs)),
-        # A batch without labels, say, leaves the parameters of some losses unused.
+        # A batch without labels, for example, leaves the parameters of some losses unused.
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
 
 
 def start_tracker(accelerator: Accelerator, config: TrainingConfig, step: int) -> None:
-    """Start the tracker; what a killed session told TensorBoard after ``step`` is dropped."""
+    """Start the tracker; entries of TensorBoard after ``step`` of a killed session are dropped."""
     if config.tracker is None:
         return
     settings = None
     if step == 0:
-        # TensorBoard takes these types alone.
+        # TensorBoard takes these types only.
         settings = {
             name: value if isinstance(value, str | int | float) else str(value)
             for name, value in config.model_dump().items()
@@ -63,7 +63,7 @@ def start_tracker(accelerator: Accelerator, config: TrainingConfig, step: int) -
 
 @contextmanager
 def one_process() -> Iterator[bool]:
-    """Tell the process that should write from the others, which wait until it has.
+    """Yield whether this process is the one that writes; the others wait until it has.
 
     Raises:
         TpgbenchError: accelerate is not installed.
@@ -73,7 +73,7 @@ def one_process() -> Iterator[bool]:
         from accelerate.utils import parse_flag_from_env
     except ImportError as error:
         raise TpgbenchError(f"training needs accelerate: {_INSTALL}") from error
-    # As `Accelerator` asks: without it, processes on CPUs would each think they are alone.
+    # As `Accelerator` does: without it, each process on a CPU would take itself for the only one.
     state = PartialState(cpu=parse_flag_from_env("ACCELERATE_USE_CPU"))
     try:
         yield bool(state.is_main_process)
@@ -82,7 +82,7 @@ def one_process() -> Iterator[bool]:
 
 
 def pick_device() -> torch.device:
-    """Return the device that a training of this process runs on."""
+    """Return the device that training uses in this process."""
     from accelerate import PartialState
     from accelerate.utils import parse_flag_from_env
 

@@ -20,11 +20,11 @@ class CurvePoint(BaseModel):
     Attributes:
         step: Optimiser steps done.
         samples: Samples seen, by all processes.
-        seconds: Trained in all, validations included, by all sessions that led here.
+        seconds: Training time, with validations, of all sessions so far.
         learning_rate: Of the last step, in the first parameter group.
-        losses: Means since the line before.
-        gradient_norm: The same, before the clipping.
-        validation: What `Objective.validate` gave, if it was asked here.
+        losses: Means since the previous line.
+        gradient_norm: The same, before clipping.
+        validation: The result of `Objective.validate`, if it ran at this step.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
@@ -39,7 +39,7 @@ class CurvePoint(BaseModel):
 
 
 class TrainingFolder:
-    """Where a training keeps what it writes; only one process may."""
+    """The files that a training writes; only one process may write."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -50,9 +50,9 @@ class TrainingFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes out while the block runs, and sweep up after dead ones.
+        """Keep other processes out while the block runs, and clean up after killed ones.
 
-        If the block fails before it trained, a folder that was not there is not left.
+        A new folder is removed again if the block fails before anything was trained.
 
         Raises:
             TpgbenchError: Another process trains in this folder, or it cannot be written.
@@ -73,19 +73,19 @@ class TrainingFolder:
             stream.write(point.model_dump_json() + "\n")
 
     def cut_curve(self, step: int) -> None:
-        """Drop what a killed session wrote after the state that is gone on from."""
+        """Drop the lines that a killed session wrote after the state that training resumes from."""
         if self.curve_path.exists():
             kept = [point for point in read_curve(self.curve_path) if point.step <= step]
             lines = "".join(point.model_dump_json() + "\n" for point in kept)
             write_atomic(self.curve_path, lines.encode())
 
     def write_preview(self, step: int, picture: Image) -> None:
-        """Write a picture (H, W, 3) of uint8."""
+        """Write an image, uint8 (H, W, 3)."""
         write_atomic(self.previews / f"{step:07d}.png", png_bytes(picture), durable=False)
 
 
 def read_curve(path: Path) -> list[CurvePoint]:
-    """Read a learning curve; a line that a killed process left torn is left out.
+    """Read a learning curve; an incomplete line of a killed process is left out.
 
     Raises:
         TpgbenchError: It cannot be read.

@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish, not an accident."""
+"""Ctrl-C as a request to stop after the current step."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 
 @contextmanager
 def noted_interrupts() -> Iterator[threading.Event]:
-    """Set an event at the first Ctrl-C or SIGTERM; a second one does what it always does.
+    """Set an event at the first Ctrl-C or SIGTERM; a second one acts as usual.
 
-    What the process was told to ignore stays ignored. Outside the main thread nothing is noted.
+    Signals that the process ignores stay ignored. Outside the main thread no signal is caught.
     """
     event = threading.Event()
     before: dict[int, Any] = {}

@@ -1,4 +1,4 @@
-"""Losses on their way from the device: they are fetched now and then, not at every step."""
+"""Losses are fetched from the device at intervals, not at every step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...core.errors import TpgbenchError
 
 
 class LossWindow:
-    """Keeps what the steps gave where it is, and tells their means.
+    """Collects the losses of steps on their device, and returns their means.
 
     Args:
         average: Averages a tensor over the processes.
@@ -24,7 +24,7 @@ class LossWindow:
         self._fetched: list[Tensor] = []
 
     def add(self, names: Sequence[str], losses: Tensor, gradient_norm: Tensor) -> None:
-        """Take note of one step, without waiting for the device.
+        """Add the losses of one step, without waiting for the device.
 
         Args:
             names: Of the losses, the same at every step.
@@ -32,7 +32,7 @@ class LossWindow:
             gradient_norm: Scalar.
 
         Raises:
-            ValueError: The names are not those of the steps before.
+            ValueError: The names differ from those of earlier steps.
         """
         if self._names and self._names != tuple(names):
             raise ValueError(f"losses {', '.join(names)} after {', '.join(self._names)}")
@@ -40,13 +40,13 @@ class LossWindow:
         self._pending.append(torch.cat([losses, gradient_norm.to(losses.device)[None]]))
 
     def fetch(self, step: int) -> None:
-        """Fetch what is pending and see that it is finite. All processes do this together.
+        """Fetch what is pending and check that it is finite. All processes do this together.
 
         Args:
             step: How many steps are done.
 
         Raises:
-            TpgbenchError: A loss or the gradient is not finite; which, and at which step.
+            TpgbenchError: A loss or the gradient is not finite; the message names it and the step.
         """
         if not self._pending:
             return
@@ -63,13 +63,13 @@ class LossWindow:
             ]
             raise TpgbenchError(
                 f"step {first + index}: {' and '.join(culprits) or 'the gradient'} is not finite; "
-                "the last good state is kept; give another folder and a lower learning rate, a "
-                "longer warm-up or precision fp32"
+                "the last good state is kept; train in another folder with a lower learning "
+                "rate, a longer warm-up or precision fp32"
             )
         self._fetched.append(rows)
 
     def means(self) -> tuple[dict[str, float], float]:
-        """Return the mean losses and gradient norm of what was fetched, and forget it."""
+        """Return the mean losses and gradient norm of the fetched steps, and clear them."""
         mean = torch.cat(self._fetched).double().mean(dim=0).tolist()
         self._fetched.clear()
         return dict(zip(self._names, mean, strict=False)), mean[-1]

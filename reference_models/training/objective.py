@@ -16,13 +16,13 @@ _PREPARED_STEPS = 64  # a block of rows takes seconds to make
 
 @dataclass(frozen=True)
 class ParameterGroup:
-    """Parameters that are optimised alike.
+    """Parameters with the same optimiser settings.
 
     Attributes:
-        parameters: Those of the group; no two groups share one.
-        lr_factor: Times the learning rate of the configuration.
-        constant_lr: Whether the learning rate stays up after the warm-up, whatever the schedule:
-            the predictor of SimSiam wants that.
+        parameters: Of the group; no two groups share one.
+        lr_factor: Multiplies the learning rate of the configuration.
+        constant_lr: Whether the learning rate is constant after the warm-up, whatever the
+            schedule: the predictor of SimSiam needs that.
         weight_decay: None for that of the configuration.
     """
 
@@ -33,15 +33,15 @@ class ParameterGroup:
 
 
 class Objective(nn.Module, ABC):
-    """What is optimised: networks and the losses that tie them. Frozen parts need no gradient."""
+    """The networks that are optimised, with their losses. Frozen parts require no gradient."""
 
     @abstractmethod
     def forward(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
         """Return the weighted losses by name; their sum is minimised.
 
         Args:
-            batch: What `Batches.take` gave, on the device of the parameters.
-            generator: All randomness comes from it, so that a resumed training is the same.
+            batch: From `Batches.take`, on the device of the parameters.
+            generator: The only source of randomness, so that a resumed training is the same.
 
         Returns:
             Scalars, each a mean over the batch; the same names at every step.
@@ -52,28 +52,28 @@ class Objective(nn.Module, ABC):
         return [ParameterGroup(tuple(p for p in self.parameters() if p.requires_grad))]
 
     def preview(self, batch: Mapping[str, Tensor]) -> Tensor | None:
-        """Draw what the networks make of a batch, always the same, in evaluation mode.
+        """Return an image of the networks' output for a batch, in evaluation mode; deterministic.
 
         Returns:
-            A picture, uint8 (3, H, W), or None to have none.
+            uint8 (3, H, W), or None for no preview.
         """
         return None
 
     def validate(self) -> dict[str, float]:
-        """Return held-out figures by name, in evaluation mode. They show as ``validation/name``."""
+        """Return validation metrics by name, in evaluation mode; logged as ``validation/name``."""
         return {}
 
     def identity(self) -> dict[str, Any]:
         """Return what else determines the result: loss weights, frozen networks, sizes.
 
         Returns:
-            JSON values by name. A training resumes only where they are the same.
+            JSON values by name. A training resumes only if they are the same.
         """
         return {}
 
 
 class Batches(ABC):
-    """Where batches come from. Both methods are called from one thread, not the trainer's."""
+    """A source of batches. `take` and `prepare` are called from one thread, not the trainer's."""
 
     @abstractmethod
     def take(self, step: int, rank: int, ranks: int) -> dict[str, Tensor]:
@@ -88,11 +88,11 @@ class Batches(ABC):
             Tensors by name, on the CPU.
 
         Raises:
-            TpgbenchError: A row cannot be had.
+            TpgbenchError: A row cannot be read.
         """
 
     def prepare(self, step: int, ranks: int) -> None:  # noqa: B027
-        """Have what a later step takes made, without waiting."""
+        """Start making the rows of a later step, without waiting."""
 
     def identity(self) -> dict[str, Any]:
         """Return what determines the batches, as `Objective.identity` does."""
@@ -102,17 +102,17 @@ class Batches(ABC):
 def read_ahead(
     batches: Batches, steps: range, rank: int, ranks: int, *, pin: bool
 ) -> Generator[dict[str, Tensor], None, None]:
-    """Yield the batches of these steps. Close the generator to end it early.
+    """Yield the batches of these steps, reading the next one ahead. Close it to stop early.
 
     Args:
-        batches: Where they come from; asked from one thread.
-        steps: Which.
-        rank: Which process this is.
-        ranks: How many there are.
-        pin: Whether to put them where a GPU fetches them without waiting.
+        batches: Their source; called from one thread.
+        steps: Of the batches.
+        rank: Of this process.
+        ranks: How many processes there are.
+        pin: Whether to pin their memory, for asynchronous copies to a GPU.
 
     Raises:
-        TpgbenchError: A row cannot be had.
+        TpgbenchError: A row cannot be read.
     """
 
     def take(step: int) -> dict[str, Tensor]:

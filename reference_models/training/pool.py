@@ -18,12 +18,12 @@ from .objective import Batches
 class Pool:
     """Which rows a step draws from.
 
-    An endless dataset grows the pool while the training goes on, so that rendering keeps pace:
-    a row is drawn ``reuse`` times on average, each time under another augmentation.
+    The pool of an endless dataset grows during training, so that rendering keeps pace:
+    a row is drawn ``reuse`` times on average, each time with another augmentation.
 
     Attributes:
-        rows: How many rows there are at the first step; all of them if the dataset has an end.
-        reuse: How many draws bring one row more, or None if the dataset has an end.
+        rows: Size at the first step; all rows if the dataset is finite.
+        reuse: Draws after which one row is added, or None if the dataset is finite.
     """
 
     rows: int
@@ -31,11 +31,11 @@ class Pool:
 
     @classmethod
     def of(cls, count: int | None, *, first_rows: int, reuse: float) -> Pool:
-        """Return the pool of a dataset with so many rows, None: without an end."""
+        """Return the pool of a dataset with ``count`` rows, None if it is endless."""
         return cls(first_rows, reuse) if count is None else cls(count, None)
 
     def size(self, draws: int) -> int:
-        """Return how many rows there are once ``draws`` have been drawn."""
+        """Return its size after ``draws`` draws."""
         return self.rows if self.reuse is None else self.rows + int(draws / self.reuse)
 
 
@@ -44,8 +44,8 @@ class PooledBatches(Batches):
 
     Args:
         store: The rows.
-        pool: Which of them a step draws from.
-        batch_size: Rows a process and step.
+        pool: Those that a step draws from.
+        batch_size: Rows per process and step.
         seed: Of the draws and the augmentation.
     """
 
@@ -59,14 +59,14 @@ class PooledBatches(Batches):
         """Return the rows of one process at one step.
 
         Raises:
-            TpgbenchError: A row cannot be had.
+            TpgbenchError: A row cannot be read.
         """
         rng = np.random.default_rng((self._seed, step, rank))
         indices = self.draw(self._pool_size(step, ranks), rng)
         return self.to_batch(self._store.gather(indices), indices, step, rng)
 
     def prepare(self, step: int, ranks: int) -> None:
-        """Have the newest rows of a later step made, without waiting."""
+        """Start making the newest rows of a later step, without waiting."""
         self._store.prepare([self._pool_size(step, ranks) - 1])
 
     def identity(self) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class PooledBatches(Batches):
         }
 
     def draw(self, pool: int, rng: np.random.Generator) -> list[int]:
-        """Return the indices of a batch, of the first ``pool`` rows."""
+        """Return the indices of a batch, from the first ``pool`` rows."""
         return [int(index) for index in rng.integers(pool, size=self._batch_size)]
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""What the presets of all models have, and how a user changes one."""
+"""The base of all presets, and how a user changes one."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .config import TrainingConfig
 
 
 class TrainedPreset(BaseModel):
-    """A size of a model with everything that its training needs.
+    """A size of a model, with all settings of its training.
 
     Attributes:
         name: ``"tiny"``, ...
-        size: Side of the pictures in pixels.
+        size: Side of the images in pixels.
         base: Hub id or folder of the diffusers pipeline that it starts from, or None.
-        first_rows: Of an endless dataset: how many rows the training starts with.
-        reuse: Of an endless dataset: how often a row is drawn before another one comes.
+        first_rows: Size of the first pool of rows, of an endless dataset.
+        reuse: How often a row is drawn on average before one is added, of an endless dataset.
         training: How each stage trains.
     """
 
@@ -38,20 +38,20 @@ PresetT = TypeVar("PresetT", bound=TrainedPreset)
 
 
 class TrainingOptions(TypedDict, total=False):
-    """What a user may change of the rows and of every stage; None or absent leaves the preset's.
+    """Settings of the rows and of every stage that a user may change; None keeps the preset's.
 
     Attributes:
         first_rows: As in `TrainedPreset`.
         reuse: As in `TrainedPreset`.
         steps: Optimiser steps.
-        batch_size: Rows a process computes at once.
-        accumulation: Batches whose gradients are averaged for a step.
-        learning_rate: The highest.
+        batch_size: Rows per process and batch.
+        accumulation: Batches whose gradients are averaged per step.
+        learning_rate: At its peak.
         precision: ``"fp32"`` or ``"bf16"``.
-        minutes: After which it stops.
-        validate_every: Steps between figures, and between pictures.
-        tracker: As accelerate names it.
-        seed: Of weights, draws and noise.
+        minutes: After which a stage stops.
+        validate_every: Steps between validations, and between previews.
+        tracker: Its name in accelerate.
+        seed: Of initial weights, sampling and noise.
     """
 
     first_rows: int | None

@@ -1,4 +1,4 @@
-"""Who trained what, where and when: one line a session, for the model card."""
+"""Records of training sessions, one line per session, for the model card."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class TrainingSession(BaseModel):
     """One call of the trainer.
 
     Attributes:
-        command: As it was typed.
-        date: When it began, UTC.
+        command: As typed.
+        date: Of its start, UTC.
         environment: Versions, platform, processor, git commit.
         device: ``"cpu"``, or the accelerator's name.
         threads: Of PyTorch, on a CPU.
@@ -39,7 +39,7 @@ class TrainingSession(BaseModel):
 
 
 class Session:
-    """A command that is to train: recorded once it does, and undone if it is refused before.
+    """A training command: recorded when it starts to train, undone if it is refused before that.
 
     Args:
         folder: Of the training.
@@ -54,12 +54,12 @@ class Session:
         self._makes_folders(folder)
 
     def makes(self, path: Path) -> None:
-        """Note a folder that is about to be made, and is removed again if nothing is trained."""
+        """Register a new folder, which is removed again if nothing is trained."""
         self._makes_folders(path.parent)
         self._undo.callback(shutil.rmtree, path, ignore_errors=True)
 
     def record(self) -> None:
-        """Append this session to the training's list, once; what was made for it stays.
+        """Append this session to the training's list, once; registered folders stay.
 
         Raises:
             TpgbenchError: The folder cannot be written.
@@ -70,7 +70,7 @@ class Session:
             self._undo.pop_all()
 
     def undo(self) -> None:
-        """Remove what was made for it, unless it trained."""
+        """Remove the registered folders, unless it trained."""
         self._undo.close()
 
     def _makes_folders(self, folder: Path) -> None:
@@ -91,7 +91,7 @@ def new_session(folder: Path, command: str) -> Iterator[Session]:
 
 
 def _remove_empty(folder: Path) -> None:
-    with suppress(OSError):  # what others put there stays
+    with suppress(OSError):  # not empty: other files stay
         folder.rmdir()
 
 

@@ -1,4 +1,4 @@
-"""The one file that a training goes on from."""
+"""The file that a training resumes from."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _FORMAT = 1
 
 
 def write_state(path: Path, state: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
-    """Write a state whole or not at all; the one before stays until then.
+    """Write a state whole or not at all; the previous one stays until then.
 
     Args:
         path: The file.
         state: Tensors, numbers, strings and containers of them.
-        identity: What the training is, as JSON values.
+        identity: Of the training, as JSON values.
 
     Raises:
         TpgbenchError: The disk is full, read-only, or otherwise refuses.
@@ -34,7 +34,7 @@ def write_state(path: Path, state: Mapping[str, Any], identity: Mapping[str, Any
 
 
 def read_state(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Read the state of this very training.
+    """Read the state of this training.
 
     Returns:
         What `write_state` was given, on the CPU, or None where there is no file.
@@ -57,12 +57,12 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None
         pickle.UnpicklingError,
     ) as error:
         raise TpgbenchError(
-            f"{path}: not a whole state of a training ({type(error).__name__}); remove it to "
-            "start anew"
+            f"{path}: not a complete state of a training ({type(error).__name__}); remove it to "
+            "start over"
         ) from error
     if written != _FORMAT:
         raise TpgbenchError(
-            f"{path}: a state of format {written}, this tpgbench reads {_FORMAT}; go on with the "
+            f"{path}: a state of format {written}, this tpgbench reads {_FORMAT}; resume with the "
             "tpgbench that wrote it, or train in another folder"
         )
     difference = _difference(found, json.loads(json.dumps(identity)))
@@ -74,7 +74,7 @@ def read_state(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None
 
 
 def trained_tensors(module: nn.Module) -> dict[str, Tensor]:
-    """Return what training changes: parameters that are not frozen, and buffers that are kept."""
+    """Return what training changes: parameters that are not frozen, and persistent buffers."""
     frozen = {
         name
         for name, parameter in module.named_parameters(remove_duplicate=False)
@@ -84,10 +84,10 @@ def trained_tensors(module: nn.Module) -> dict[str, Tensor]:
 
 
 def load_trained_tensors(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Put tensors back where `trained_tensors` took them from.
+    """Load tensors of `trained_tensors` into a module.
 
     Raises:
-        TpgbenchError: Another network's: names or shapes differ.
+        TpgbenchError: They are of another network: names or shapes differ.
     """
     ours = {name: list(value.shape) for name, value in trained_tensors(module).items()}
     theirs = {name: list(value.shape) for name, value in tensors.items()}
@@ -101,7 +101,7 @@ def load_trained_tensors(module: nn.Module, tensors: Mapping[str, Tensor], path:
 
 
 def _difference(found: Any, wanted: Any, name: str = "") -> str | None:
-    """Name the first place where two JSON values differ."""
+    """Describe the first difference of two JSON values."""
     if isinstance(found, dict) and isinstance(wanted, dict):
         for key in sorted(found.keys() | wanted.keys()):
             inner = f"{name}.{key}" if name else key

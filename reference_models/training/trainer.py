@@ -34,15 +34,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainingSummary:
-    """What a training came to.
+    """The result of a training.
 
     Attributes:
-        steps: Optimiser steps done, by all sessions together.
+        steps: Optimiser steps done, by all sessions.
         samples: Samples seen.
-        seconds: Trained, validations included.
+        seconds: Training time, with validations.
         losses: Means of the last interval.
-        validation: The last figures; empty in all processes but the first.
-        finished: Whether all steps are done; False where the minutes ran out before.
+        validation: The last validation metrics; empty in all processes but the first.
+        finished: Whether all steps are done; False if the time limit came first.
     """
 
     steps: int
@@ -62,24 +62,24 @@ def train(
     begun: Callable[[], None] | None = None,
     console: Console | None = None,
 ) -> TrainingSummary:
-    """Train, or go on where an earlier session in the same folder stopped or was killed.
+    """Train, or resume an earlier session in the same folder that stopped or was killed.
 
-    On a CPU the weights are then, bit by bit, those of a session that nothing disturbed. In the
-    folder: ``state.pt`` to go on from, ``curve.jsonl``, ``previews/`` and the tracker's
+    On a CPU the weights are then bit-identical to those of an uninterrupted session. In the
+    folder: ``state.pt`` to resume from, ``curve.jsonl``, ``previews/`` and the tracker's
     ``logs/``. Under ``accelerate launch`` every process calls this.
 
     Args:
         objective: Holds the averaged weights afterwards, in evaluation mode on the device.
-        batches: Where the samples come from.
+        batches: The training data.
         config: The settings.
-        folder: Of this training alone.
-        begun: Called after the first step of this session, by the first process alone: before it
-            a training may still be refused.
-        console: Where progress goes; stderr if None.
+        folder: Of this training only.
+        begun: Called after the first step of this session, by the first process only: before
+            that, a training may still be refused.
+        console: For progress; stderr if None.
 
     Raises:
-        TpgbenchError: A loss is not finite, memory is short, the folder is another training's or
-            in use, or something is not installed.
+        TpgbenchError: A loss is not finite, memory ran out, the folder is of another training or
+            in use, or a package is not installed.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the state is saved.
     """
     place = TrainingFolder(folder)
@@ -105,13 +105,13 @@ def train(
                 raise
             raise TpgbenchError(
                 "out of memory: lower batch_size (and raise accumulation by as much, for the same "
-                "result) or the size of the pictures"
+                "result) or the size of the images"
                 + (", or give precision bf16" if config.precision == "fp32" else "")
             ) from error
 
 
 class _Session:
-    """One process's part of a training, from start or resume to the end."""
+    """A training in one process, from start or resume to the end."""
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class _Session:
 
     @property
     def seconds(self) -> float:
-        """Trained in all, by all sessions, until now."""
+        """Training time of all sessions until now."""
         return self.seconds_before + time.monotonic() - self.start
 
     def _resume(self) -> None:
@@ -192,7 +192,7 @@ class _Session:
             self.folder.cut_curve(self.step)
 
     def _save(self) -> None:
-        """Write the state; every process holds the same, but for batch statistics."""
+        """Write the state; all processes hold the same one, except for batch statistics."""
         self.saved = time.monotonic()
         if not self.accelerator.is_main_process:
             return
@@ -208,12 +208,12 @@ class _Session:
         write_state(self.folder.state_path, state, self.identity)
 
     def run(self) -> TrainingSummary:
-        """Train to the end, or until time is up."""
+        """Train to the end, or to the time limit."""
         self._resume()
         self.objective.train()
         progress = TrainingProgress(self.console, self.config, self.samples_per_step, self.step)
         if self.step:
-            progress.say(f"train: goes on after step {self.step} of {self.config.steps}")
+            progress.say(f"train: resumes after step {self.step} of {self.config.steps}")
         if self.step < self.config.steps and not self._is_time_up(self.seconds_before):
             start_tracker(self.accelerator, self.config, self.step)
             self.start = self.saved = time.monotonic()
@@ -221,12 +221,12 @@ class _Session:
                 self._loop(interrupted, progress)
             if interrupted.is_set() and self.step < self.config.steps:
                 raise KeyboardInterrupt(
-                    f"stopped after step {self.step}; the same command goes on from there"
+                    f"stopped after step {self.step}; the same command resumes there"
                 )
         if self.step < self.config.steps:
             progress.say(
                 f"train: {self.config.max_minutes:g} minutes are up after step {self.step} of "
-                f"{self.config.steps}; raise --minutes to go on"
+                f"{self.config.steps}; raise --minutes to resume"
             )
         self.ema.copy_to(self.parameters)
         return TrainingSummary(
@@ -239,7 +239,7 @@ class _Session:
         )
 
     def close(self) -> None:
-        """Leave the objective as it came, but for its weights."""
+        """Restore the objective, apart from its weights."""
         for tracker in self.accelerator.trackers:
             tracker.finish()
         self.accelerator.unwrap_model(self.wrapped, keep_fp32_wrapper=False)
@@ -310,7 +310,7 @@ class _Session:
         self.step += 1
 
     def _seed(self, step: int) -> None:
-        """Make what follows depend on the step and the process alone."""
+        """Make all randomness that follows a function of the step and the process."""
         ours, torchs = np.random.SeedSequence((self.config.seed, step, self.rank)).generate_state(2)
         self.generator.manual_seed(int(ours))
         torch.manual_seed(int(torchs))  # for dropout, which takes no generator
@@ -323,7 +323,7 @@ class _Session:
         return minutes is not None and seconds >= minutes * 60
 
     def _must_stop(self, interrupted: threading.Event, logs: bool) -> bool:
-        """Whether to stop here, with all processes of one mind."""
+        """Whether to stop here; all processes agree."""
         wanted = interrupted.is_set() or self._is_time_up(self.seconds)
         if self.ranks == 1:
             return wanted
@@ -337,12 +337,12 @@ class _Session:
 
     def _log(self, progress: TrainingProgress, *, validates: bool) -> None:
         self.losses, norm = self.window.means()
-        figures: dict[str, float] = {}
+        metrics: dict[str, float] = {}
         if not self.accelerator.is_main_process:
             return
         if validates:
             with self._averaged_weights():
-                figures = self.validation = self.objective.validate()
+                metrics = self.validation = self.objective.validate()
         rate = self.config.learning_rate_at(self.step - 1, self.groups[0])
         self.folder.add_point(
             CurvePoint(
@@ -352,13 +352,13 @@ class _Session:
                 learning_rate=rate,
                 losses=self.losses,
                 gradient_norm=norm,
-                validation=figures,
+                validation=metrics,
             )
         )
         progress.report(self.step, self.seconds, self.losses)
         self.accelerator.log(
             {f"loss/{name}": value for name, value in self.losses.items()}
-            | {f"validation/{name}": value for name, value in figures.items()}
+            | {f"validation/{name}": value for name, value in metrics.items()}
             | {"gradient_norm": norm, "learning_rate": rate},
             step=self.step,
         )
@@ -379,13 +379,13 @@ class _Session:
 
     @contextmanager
     def _averaged_weights(self) -> Iterator[None]:
-        """Put the averaged weights in, for evaluation; afterwards all is as it was."""
+        """Use the averaged weights, for evaluation, and restore everything afterwards."""
         buffers = [buffer.clone() for buffer in self.objective.buffers()]
         self.ema.store(self.parameters)
         self.ema.copy_to(self.parameters)
         self.objective.eval()
         try:
-            # The same draws each time, so that what differs is the weights.
+            # The same seed each time, so that only the weights differ.
             torch.manual_seed(self.config.seed)
             with torch.no_grad(), self.accelerator.autocast():
                 yield

@@ -1,4 +1,4 @@
-"""Several datasets in one training, taking turns."""
+"""Several datasets in one training, in turn."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Turns(Batches):
     """Whole batches of several datasets, one after another, round after round.
 
     Args:
-        members: One a dataset; each is asked as if there were no others.
-        order: Which member has each turn of a round, by its place; one with more turns has a
+        members: One per dataset; each is called as if there were no others.
+        order: The member of each turn of a round, by index; a member with more turns has a
             larger share of the training.
     """
 
@@ -27,13 +27,13 @@ class Turns(Batches):
         """Return the batch of the dataset whose turn it is.
 
         Raises:
-            TpgbenchError: A row cannot be had.
+            TpgbenchError: A row cannot be read.
         """
         place = self._order[step % len(self._order)]
         return self._members[place].take(turns_had(self._order, place, step), rank, ranks)
 
     def prepare(self, step: int, ranks: int) -> None:
-        """Have what is taken about a later step made, without waiting."""
+        """Start making the rows around a later step, without waiting."""
         for place, member in enumerate(self._members):
             member.prepare(turns_had(self._order, place, step), ranks)
 

@@ -327,7 +327,7 @@ class TestTinyBase:
         assert str(tiny.parent) not in card
         for unknown in ("license", "embedded", "validation split", "160 thousand", "small"):
             assert unknown not in card
-        with pytest.raises(TpgbenchError, match="holds something else than a checkpoint"):
+        with pytest.raises(TpgbenchError, match="holds something other than a checkpoint"):
             export_training(tiny, tiny)
         export_training(tiny, out)  # an older checkpoint makes room
         assert load_pipeline(out).scheduler.rule is not None

@@ -61,7 +61,7 @@ def test_a_torn_or_lost_block_is_made_again(tmp_path, source):
 def test_a_killed_worker_is_named_and_a_new_store_goes_on(tmp_path, source):
     with BlockStore(Counted(source.notes, deadly=True), tmp_path / "blocks", rows=4) as store:
         for _ in range(2):  # the second time the pool is broken before it is asked
-            with pytest.raises(TpgbenchError, match="was killed, .* start again"):
+            with pytest.raises(TpgbenchError, match="was killed, .* command again: it resumes"):
                 store.gather([1])
     with BlockStore(source, tmp_path / "blocks", rows=4) as store:
         check(store.gather([1]), [1])

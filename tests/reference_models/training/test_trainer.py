@@ -265,7 +265,7 @@ class Failing(Regression):
     [
         ("loss", "step 8: the loss 'absolute' is not finite"),
         ("gradient", "step 8: the gradient is not finite"),
-        ("device", "out of memory: lower batch_size .* size of the pictures, or give precision"),
+        ("device", "out of memory: lower batch_size .* size of the images, or give precision"),
         ("machine", "out of memory: lower batch_size"),
     ],
 )
@@ -304,7 +304,7 @@ def test_the_state_of_another_training_is_refused(tmp_path):
 @pytest.mark.parametrize("damage", [b"", b"PK\x03\x04 torn", b"\x80\x02}q\x00."])
 def test_a_damaged_state_is_refused(tmp_path, damage):
     (tmp_path / "state.pt").write_bytes(damage)
-    with pytest.raises(TpgbenchError, match="state.pt: not a whole state of a training"):
+    with pytest.raises(TpgbenchError, match="state.pt: not a complete state of a training"):
         trained(tmp_path)
 
 
