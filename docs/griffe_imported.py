@@ -10,39 +10,62 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from collections.abc import Callable
 from typing import Any
 
 import griffe
 
 
 class MadeAtImport(griffe.Extension):
-    """Show each option of a list, and what a generated class says of itself."""
+    """Show each option of a list, and the generated classes as classes."""
 
     def on_function_instance(self, *, func: griffe.Function, **_: Any) -> None:
         """Replace what the source says of a function that takes a list of options."""
-        if func.docstring is None or "<options>" not in func.docstring.value or not func.parent:
-            return
-        function = _imported(func)
-        func.docstring.value = inspect.getdoc(function) or ""
-        signature = inspect.signature(function)
-        func.parameters = griffe.Parameters(*map(_parameter, signature.parameters.values()))
+        if func.docstring is not None and "<options>" in func.docstring.value:
+            function = _imported(func)
+            func.docstring.value = inspect.getdoc(function) or ""
+            func.parameters = _parameters(function)
 
-    def on_attribute_instance(self, *, attr: griffe.Attribute, **_: Any) -> None:
-        """Give a name that stands for a generated class the class's documentation."""
-        if attr.docstring is None and str(attr.value).startswith("torch_metric("):
-            attr.docstring = griffe.Docstring(inspect.getdoc(_imported(attr)) or "", parent=attr)
+    def on_module_members(self, *, mod: griffe.Module, **_: Any) -> None:
+        """Replace names that stand for generated classes."""
+        for name, member in list(mod.members.items()):
+            if isinstance(member, griffe.Attribute) and _is_generated(member):
+                mod.set_member(name, _generated_class(member))
+
+
+def _is_generated(name: griffe.Attribute) -> bool:
+    return str(name.value).startswith("torch_metric(")
+
+
+def _generated_class(name: griffe.Attribute) -> griffe.Class:
+    made = _imported(name)
+    shown = griffe.Class(name.name, lineno=name.lineno, endlineno=name.endlineno)
+    shown.docstring = griffe.Docstring(inspect.getdoc(made) or "", parent=shown)
+    for method in ("__init__", "update"):
+        function = getattr(made, method)
+        known = griffe.Function(method, parameters=_parameters(function))
+        known.docstring = griffe.Docstring(inspect.getdoc(function) or "", parent=known)
+        shown.set_member(method, known)
+    return shown
 
 
 def _imported(found: griffe.Object) -> Any:
     return getattr(importlib.import_module(found.parent.path), found.name)
 
 
+def _parameters(function: Callable[..., Any]) -> griffe.Parameters:
+    return griffe.Parameters(*map(_parameter, inspect.signature(function).parameters.values()))
+
+
 def _parameter(given: inspect.Parameter) -> griffe.Parameter:
-    annotation = inspect.formatannotation(given.annotation)
+    annotation = None
+    if given.annotation is not inspect.Parameter.empty:
+        text = inspect.formatannotation(given.annotation)
+        annotation = re.sub(r"(?:\w+\.)+(\w+)", r"\1", text).strip("'")
     required = given.default is inspect.Parameter.empty
     return griffe.Parameter(
         given.name,
-        annotation=re.sub(r"(?:\w+\.)+(\w+)", r"\1", annotation).strip("'"),
+        annotation=annotation,
         kind=griffe.ParameterKind[given.kind.name.lower()],
         default=None if required else repr(given.default),
     )
