@@ -51,7 +51,8 @@ class DatasetRef(BaseModel):
 def portable_location(location: str | Path) -> str:
     """Return a registered name, or a folder's absolute path: other processes work elsewhere.
 
-    What is neither is returned as it is; opening it says what is wrong.
+    A `Path` always means a folder, also one that is missing: it must not become a name. A text that
+    is neither a name nor a folder is returned as it is; opening it says what is wrong.
 
     Raises:
         TpgbenchError: It is empty.
@@ -61,4 +62,6 @@ def portable_location(location: str | Path) -> str:
     if isinstance(location, str) and location in DATASETS:
         return location
     path = Path(location)
-    return str(path.resolve()) if path.is_dir() else str(location)
+    if path.is_dir():
+        return str(path.resolve())
+    return str(path.absolute()) if isinstance(location, Path) else location
