@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from folders import tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tpgbench.core.errors import TpgbenchError
@@ -58,14 +59,6 @@ def write(folder, name, data):
     path = folder / name
     path.write_bytes(data)
     return path
-
-
-def tree(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 @pytest.fixture

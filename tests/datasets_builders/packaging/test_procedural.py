@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from folders import tree
 from tpgbench.api import datasets as api_datasets
 from tpgbench.api import runs as api
 from tpgbench.cli.app import cli
@@ -25,14 +26,6 @@ def _few_rows(monkeypatch):
 
 def build(out, **options):
     return api_datasets.build_dataset("ctp-synth", out=out, **{"size": 64, **options})
-
-
-def tree(folder):
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 @pytest.fixture(scope="module")
