@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from commands import run_code
 from tpgbench.benchmark.model import MODELS
 from tpgbench.benchmark.model_options import make_config
 from tpgbench.benchmark.sample import Sample
@@ -145,4 +143,4 @@ def test_no_baseline_loads_torch():
         "import sys; from tpgbench.benchmark.model import MODELS; "
         f"[MODELS.get(name) for name in {NAMES!r}]; assert 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    run_code(code)

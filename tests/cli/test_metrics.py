@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import PIL.Image
 import pytest
+from commands import call
 from tpgbench.metrics import compute_ssim
-
-
-def call(*words, cwd, **variables):
-    return subprocess.run(
-        [sys.executable, "-m", "tpgbench", *map(str, words)],
-        cwd=cwd,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import PIL.Image
 import pyarrow.parquet as pq
 import pytest
 from folders import tree
-from pictures import box_mask, save, smooth
+from pictures import SIZE, mask, photo, save
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.core.images import read_image, read_mask
 from tpgbench.datasets_builders.base import DATASETS
@@ -23,15 +23,11 @@ from tpgbench.datasets_builders.reading import shards
 from tpgbench.datasets_builders.reading.findings import BuildReport, Finding, FindingKind
 from tpgbench.datasets_builders.reading.parquet import ParquetDataset
 
-WIDTH, HEIGHT = 36, 48
+WIDTH, HEIGHT = SIZE
 
 
-def photo(seed, size=(WIDTH, HEIGHT)):
-    return smooth(seed, size, cells=(5, 6))
-
-
-def mask(size=(WIDTH, HEIGHT)):
-    return box_mask(size, (8, 10, 25, 30))
+def pillow(seed):
+    return PIL.Image.fromarray(photo(seed))
 
 
 def add(root, stem, suffix=".jpg", *, labelled=True):
@@ -133,7 +129,7 @@ def turned():
 
 
 def half_transparent():
-    picture = photo(5).convert("RGBA")
+    picture = pillow(5).convert("RGBA")
     picture.putalpha(100)
     return picture, {}
 
@@ -144,9 +140,9 @@ def half_transparent():
         ("A1.jpg", turned),
         ("A1.png", half_transparent),
         ("A1.png", lambda: (photo(5), {"transparency": (0, 0, 0)})),
-        ("A1.png", lambda: (photo(5).quantize(8), {})),
-        ("A1.jpg", lambda: (photo(5).convert("L"), {})),
-        ("A1.jpg", lambda: (photo(5).convert("CMYK"), {})),
+        ("A1.png", lambda: (pillow(5).quantize(8), {})),
+        ("A1.jpg", lambda: (pillow(5).convert("L"), {})),
+        ("A1.jpg", lambda: (pillow(5).convert("CMYK"), {})),
         ("A1.webp", lambda: (photo(5), {})),
     ],
     ids=["turned", "alpha", "colour-key", "palette", "grey", "cmyk", "webp"],
@@ -168,7 +164,7 @@ def test_any_other_photo_becomes_a_png_of_what_we_read(source, out, name, make):
 def test_masks_are_stored_binary(source, out):
     ramp = np.tile(np.arange(WIDTH, dtype=np.uint8) * 7, (HEIGHT, 1))
     (source / "cloth_mask" / "A1.jpg").unlink()
-    save(PIL.Image.fromarray(ramp), source / "cloth_mask" / "A1.png")
+    save(ramp, source / "cloth_mask" / "A1.png")
     build(source, out)
     picture = PIL.Image.open(io.BytesIO(stored(out, "train", 0, "mask")))
     assert (picture.format, picture.mode) == ("PNG", "L")

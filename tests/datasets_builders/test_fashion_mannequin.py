@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
-from pictures import save, smooth
+from pictures import photo, save
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.core.images import read_image
 from tpgbench.datasets_builders.base import DATASETS, MannequinRow
@@ -19,9 +18,6 @@ from tpgbench.datasets_builders.packaging.manifest import read_manifest
 from tpgbench.datasets_builders.packaging.verify import verify
 
 SPLITS = ("test", "validation", "train")
-
-
-photo = partial(smooth, size=(36, 48))
 
 
 def write(root, records, name="metadata.jsonl"):
@@ -115,7 +111,7 @@ def test_without_ids_photos_that_look_alike_stay_together(source, out):
     for number in range(0, 20, 2):
         pixels = np.asarray(PIL.Image.open(source / "images" / f"{number:02d}.jpg")).astype(int)
         twin = np.clip(pixels + 4, 0, 255).astype(np.uint8)
-        save(PIL.Image.fromarray(twin), source / "images" / f"{number + 1:02d}.jpg")
+        save(twin, source / "images" / f"{number + 1:02d}.jpg")
     write(source, [{k: v for k, v in r.items() if k != "garment_id"} for r in records()])
     report = build(source, out)
     assert {finding.kind for finding in report.findings} == {"near-duplicate"}
@@ -147,14 +143,14 @@ def test_a_folder_of_a_split_s_name_decides_where_nothing_else_does(tmp_path, ou
 def test_conditions_and_masks_are_read(source, out):
     mask = np.zeros((48, 36), dtype=np.uint8)
     mask[10:30, 8:25] = 255
-    save(PIL.Image.fromarray(mask), source / "extra" / "m.png")
+    save(mask, source / "extra" / "m.png")
     save(photo(77), source / "extra" / "c.png")
     first = records()[0] | {"condition": "extra/c.png", "mask": "extra/m.png", "light": "soft"}
     write(source, [first, *records()[1:]])
     build(source, out, strict=True)
     _, row = everything(out)["images/00"]
     np.testing.assert_array_equal(row.mask, mask > 0)
-    np.testing.assert_array_equal(row.condition, np.asarray(photo(77)))
+    np.testing.assert_array_equal(row.condition, photo(77))
     assert row.meta == {"light": "soft"}
 
 
@@ -192,7 +188,7 @@ def test_a_hub_dataset_of_several_splits_keeps_them(tmp_path, out):
     assert report.rows == {"test": 3, "train": 6}
     split, row = everything(out)["test#1"]
     assert (split, row.caption) == ("test", "Foto 7 照片")
-    np.testing.assert_array_equal(row.image, np.asarray(photo(7)))
+    np.testing.assert_array_equal(row.image, photo(7))
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import datasets
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pictures import noise, save
+from folders import edit_info
+from pictures import mask, noise, save
 from tpgbench.core import files
 from tpgbench.core.errors import TpgbenchError, UnknownNameError
 from tpgbench.core.images import png_bytes
@@ -22,21 +22,16 @@ from tpgbench.datasets_builders.reading.folder import PhotoFolder
 from tpgbench.datasets_builders.reading.parquet import ParquetDataset
 from tpgbench.datasets_builders.reading.schema import TPG_SCHEMA
 
-SIDE = 20
-
-
-photo = partial(noise, size=(SIDE, SIDE))
+SIZE = (20, 20)
 
 
 @pytest.fixture
 def source(tmp_path):
     """The owner's folder of six garments, all in test."""
     root = tmp_path / "source"
-    mask = np.zeros((SIDE, SIDE), dtype=np.uint8)
-    mask[4:12, 5:15] = 255
     for number in range(6):
-        save(photo(number), root / "cloth" / f"{number}.png")
-        save(mask, root / "cloth_mask" / f"{number}.png")
+        save(noise(number, SIZE), root / "cloth" / f"{number}.png")
+        save(mask(SIZE, (5, 4, 15, 12)), root / "cloth_mask" / f"{number}.png")
     (root / "test.txt").write_text("\n".join(f"{number}.png" for number in range(6)))
     return root
 
@@ -44,7 +39,7 @@ def source(tmp_path):
 @pytest.fixture
 def built(source, tmp_path, monkeypatch):
     """The same, packaged in three files of two rows."""
-    monkeypatch.setattr(shards, "ROW_GROUP_BYTES", 2 * len(png_bytes(photo(0))))
+    monkeypatch.setattr(shards, "ROW_GROUP_BYTES", 2 * len(png_bytes(noise(0, SIZE))))
     monkeypatch.setattr(shards, "SHARD_BYTES", 1)
     CtpHd().build(source, tmp_path / "built", strict=True)
     assert len(list((tmp_path / "built" / "data").iterdir())) == 3
@@ -58,8 +53,8 @@ def image(array):
 def record(sample_id, **changes):
     return {
         "sample_id": sample_id,
-        "garment": image(photo(1)),
-        "mask": image(np.ones((SIDE, SIDE), dtype=np.bool_)),
+        "garment": image(noise(1, SIZE)),
+        "mask": image(np.ones(SIZE, dtype=np.bool_)),
         "pattern": None,
         "garment_id": sample_id,
         "caption": None,
@@ -91,14 +86,14 @@ def test_a_packaged_folder_opens_as_parquet(built):
 
 
 def test_a_folder_of_photos_opens_as_such(tmp_path):
-    save(photo(0), tmp_path / "mine" / "a.png")
+    save(noise(0, SIZE), tmp_path / "mine" / "a.png")
     with pytest.warns(UserWarning, match="no mask"):
         assert isinstance(open_dataset(tmp_path / "mine"), PhotoFolder)
 
 
 def test_a_registered_name_wins_over_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    save(photo(0), tmp_path / "ctp-hd" / "a.png")
+    save(noise(0, SIZE), tmp_path / "ctp-hd" / "a.png")
     with pytest.raises(TpgbenchError, match="build-dataset ctp-hd --source DIR --out DIR"):
         open_dataset("ctp-hd")
     with pytest.warns(UserWarning, match="no mask"):
@@ -143,7 +138,7 @@ def test_rows_are_read_by_index_in_any_order(built):
     for index in (5, 0, 3, 2, 4, 1, 1):
         row = dataset[index]
         assert row.sample_id == row.garment_id == str(index)
-        np.testing.assert_array_equal(row.garment, photo(index))
+        np.testing.assert_array_equal(row.garment, noise(index, SIZE))
         assert row.mask.sum() == 80
         assert (row.pattern, row.caption, row.meta) == (None, None, {})
     assert [row.sample_id for row in dataset] == list("012345")
@@ -158,7 +153,7 @@ def test_threads_get_the_rows_that_they_ask_for(built):
     with ThreadPoolExecutor(8) as pool:
         rows = list(pool.map(dataset.__getitem__, wanted))
     for index, row in zip(wanted, rows, strict=True):
-        np.testing.assert_array_equal(row.garment, photo(index))
+        np.testing.assert_array_equal(row.garment, noise(index, SIZE))
 
 
 def test_in_order_each_row_group_is_read_once(built, monkeypatch):
@@ -178,14 +173,17 @@ def test_in_order_each_row_group_is_read_once(built, monkeypatch):
 
 
 def test_a_file_of_datasets_own_opens(tmp_path):
-    rows = [record("x"), record("y", pattern=image(photo(2)), caption="a tee", meta='{"k": [1]}')]
+    rows = [
+        record("x"),
+        record("y", pattern=image(noise(2, SIZE)), caption="a tee", meta='{"k": [1]}'),
+    ]
     foreign(rows).to_parquet(tmp_path / "mine" / "validation.parquet")
     dataset = open_dataset(tmp_path / "mine", "validation")
     assert (dataset.name, dataset.size, dataset.licence) == ("mine", 512, "unknown")
     assert dataset.sample_ids() == ["x", "y"]
     row = dataset[1]
     assert (row.caption, row.meta) == ("a tee", {"k": [1]})
-    np.testing.assert_array_equal(row.pattern, photo(2))
+    np.testing.assert_array_equal(row.pattern, noise(2, SIZE))
 
 
 def test_a_download_from_the_hub_opens(tmp_path):
@@ -313,14 +311,6 @@ def second_shard(folder):
 
 def other_columns(folder):
     pq.write_table(pa.table({"a": [1]}), folder / "data" / "test-00002-of-00003.parquet")
-
-
-def edit_info(**changes):
-    def edit(folder):
-        path = folder / "build.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
-
-    return edit
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise, product
@@ -12,6 +9,7 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from commands import run_code
 from tpgbench.api import datasets as api_datasets
 from tpgbench.cli.app import cli
 from tpgbench.core.errors import TpgbenchError, UnknownNameError
@@ -162,16 +160,7 @@ def test_neither_order_nor_threads_nor_another_process_changes_a_row():
         "row = MannequinSynth().open('paired', size=64)[4]; "
         "print(row.image.tobytes().hex(), row.caption)"
     )
-    outputs = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env=os.environ | {"PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
+    outputs = {run_code(code, PYTHONHASHSEED=seed) for seed in ("1", "2")}
     row = dataset[4]
     assert outputs == {f"{row.image.tobytes().hex()} {row.caption}\n"}
 

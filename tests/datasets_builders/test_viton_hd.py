@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import PIL.Image
 import pytest
-from pictures import box_mask, save
+from pictures import mask, noise, save
 from tpgbench.api import runs as api
 from tpgbench.benchmark.run.store import RunStore
 from tpgbench.core.errors import TpgbenchError, UnknownNameError
@@ -23,19 +23,10 @@ from tpgbench.leaderboard.provenance import reproduce_command
 SIZE = (36, 48)
 
 
-def mask():
-    return box_mask((36, 48), (8, 10, 25, 30))
-
-
-def photo(seed):
-    rng = np.random.default_rng(seed)
-    return PIL.Image.fromarray(rng.integers(0, 256, (48, 36, 3), dtype=np.uint8))
-
-
 def add(root, split, stem, seed):
-    save(photo(seed), root / split / "cloth" / f"{stem}.jpg")
+    save(noise(seed), root / split / "cloth" / f"{stem}.jpg")
     save(mask(), root / split / "cloth-mask" / f"{stem}.jpg")
-    save(photo(seed + 500), root / split / "image" / f"{stem}.jpg")
+    save(noise(seed + 500), root / split / "image" / f"{stem}.jpg")
 
 
 @pytest.fixture
@@ -135,9 +126,9 @@ def test_published_folders_become_columns(source, out, tmp_path, published):
     labels.putpalette([value for label in range(20) for value in (label * 12, 0, 255 - label)])
     for split, stems in (("train", ["t1", "t2", "t3"]), ("test", ["e1", "e2", "e3"])):
         for stem in stems:
-            save(photo(1), source / split / "agnostic-v3.2" / f"{stem}.jpg")
+            save(noise(1), source / split / "agnostic-v3.2" / f"{stem}.jpg")
             save(labels, source / split / "image-parse-v3" / f"{stem}.png")
-            save(photo(2), source / split / "openpose_img" / f"{stem}_rendered.png")
+            save(noise(2), source / split / "openpose_img" / f"{stem}_rendered.png")
             keypoints = source / split / "openpose_json" / f"{stem}_keypoints.json"
             keypoints.parent.mkdir(exist_ok=True)
             keypoints.write_text(json.dumps({"people": [stem]}))
@@ -148,7 +139,7 @@ def test_published_folders_become_columns(source, out, tmp_path, published):
     assert json.loads(row["openpose_json"]) == {"people": ["e2"]}
     assert row["parse"].mode == "P"
     np.testing.assert_array_equal(np.asarray(row["parse"]), np.asarray(labels))
-    assert (np.asarray(row["openpose"]) == np.asarray(photo(2))).all()
+    assert (np.asarray(row["openpose"]) == noise(2)).all()
     assert len(ParquetDataset(out)) == 3
 
 

@@ -24,6 +24,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator  # noqa: F401 (imported here, so that a fork need not)
+from commands import fork
 from torch import Tensor, nn
 from tpgbench.reference_models.training.config import TrainingConfig
 from tpgbench.reference_models.training.folder import read_curve
@@ -179,19 +180,6 @@ def processes(folder: Path) -> dict[str, Any]:
     ]
     facts = [json.loads((folder / f"{name}.json").read_text()) for name in ("one", "two0", "two1")]
     return {"apart": apart, "facts": facts}
-
-
-def fork(function: Any, *arguments: Any) -> int:
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            function(*arguments)
-            status = 0
-        finally:
-            sys.stderr.flush()
-            os._exit(status)
-    return child
 
 
 def wait(child: int) -> int:

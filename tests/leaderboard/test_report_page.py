@@ -5,17 +5,13 @@ import hashlib
 import io
 import json
 import math
-import os
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
-import fake_run
 import numpy as np
 import PIL.Image
 import pytest
+from commands import run_code
 from fake_run import FakeDataset, FakeSample, aggregate, picture, plain_samples, write_run
 from tpgbench.core import pages
 from tpgbench.core.errors import TpgbenchError
@@ -269,19 +265,14 @@ def test_equal_runs_give_equal_bytes(tmp_path):
     pages = [write_report(*write_run(tmp_path / name, samples)).read_bytes() for name in ("a", "b")]
     assert pages[0] == pages[1]
     script = (
-        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]);"
+        "import sys; from pathlib import Path;"
         "from fake_run import FakeDataset, plain_samples;"
         "from tpgbench.benchmark.run.store import RunStore;"
         "from tpgbench.leaderboard.report_page import write_report;"
         "dataset = FakeDataset(plain_samples(12), 'ctp-synth', 'test');"
-        "write_report(RunStore(Path(sys.argv[2])), dataset)"
+        "write_report(RunStore(Path(sys.argv[1])), dataset)"
     )
-    plugin = str(Path(fake_run.__file__).parent)
-    subprocess.run(
-        [sys.executable, "-c", script, plugin, str(tmp_path / "b")],
-        check=True,
-        env={**os.environ, "PYTHONHASHSEED": "7"},
-    )
+    run_code(script, tmp_path / "b", PYTHONHASHSEED="7")
     assert (tmp_path / "b" / "report.html").read_bytes() == pages[0]
 
 

@@ -12,6 +12,7 @@ import PIL.Image
 import pytest
 import torch
 import torchmetrics
+from commands import run_code
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.metrics import FID, KID, PSNR, SSIM, InceptionScore, compute_fid, compute_kid
 from tpgbench.metrics.psnr import psnr
@@ -215,8 +216,7 @@ def test_importing_the_package_loads_no_torch():
         "import sys, tpgbench.metrics as m; from tpgbench.metrics import compute_ssim\n"
         "print('torch' in sys.modules, 'PSNR' in dir(m))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False True"
+    assert run_code(code).strip() == "False True"
 
 
 def test_the_recipe_says_tensors_and_their_size():

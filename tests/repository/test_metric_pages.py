@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
+from commands import run_python
 from tpgbench.core.registry import BUILTIN_METRICS
 
 
 def test_the_pages_are_up_to_date(root, tmp_path):
     script = root / "docs" / "make_metric_pages.py"
-    subprocess.run([sys.executable, str(script), str(tmp_path)], check=True)
+    run_python(script, tmp_path)
     made = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
     assert set(made) == {f"{name}.md" for name in (*BUILTIN_METRICS, "presets", "README")}
     for name, page in made.items():

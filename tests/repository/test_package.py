@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ast
-import os
 import shutil
-import subprocess
-import sys
 import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
+from commands import run_code, run_python
 
 NOT_SHIPPED = {"tests", "measurements", "docs", "build", "dist"}
 
@@ -42,13 +40,8 @@ def wheel(root: Path, source_files: set[str], tmp_path_factory) -> Path:
         target = folder / "source" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(root / name, target)
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"),
-            *("-w", str(folder / "dist"), str(folder / "source")),
-        ],
-        check=True,
-    )
+    options = ("-q", "--no-deps", "--no-build-isolation", "-w", folder / "dist")
+    run_python("-m", "pip", "wheel", *options, folder / "source")
     (built,) = (folder / "dist").glob("tpgbench-*.whl")
     return built
 
@@ -63,20 +56,14 @@ def test_every_module_template_and_data_file_is_in_the_wheel(wheel, source_files
 
 def test_the_installed_wheel_runs_the_command(wheel, tmp_path):
     site = tmp_path / "site"
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site), wheel],
-        check=True,
-    )
-    environment = {**os.environ, "PYTHONPATH": str(site)}
+    run_python("-m", "pip", "install", "-q", "--no-deps", "--target", site, wheel)
 
-    def call(*words: str) -> str:
-        return subprocess.run(
-            words, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True
-        ).stdout
+    def call(*words: object) -> str:
+        return run_python(*words, cwd=tmp_path, PYTHONPATH=str(site)).stdout
 
-    where = call(sys.executable, "-c", "import tpgbench; print(tpgbench.__file__)")
+    where = call("-c", "import tpgbench; print(tpgbench.__file__)")
     assert where.startswith(str(site))
-    script = str(site / "bin" / "tpgbench")
+    script = site / "bin" / "tpgbench"
     assert call(script, "--version").strip().endswith("0.1.0")
     run = call(script, "run", "--model", "crop", "--limit", "2", "--size", "64", "--out", "out")
     assert "ssim" in run
@@ -94,15 +81,15 @@ def test_help_imports_nothing_heavy(words):
         "try: main()\n"
         f"finally: print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = run_python("-c", code)
     assert done.stderr.strip() == "[]"
 
 
 def test_import_loads_nothing_heavy_and_lists_its_names():
     code = f"import sys, tpgbench; print([m for m in {HEAVY!r} if m in sys.modules], dir(tpgbench))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("[] ")
-    assert "'run'" in done.stdout
+    printed = run_code(code)
+    assert printed.startswith("[] ")
+    assert "'run'" in printed
 
 
 def test_a_weight_free_run_loads_no_torch(tmp_path):
@@ -111,13 +98,7 @@ def test_a_weight_free_run_loads_no_torch(tmp_path):
         "tpgbench.run('crop', limit=1, size=64, out=sys.argv[1])\n"
         "print('torch' in sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "run")],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.strip() == "False"
+    assert run_code(code, tmp_path / "run").strip() == "False"
 
 
 def test_the_version_is_stated_once_for_all(root):

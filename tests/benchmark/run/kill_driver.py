@@ -1,9 +1,10 @@
 """Runs one command many times, each in a process that is killed at a random moment.
 
 A trial's process is forked from this one, which has imported everything, so that a trial takes
-a fraction of a second and 200 of them a few minutes. Run as a script:
+a fraction of a second and 200 of them a few minutes. Run as a script, with tests/helpers and
+tests/plugin in PYTHONPATH:
 
-    python tests/kill_driver.py FOLDER KILLS SEED
+    python tests/benchmark/run/kill_driver.py FOLDER KILLS SEED
 
 It prints one JSON line: how many living processes were killed in which stage, or the trial that
 differed.
@@ -23,6 +24,7 @@ from collections import Counter
 from pathlib import Path
 
 import tpgbench
+from commands import fork
 from tpgbench import api  # noqa: F401 (imported here, so that a fork need not)
 
 SAMPLES = 12
@@ -34,18 +36,6 @@ def work(out: Path) -> None:
         "toy-noise", dataset="toy", options={"seconds": SECONDS}, batch_size=2, out=out
     )
     tpgbench.score(out, metrics=["psnr", "ssim", "toy-mean", "retrieval_colour"])
-
-
-def fork(out: Path) -> int:
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            work(out)
-            status = 0
-        finally:
-            os._exit(status)
-    return child
 
 
 def contents(out: Path) -> dict[str, str]:
@@ -70,7 +60,7 @@ def wait_for_first_image(out: Path, child: int) -> None:
 def main(folder: Path, trials: int, seed: int) -> None:
     calm = folder / "calm"
     start = time.monotonic()
-    os.waitpid(fork(calm), 0)
+    os.waitpid(fork(work, calm), 0)
     duration = time.monotonic() - start
     expected = contents(calm)
     random_moments = random.Random(seed)
@@ -80,7 +70,7 @@ def main(folder: Path, trials: int, seed: int) -> None:
         trial += 1
         out = folder / f"trial-{trial}"
         for _ in range(random_moments.choice([1, 1, 2])):
-            child = fork(out)
+            child = fork(work, out)
             wait_for_first_image(out, child)
             # Generating takes a small part of the whole; half of the moments fall there.
             span = random_moments.choice([SAMPLES * SECONDS, duration])
@@ -91,7 +81,7 @@ def main(folder: Path, trials: int, seed: int) -> None:
             os.waitpid(child, 0)
             kills += 1
             stages[stage(out).split(",")[0]] += 1
-        _, status = os.waitpid(fork(out), 0)
+        _, status = os.waitpid(fork(work, out), 0)
         if status != 0 or contents(out) != expected:
             print(json.dumps({"trial": trial, "status": status, "stages": stages}))
             raise SystemExit(1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -11,23 +10,14 @@ import time
 from pathlib import Path
 
 import pytest
-from places import PLUGIN
+from commands import environment, run_python
 
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(PLUGIN), "OMP_NUM_THREADS": "1"}
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # many processes share the machine
 
 
 def drive(folder: Path, trials: int) -> dict:
     driver = Path(__file__).with_name("kill_driver.py")
-    done = subprocess.run(
-        [sys.executable, str(driver), str(folder), str(trials), "7"],
-        capture_output=True,
-        text=True,
-        env=environment(),
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = run_python(driver, folder, trials, 7, **ONE_THREAD)
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -56,14 +46,18 @@ def test_the_command_itself_survives_kill_and_interrupt(tmp_path):
 
     def start(out: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            command(out), env=environment(), cwd=tmp_path, stderr=subprocess.PIPE, text=True
+            command(out),
+            env=environment(**ONE_THREAD),
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         while not list((tmp_path / out).glob("generations/*.png")):
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.01)
         return process
 
-    subprocess.run(command("calm"), env=environment(), cwd=tmp_path, check=True)
+    subprocess.run(command("calm"), env=environment(**ONE_THREAD), cwd=tmp_path, check=True)
 
     killed = start("killed")
     killed.send_signal(signal.SIGKILL)
@@ -78,5 +72,5 @@ def test_the_command_itself_survives_kill_and_interrupt(tmp_path):
     assert "Traceback" not in stderr
 
     for out in ("killed", "interrupted"):
-        subprocess.run(command(out), env=environment(), cwd=tmp_path, check=True)
+        subprocess.run(command(out), env=environment(**ONE_THREAD), cwd=tmp_path, check=True)
         assert contents(out) == contents("calm")

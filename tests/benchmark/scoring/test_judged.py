@@ -18,7 +18,7 @@ from tpgbench.metrics import Score
 def run(tmp_path, monkeypatch):
     """A generated run that is not scored yet; nothing was asked."""
     monkeypatch.setattr(ToyJudge, "asked", [])
-    return tpgbench.generate("toy-noise", dataset="toy", out=tmp_path / "run").store
+    return tpgbench.generate("toy-noise", dataset="toy", out=tmp_path / "run").run.store
 
 
 def read_evidence(run):

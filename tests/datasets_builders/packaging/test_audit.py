@@ -6,15 +6,13 @@ import hashlib
 
 import numpy as np
 import pytest
-from pictures import smooth
+from pictures import photo
 from tpgbench.datasets_builders.packaging.audit import RowAudit
 from tpgbench.datasets_builders.packaging.row_facts import audit_row
 from tpgbench.datasets_builders.packaging.rows import PackedRow, RawRow, RowRefusedError, SourceFile
 from tpgbench.datasets_builders.reading.schema import MANNEQUIN_SCHEMA, TPG_SCHEMA
 
-
-def photo(seed, size=(48, 64)):
-    return np.asarray(smooth(seed, size))
+SIZE = (48, 64)
 
 
 def half(image):
@@ -59,78 +57,78 @@ def garments():
 
 def test_unlike_rows_are_no_findings(garments):
     for number in range(30):
-        garments.add("train" if number > 3 else "test", f"{number}.png", photo(number))
+        garments.add("train" if number > 3 else "test", f"{number}.png", photo(number, SIZE))
     assert garments.audit.findings() == []
 
 
 def test_the_same_bytes_in_two_splits_leave_the_later_row_out(garments):
-    garments.add("test", "a.png", photo(1))
+    garments.add("test", "a.png", photo(1, SIZE))
     with pytest.raises(RowRefusedError, match=r"garment/b\.png has the bytes of garment/a\.png in"):
-        garments.add("train", "b.png", photo(1))
+        garments.add("train", "b.png", photo(1, SIZE))
     assert garments.found() == []
 
 
 def test_a_refused_row_counts_for_nothing(garments):
-    garments.add("test", "a.png", photo(1))
+    garments.add("test", "a.png", photo(1, SIZE))
     with pytest.raises(RowRefusedError):
-        garments.add("train", "b.png", photo(1), pattern=(photo(9), b"pattern"))
-    garments.add("test", "c.png", photo(2), pattern=(photo(9), b"pattern"))
+        garments.add("train", "b.png", photo(1, SIZE), pattern=(photo(9, SIZE), b"pattern"))
+    garments.add("test", "c.png", photo(2, SIZE), pattern=(photo(9, SIZE), b"pattern"))
     assert garments.audit.summary().sizes["garment"] == {"48x64": 2}
 
 
 def test_the_same_bytes_in_one_split_are_told(garments):
-    garments.add("test", "a.png", photo(1))
-    garments.add("test", "b.png", photo(1))
+    garments.add("test", "a.png", photo(1, SIZE))
+    garments.add("test", "b.png", photo(1, SIZE))
     assert garments.found() == [("duplicate", "garment/b.png")]
 
 
 def test_one_file_in_several_rows_is_no_duplicate(garments):
     for sample_id in ("x", "y"):
-        garments.add("test", "a.png", photo(1), sample_id=sample_id)
+        garments.add("test", "a.png", photo(1, SIZE), sample_id=sample_id)
     assert garments.found() == []
 
 
 def test_a_garment_in_two_splits_is_left_out_of_the_later(garments):
-    garments.add("test", "a.png", photo(1), garment="g")
-    garments.add("test", "b.png", photo(2), garment="g")
+    garments.add("test", "a.png", photo(1, SIZE), garment="g")
+    garments.add("test", "b.png", photo(2, SIZE), garment="g")
     with pytest.raises(RowRefusedError, match="'g' is in test too, where it is kept"):
-        garments.add("train", "c.png", photo(3), garment="g")
+        garments.add("train", "c.png", photo(3, SIZE), garment="g")
 
 
 def test_look_alikes_are_told_by_where_they_are(garments):
-    brighter = np.clip(photo(1).astype(int) + 3, 0, 255).astype(np.uint8)
-    garments.add("test", "a.png", photo(1))
+    brighter = np.clip(photo(1, SIZE).astype(int) + 3, 0, 255).astype(np.uint8)
+    garments.add("test", "a.png", photo(1, SIZE))
     garments.add("train", "b.png", brighter)
-    garments.add("train", "c.png", photo(2))
-    garments.add("train", "d.png", np.roll(photo(2), 0) // 2 * 2)
+    garments.add("train", "c.png", photo(2, SIZE))
+    garments.add("train", "d.png", np.roll(photo(2, SIZE), 0) // 2 * 2)
     assert garments.found() == [
         ("near-leak", "garment/b.png"), ("near-duplicate", "garment/d.png")
     ]  # fmt: skip
 
 
 def test_of_several_look_alikes_the_one_in_another_split_is_told(garments):
-    garments.add("test", "a.png", photo(1))
-    garments.add("train", "b.png", np.clip(photo(1).astype(int) + 4, 0, 255).astype(np.uint8))
-    garments.add("train", "c.png", np.clip(photo(1).astype(int) + 3, 0, 255).astype(np.uint8))
+    garments.add("test", "a.png", photo(1, SIZE))
+    garments.add("train", "b.png", np.clip(photo(1, SIZE).astype(int) + 4, 0, 255).astype(np.uint8))
+    garments.add("train", "c.png", np.clip(photo(1, SIZE).astype(int) + 3, 0, 255).astype(np.uint8))
     assert garments.found() == [("near-leak", "garment/b.png"), ("near-leak", "garment/c.png")]
 
 
 @pytest.mark.parametrize(("split", "kinds"), [("test", []), ("train", ["near-leak"])])
 def test_a_fabric_may_come_twice_in_one_split_only(garments, split, kinds):
-    garments.add("test", "a.png", photo(1), pattern=(photo(9), b"one"))
-    garments.add(split, "b.png", photo(2), pattern=(photo(9), b"two"))
+    garments.add("test", "a.png", photo(1, SIZE), pattern=(photo(9, SIZE), b"one"))
+    garments.add(split, "b.png", photo(2, SIZE), pattern=(photo(9, SIZE), b"two"))
     assert [kind for kind, _ in garments.found()] == kinds
 
 
 def test_ids_that_differ_in_case_are_told(garments):
-    garments.add("test", "a.png", photo(1), sample_id="Straße")
-    garments.add("test", "b.png", photo(2), sample_id="STRASSE")
+    garments.add("test", "a.png", photo(1, SIZE), sample_id="Straße")
+    garments.add("test", "b.png", photo(2, SIZE), sample_id="STRASSE")
     assert garments.found() == [("case", "test.txt:2")]
 
 
 def test_masks_that_are_full_or_beside_the_garment_are_told(garments):
     scene = np.full((64, 48, 3), 211, dtype=np.uint8)
-    scene[16:48, 8:40] = photo(1)[16:48, 8:40] // 2
+    scene[16:48, 8:40] = photo(1, SIZE)[16:48, 8:40] // 2
     garments.add("test", "right.png", scene)
     garments.add("test", "full.png", scene // 2 + 20, mask=np.ones((64, 48), dtype=np.bool_))
     garments.add("test", "wrong.png", scene // 3, mask=np.roll(half(scene), 16, axis=0))
@@ -143,9 +141,12 @@ def test_masks_that_are_full_or_beside_the_garment_are_told(garments):
 def test_the_summary_counts_files_and_names_odd_ones(garments):
     for number in range(4):
         garments.add(
-            "test", f"{number}.png", photo(number), changes={f"garment/{number}.png": ("turned",)}
+            "test",
+            f"{number}.png",
+            photo(number, SIZE),
+            changes={f"garment/{number}.png": ("turned",)},
         )
-    garments.add("test", "0.png", photo(0), sample_id="again")
+    garments.add("test", "0.png", photo(0, SIZE), sample_id="again")
     garments.add("test", "huge.png", photo(7, (480, 640)))
     summary = garments.audit.summary()
     assert summary.sizes == {"garment": {"48x64": 4, "480x640": 1}}

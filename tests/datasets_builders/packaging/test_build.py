@@ -19,8 +19,9 @@ import numpy as np
 import PIL.Image
 import pytest
 from click.testing import CliRunner
+from commands import run_python
 from folders import tree
-from pictures import box_mask, smooth
+from pictures import mask, photo, save
 from tpgbench.api import datasets as api_datasets
 from tpgbench.cli.app import cli
 from tpgbench.core.errors import TpgbenchError
@@ -38,21 +39,11 @@ from tpgbench.datasets_builders.reading.schema import TPG_SCHEMA
 SIDE = 24
 
 
-def photo(seed, size=(SIDE, SIDE)):
-    return smooth(seed, size, cells=(4, 5))
-
-
-def mask(size=(SIDE, SIDE)):
-    width, height = size
-    return box_mask(size, (width // 4, height // 4, width // 2, height // 2))
-
-
 def make(root, train=5, test=3, size=(SIDE, SIDE)):
     for number, folder in enumerate(("cloth", "pattern", "cloth_mask")):
-        (root / folder).mkdir(parents=True)
         for index in range(train + test):
             picture = mask(size) if folder == "cloth_mask" else photo((number, index), size)
-            picture.save(root / folder / f"{index}.jpg")
+            save(picture, root / folder / f"{index}.jpg")
     (root / "test.txt").write_text("".join(f"{index}.jpg\n" for index in range(test)))
     lines = [f"{index}.jpg\n" for index in range(test, train + test)]
     (root / "train.txt").write_text("".join(lines))
@@ -173,7 +164,7 @@ def test_a_download_that_fails_is_one_line(tmp_path, monkeypatch):
 def test_larger_images_are_reduced_and_smaller_ones_kept(tmp_path):
     source = make(tmp_path / "source", 0, 2, size=(60, 80))
     for folder, picture in (("cloth", photo(9, (40, 30))), ("cloth_mask", mask((40, 30)))):
-        picture.save(source / folder / "1.jpg")
+        save(picture, source / folder / "1.jpg")
     whole = api_datasets.build_dataset("ctp-hd", source=source, out=tmp_path / "whole")
     small = api_datasets.build_dataset("ctp-hd", source=source, out=tmp_path / "small", size=40)
     rows = ParquetDataset(tmp_path / "small")
@@ -559,7 +550,6 @@ def test_offline_nothing_is_published(source, tmp_path):
 @pytest.mark.slow
 def test_memory_is_flat_in_the_number_of_rows(root):
     """Ten times the rows may take a few bytes a row more, and no image."""
-    command = [sys.executable, root / "benchmarks" / "build_dataset.py", "--memory", "500", "5000"]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = run_python(root / "measurements" / "build_dataset.py", "--memory", "500", "5000")
     few, many = (int(line.split()[-2]) for line in done.stdout.splitlines()[1:])
     assert many < few + 40

@@ -6,9 +6,9 @@ import io
 import json
 
 import numpy as np
-import pictures
 import PIL.Image
 import pytest
+from pictures import mask, noise, save
 from tpgbench.core.images import read_image
 from tpgbench.datasets_builders.packaging.rows import RawRow, RowRefusedError, pack_row
 from tpgbench.datasets_builders.reading.schema import MANNEQUIN_SCHEMA, TPG_SCHEMA, Column
@@ -17,16 +17,8 @@ from tpgbench.datasets_builders.reading.sources import SourceFolder
 SCHEMA = TPG_SCHEMA.with_columns(
     Column("labels", "picture", nullable=True), Column("notes", "text", nullable=True)
 )
-WIDTH, HEIGHT = 60, 80
-
-
-def mask():
-    return pictures.box_mask((WIDTH, HEIGHT), (10, 20, 50, 60))
-
-
-def photo():
-    values = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
-    return PIL.Image.fromarray(values)
+SIZE = (WIDTH, HEIGHT) = (60, 80)
+PHOTO = noise(1, SIZE)
 
 
 def label_map():
@@ -38,9 +30,9 @@ def label_map():
 
 @pytest.fixture
 def source(tmp_path):
-    photo().save(tmp_path / "garment.png")
-    mask().save(tmp_path / "mask.png")
-    label_map().save(tmp_path / "labels.png")
+    save(PHOTO, tmp_path / "garment.png")
+    save(mask(SIZE, (10, 20, 50, 60)), tmp_path / "mask.png")
+    save(label_map(), tmp_path / "labels.png")
     (tmp_path / "notes.json").write_bytes('\ufeff{"ü": 1}'.encode())
     return SourceFolder(tmp_path)
 
@@ -56,7 +48,7 @@ def decode(packed, column):
 
 
 def test_the_name_of_a_photo_may_lie_about_its_format(source):
-    photo().save(source.root / "lies.png", format="JPEG")
+    save(PHOTO, source.root / "lies.png", format="JPEG")
     packed = pack(source, garment="lies.png")
     stored = packed.record["garment"]
     assert stored == {"bytes": (source.root / "lies.png").read_bytes(), "path": "lies.jpg"}
@@ -65,7 +57,7 @@ def test_the_name_of_a_photo_may_lie_about_its_format(source):
 
 
 def test_a_change_of_pixels_is_told_and_stored_losslessly(source):
-    photo().convert("CMYK").save(source.root / "cmyk.jpg")
+    save(PIL.Image.fromarray(PHOTO).convert("CMYK"), source.root / "cmyk.jpg")
     packed = pack(source, garment="cmyk.jpg")
     assert packed.facts.changes == {"cmyk.jpg": ("mode CMYK converted to RGB",)}
     assert packed.record["garment"]["path"] == "cmyk.png"
@@ -102,7 +94,7 @@ def test_reduced_images_stay_in_step_and_labels_stay_labels(source):
         label in everywhere[2 * y : 2 * y + 2, 2 * x : 2 * x + 2]
         for (y, x), label in np.ndenumerate(np.asarray(labels))
     )
-    expected = photo().resize((30, 40), PIL.Image.Resampling.BICUBIC)
+    expected = PIL.Image.fromarray(PHOTO).resize((30, 40), PIL.Image.Resampling.BICUBIC)
     np.testing.assert_array_equal(np.asarray(decode(packed, "garment")), np.asarray(expected))
     assert "reduced to fit 40 px" in packed.facts.changes["garment.png"]
 
@@ -113,7 +105,7 @@ def test_what_is_small_enough_is_not_touched(source):
 
 def test_bytes_within_another_file_count_as_files(source):
     buffer = io.BytesIO()
-    photo().save(buffer, "PNG")
+    PIL.Image.fromarray(PHOTO).save(buffer, "PNG")
     packed = pack(
         source, garment="train#7/garment", contents={"train#7/garment": buffer.getvalue()}
     )

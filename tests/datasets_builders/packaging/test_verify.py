@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
+from folders import edit_info
 from tpgbench.api import datasets as api_datasets
 from tpgbench.cli.app import cli
 from tpgbench.core.errors import TpgbenchError
@@ -75,14 +76,6 @@ def forge(folder, name):
     info = json.loads((folder / "build.json").read_text())
     info["files"][name] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     (folder / "build.json").write_text(json.dumps(info))
-
-
-def edit_info(**changes):
-    def change(folder):
-        info = json.loads((folder / "build.json").read_text())
-        (folder / "build.json").write_text(json.dumps({**info, **changes}))
-
-    return change
 
 
 def png(array):

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from functools import partial
 
 import numpy as np
-import PIL.Image
 import pytest
-from pictures import noise
+from pictures import SIZE, mask, noise, save
 from tpgbench.core.errors import TpgbenchError, UnknownNameError
 from tpgbench.datasets_builders.reading.folder import PhotoFolder
 
-HEIGHT, WIDTH = 24, 18
+WIDTH, HEIGHT = SIZE
 
 
-photo = partial(noise, size=(WIDTH, HEIGHT))
-
-
-def mask(rows):
-    array = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
-    array[:rows] = 255
-    return array
+def top_mask(rows):
+    return mask(SIZE, (0, 0, WIDTH, rows))
 
 
 @pytest.fixture
@@ -29,10 +22,7 @@ def add(tmp_path):
     """Writes a picture under the folder."""
 
     def write(name, array):
-        path = tmp_path / "mine" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        PIL.Image.fromarray(array).save(path, format="PNG")  # lossless, whatever the suffix
-        return path
+        return save(array, tmp_path / "mine" / name, format="PNG")  # lossless, whatever the suffix
 
     return write
 
@@ -55,19 +45,19 @@ def _warnings_are_errors():
 @pytest.mark.parametrize("under", ["", "garment/"])
 def test_photos_masks_and_truth_are_matched_by_name(mine, add, place, under):
     for number, name in enumerate(["b", "a", "sub/c"]):
-        add(f"{under}{name}.jpg", photo(number))
-        add(("" if "/" in place else under) + place.format(name), mask(number + 1))
-    add("pattern/a.webp", photo(9)[:18])
+        add(f"{under}{name}.jpg", noise(number))
+        add(("" if "/" in place else under) + place.format(name), top_mask(number + 1))
+    add("pattern/a.webp", noise(9)[:18])
 
     dataset = PhotoFolder(mine)
     assert (dataset.name, dataset.task, dataset.split, dataset.size) == ("mine", "tpg", "test", 512)
     assert dataset.sample_ids() == ["a", "b", "sub/c"]
     assert dataset.sample_ids(2) == ["a", "b"]
     for row, number in zip(dataset, (1, 0, 2), strict=True):
-        np.testing.assert_array_equal(row.garment, photo(number))
-        np.testing.assert_array_equal(row.mask, mask(number + 1) > 0)
+        np.testing.assert_array_equal(row.garment, noise(number))
+        np.testing.assert_array_equal(row.mask, top_mask(number + 1) > 0)
         assert row.garment_id == row.sample_id
-    np.testing.assert_array_equal(dataset[0].pattern, photo(9)[:18])
+    np.testing.assert_array_equal(dataset[0].pattern, noise(9)[:18])
     assert dataset[1].pattern is None
     with pytest.raises(IndexError):
         dataset[3]
@@ -75,8 +65,8 @@ def test_photos_masks_and_truth_are_matched_by_name(mine, add, place, under):
 
 def test_a_photo_without_a_mask_is_all_garment_and_that_is_said_once(mine, add):
     for name in "abc":
-        add(f"{name}.png", photo(0))
-    add("mask/b.png", mask(3))
+        add(f"{name}.png", noise(0))
+    add("mask/b.png", top_mask(3))
     with pytest.warns(UserWarning, match=r"2 of 3 photos have no mask \(first: 'a'\)") as caught:
         dataset = PhotoFolder(mine)
     rows = list(dataset)
@@ -86,9 +76,9 @@ def test_a_photo_without_a_mask_is_all_garment_and_that_is_said_once(mine, add):
 
 
 def test_masks_and_patterns_without_a_photo_are_named(mine, add):
-    add("a.png", photo(0))
+    add("a.png", noise(0))
     for name in ("mask/a.png", "mask/A.png", "pattern/b.png"):
-        add(name, mask(3))
+        add(name, top_mask(3))
     with pytest.warns(UserWarning, match=r"2 masks or patterns .* \(first: mask/A\.png\)"):
         PhotoFolder(mine)
 
@@ -106,7 +96,7 @@ def test_masks_and_patterns_without_a_photo_are_named(mine, add):
 )
 def test_two_files_of_one_name_are_refused(mine, add, first, second):
     for name in {"a.jpg", first, second}:
-        add(name, mask(3))
+        add(name, top_mask(3))
     with pytest.raises(TpgbenchError, match="rename or remove all but one") as caught:
         PhotoFolder(mine)
     assert first in str(caught.value)
@@ -114,27 +104,27 @@ def test_two_files_of_one_name_are_refused(mine, add, first, second):
 
 
 def test_a_name_ending_in_mask_is_a_photo_when_it_marks_none(mine, add):
-    add("face_mask.png", photo(0))
-    add("mask/face_mask.png", mask(3))
+    add("face_mask.png", noise(0))
+    add("mask/face_mask.png", top_mask(3))
     assert PhotoFolder(mine).sample_ids() == ["face_mask"]
 
 
 def test_other_files_and_hidden_folders_are_passed_over(mine, add):
-    add("a.png", photo(0))
-    add("a_mask.png", mask(3))
-    add(".thumbnails/a2.png", photo(1))
-    add("._a.png", photo(1))
+    add("a.png", noise(0))
+    add("a_mask.png", top_mask(3))
+    add(".thumbnails/a2.png", noise(1))
+    add("._a.png", noise(1))
     (mine / "notes.txt").write_text("x")
     assert PhotoFolder(mine).sample_ids() == ["a"]
 
 
 def test_an_unreadable_photo_fails_alone(mine, add):
     for name in "ab":
-        add(f"{name}.png", photo(0))
-        add(f"{name}_mask.png", mask(3))
+        add(f"{name}.png", noise(0))
+        add(f"{name}_mask.png", top_mask(3))
     (mine / "a.png").write_bytes(b"no picture")
     (mine / "c.png").symlink_to(mine / "nowhere.png")
-    add("c_mask.png", mask(3))
+    add("c_mask.png", top_mask(3))
     dataset = PhotoFolder(mine)
     assert dataset.fingerprint == PhotoFolder(mine).fingerprint
     assert dataset[1].sample_id == "b"
@@ -146,31 +136,31 @@ def test_an_unreadable_photo_fails_alone(mine, add):
 
 @pytest.mark.parametrize("name", ["...", "蓝 布 é", "x" * 250, "a/b/c", "a.b", "*"])
 def test_any_name_goes(mine, add, name):
-    add(f"{name}.png", photo(3))
-    add(f"mask/{name}.png", mask(3))
+    add(f"{name}.png", noise(3))
+    add(f"mask/{name}.png", top_mask(3))
     dataset = PhotoFolder(mine)
     assert dataset.sample_ids() == [name]
-    np.testing.assert_array_equal(dataset[0].garment, photo(3))
+    np.testing.assert_array_equal(dataset[0].garment, noise(3))
 
 
 def test_a_name_that_is_not_unicode_is_refused(mine, add):
-    add("a.png", photo(0)).rename(str(mine / "a") + "\udcff.png")
+    add("a.png", noise(0)).rename(str(mine / "a") + "\udcff.png")
     with pytest.raises(TpgbenchError, match="not valid UTF-8; rename it"):
         PhotoFolder(mine)
 
 
 def test_the_fingerprint_tells_other_files(mine, add, tmp_path):
-    add("a.png", photo(0))
-    add("mask/a.png", mask(3))
+    add("a.png", noise(0))
+    add("mask/a.png", top_mask(3))
     prints = [PhotoFolder(mine).fingerprint]
     mine.rename(tmp_path / "moved")
     assert PhotoFolder(tmp_path / "moved").fingerprint == prints[0]
     (tmp_path / "moved").rename(mine)
     for name, array in [
-        ("a.png", photo(1)),
-        ("mask/a.png", mask(4)),
-        ("pattern/a.png", photo(2)),
-        ("garment/a.png", photo(1)),
+        ("a.png", noise(1)),
+        ("mask/a.png", top_mask(4)),
+        ("pattern/a.png", noise(2)),
+        ("garment/a.png", noise(1)),
     ]:
         add(name, array)
         prints.append(PhotoFolder(mine).fingerprint)
@@ -180,7 +170,7 @@ def test_the_fingerprint_tells_other_files(mine, add, tmp_path):
 def test_what_is_no_such_folder_is_refused(mine, add):
     with pytest.raises(TpgbenchError, match="no such folder"):
         PhotoFolder(mine)
-    add("mask/a.png", mask(3))
+    add("mask/a.png", top_mask(3))
     with pytest.raises(TpgbenchError, match="has no photos"):
         PhotoFolder(mine)
     with pytest.raises(UnknownNameError, match=r"split of .* 'train': known: test"):

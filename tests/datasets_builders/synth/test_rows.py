@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from commands import run_code
 from tpgbench.benchmark.fit import fit_sample, fit_truth
 from tpgbench.core.errors import TpgbenchError, UnknownNameError
 from tpgbench.core.images import square_box
@@ -183,16 +181,7 @@ def test_neither_order_nor_threads_nor_another_process_changes_a_row():
         "import hashlib; from tpgbench.datasets_builders.ctp_synth import CtpSynth; "
         "print(hashlib.sha256(CtpSynth().open('test', size=64)[4].garment.tobytes()).hexdigest())"
     )
-    outputs = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env=os.environ | {"PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
+    outputs = {run_code(code, PYTHONHASHSEED=seed) for seed in ("1", "2")}
     assert len(outputs) == 1
 
 

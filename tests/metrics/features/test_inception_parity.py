@@ -1,12 +1,10 @@
 """FID, KID and the inception score end to end against each library, with shared random weights."""
 
-import subprocess
-import sys
-
 import numpy as np
 import PIL.Image
 import pytest
 import torch
+from commands import run_code
 from inception_oracle import (
     clean_fid,
     pytorch_fid_network,
@@ -147,10 +145,7 @@ def test_memory_does_not_grow_with_the_images(inception_weights, tmp_path):
             "compute_is(sys.argv[1], cache=False); "
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
-        )
-        return int(done.stdout) / 1024
+        return int(run_code(code, folder)) / 1024
 
     # Each decoded image is 3 MB, so 80 more would be 240 MiB.
     assert peak(160) < peak(80) + 60

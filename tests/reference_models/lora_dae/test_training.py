@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from commands import run_code
 from diffusers import (
     AutoencoderKL,
     PNDMScheduler,
@@ -527,4 +526,4 @@ def test_the_patterns_match_sd15s_layers(base):
 
 def test_importing_the_package_imports_no_torch():
     code = "import sys, tpgbench.reference_models.lora_dae; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    run_code(code)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from commands import run_code
 from tpgbench.cli.app import cli
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.reference_models import slddm
@@ -117,5 +117,4 @@ def test_help_and_card_load_no_heavy_library(statement):
         f"import sys\n{statement}\n"
         "assert not {'torch', 'diffusers', 'transformers'} & sys.modules.keys()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    run_code(code)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import subprocess
-import sys
 
 import pytest
 import torch
+from commands import run_code
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from tpgbench.core.errors import TpgbenchError
@@ -270,7 +269,7 @@ def test_importing_the_package_imports_nothing_heavy():
         "import sys, tpgbench.reference_models.slddm as s; "
         "assert 'LDN' in dir(s); assert 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    run_code(code)
 
 
 @torch.no_grad()

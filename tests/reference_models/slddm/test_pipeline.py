@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from commands import run_code
 from diffusers import DDPMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler
 from slddm_samples import SMALL, SMOKE, garments, generators, untrained
 from tpgbench.core.errors import TpgbenchError
@@ -52,8 +51,7 @@ def test_the_shipped_checkpoint_needs_no_other_import():
         f"SLDDMPipeline.from_pretrained({str(folder)!r})"
     )
     # In a process of its own: diffusers takes parts only from modules that are imported already.
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    run_code(code)
 
 
 def test_gives_pictures_in_every_form(pipeline):

@@ -6,13 +6,13 @@ import io
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
+from commands import run_python
 from places import HELPERS
 from rich.console import Console
 from torch import nn
@@ -25,7 +25,7 @@ from training_toy import Points, Regression, config, equal, flat, weights
 
 TOY = HELPERS / "training_toy.py"
 # Sessions of the toy run one after another in this process; OpenMP would not be as exact.
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 
 
 def trained(folder: Path, objective: Regression | None = None, **changes):
@@ -36,11 +36,7 @@ def trained(folder: Path, objective: Regression | None = None, **changes):
 
 
 def toy(*arguments: str) -> dict:
-    command = [sys.executable, str(TOY), *arguments]
-    run = subprocess.run(
-        command, capture_output=True, text=True, timeout=300, env=ENVIRONMENT, check=False
-    )
-    assert run.returncode == 0, run.stderr
+    run = run_python(TOY, *arguments, timeout=300, **ONE_THREAD)
     return json.loads(run.stdout)
 
 
@@ -93,9 +89,8 @@ def test_two_processes_are_one_with_the_double_batch(tmp_path):
     ],
 )
 def test_launchers_start_it(tmp_path, launcher, ranks):
-    command = [sys.executable, "-m", *launcher, str(TOY), "train", str(tmp_path)]
-    environment = ENVIRONMENT | {"ACCELERATE_USE_CPU": "true"}
-    subprocess.run(command, env=environment, timeout=300, check=True)
+    variables = ONE_THREAD | {"ACCELERATE_USE_CPU": "true"}
+    run_python("-m", *launcher, TOY, "train", tmp_path, timeout=300, **variables)
     objective, _ = trained(tmp_path / "one", Regression(noisy=False))
     for rank in range(ranks):
         found = torch.load(tmp_path / f"weights-{rank}.pt", weights_only=True)
