@@ -93,7 +93,9 @@ class _Pass:
         works = read_ahead(lambda i: self._work(source, i), range(len(source)), ahead=ahead)
         for work in works:
             position = len(self.samples)
-            known = {} if work.error is not None else dict(work.entry.known)
+            known: dict[str, Outcome] = {}
+            if work.error is None:
+                known.update(work.entry.known)
             reopen = partial(source.open, position - start)
             self.samples.append(MeasuredSample(work.entry, work.error, known, reopen))
             if work.inspected is not None:

@@ -120,7 +120,7 @@ class SetInputs:
 
     def context(self) -> dict[str, str]:
         """Return what the recipe holds beside the metric's own settings."""
-        context = {}
+        context: dict[str, str] = {}
         for role, ending in (("output", ""), ("truth", "-real")):
             if role not in self.sides:
                 continue

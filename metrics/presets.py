@@ -161,15 +161,15 @@ def compute_preset(
         TpgbenchError: As `compute_metrics`.
     """
     preset = get_preset(name)
-    sides = [Path(real), Path(generated)]
+    real, generated = Path(real), Path(generated)
     with tempfile.TemporaryDirectory() as scratch:
         if preset.prepare_real is not None:
-            sides[0] = preset.prepare_real(*sides, Path(scratch))
+            real = preset.prepare_real(real, generated, Path(scratch))
         found: dict[str, Value] = {}
         together = [one for one in preset.metrics if one not in preset.prepare_generated]
-        results = [compute_metrics(together, sides, weights=weights)]
+        results = [compute_metrics(together, [real, generated], weights=weights)]
         for metric, prepare in preset.prepare_generated.items():
-            prepared = prepare(sides[1], Path(scratch))
+            prepared = prepare(generated, Path(scratch))
             results.append(compute_metrics([metric], [prepared], weights=weights))
         for result in results:
             for problem in result.problems:

@@ -181,9 +181,9 @@ def score_run(
             if reason is not None:
                 values.append(metric.not_computed(reason, len(entries), context))
                 continue
-            result = measured.result(metric, context)
-            values += result.values
-            problems += result.problems
+            found = measured.result(metric, context)
+            values += found.values
+            problems += found.problems
         by_sample = [metric for metric in loaded if isinstance(metric, SampleMetric)]
         write_evidence(store.path, {one.key: _scores(measured, one) for one in by_sample})
         digest = write_scores(store, _table(measured, entries, by_sample), _columns(by_sample))

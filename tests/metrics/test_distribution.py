@@ -256,7 +256,9 @@ def test_a_corrupt_image_in_the_middle_of_a_thousand_is_named(tmp_path, real, ch
 def test_too_few_images_are_refused(real, tmp_path):
     one = save_images(tmp_path / "one", 1)
     for arguments in [(one, real), (real, one)]:
-        with pytest.raises(TpgbenchError, match=r"one: holds one image only, and fid needs at least 2"):
+        with pytest.raises(
+            TpgbenchError, match=r"one: holds one image only, and fid needs at least 2"
+        ):
             compute_fid(*arguments)
         with pytest.raises(TpgbenchError, match="holds one image only"):
             compute_kid(*arguments)

@@ -195,9 +195,7 @@ class ToyDistance(SetMetric):
     def extractor(self) -> FeatureExtractor:
         return ToyColours()
 
-    def measure(
-        self, features: Mapping[str, np.ndarray], groups: Sequence[str] | None
-    ) -> float:
+    def measure(self, features: Mapping[str, np.ndarray], groups: Sequence[str] | None) -> float:
         gap = features["truth"].mean(0, dtype=float) - features["output"].mean(0, dtype=float)
         return float(gap @ gap)
 
