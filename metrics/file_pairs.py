@@ -130,7 +130,7 @@ class FilePair(Pair):
         return super().image_key(field_name) if file is None else file.key
 
     def decode(self) -> FilePair:
-        """Decode all images now, so that a damaged file is told before a metric asks for it."""
+        """Decode all images now, so that a damaged file is reported before a metric asks for it."""
         for name in self._files:
             getattr(self, name)
         return self

@@ -76,7 +76,7 @@ class Measurement:
 
         Args:
             metric: One of those that were measured.
-            context: What its recipe holds beside its own settings.
+            context: What its recipe holds in addition to its own settings.
 
         Raises:
             TpgbenchError: In strict mode, what the metric raised.
@@ -167,7 +167,7 @@ def guarded(
         metric: The metric.
         compute: Computes the value.
         missing: How many samples are missing if it raises.
-        context: What the recipe holds beside the metric's own settings.
+        context: What the recipe holds in addition to the metric's own settings.
         strict: Let a `TpgbenchError` through.
     """
     try:

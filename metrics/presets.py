@@ -85,7 +85,7 @@ PRESETS = {
                 "The Inception score's shuffle is seeded; the script's changes from run to run.",
                 _KID_SEED,
                 _SSIM,
-                "FID and KID take whatever the folder of true images holds; the script takes the "
+                "FID and KID take whatever the folder of real images holds; the script takes the "
                 "test split of VITON-HD or Dress Code.",
             ),
             prepare_generated={"is@torch-fidelity": _at_ladi_size},
@@ -102,7 +102,7 @@ PRESETS = {
                 "KID is not multiplied by 1,000, as the script's is.",
                 _KID_SEED,
                 _SSIM,
-                "Over two folders the true images are saved again, as the script does, if the "
+                "Over two folders the real images are saved again, as the script does, if the "
                 "first of each differ in height: the first by name, in the script by chance. In a "
                 "run all images have one size, and none is saved again.",
                 "The script matches by the eight characters from the first digit of a name. "
@@ -153,7 +153,7 @@ def compute_preset(
 
     Args:
         name: ``"ladi"``, ``"catvton"`` or ``"hrvton"``.
-        real: A folder or zip file of true images.
+        real: A folder or zip file of real images.
         generated: One of generated images with the same names.
         weights: A folder with the weights.
 

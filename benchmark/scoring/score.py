@@ -39,7 +39,7 @@ class Scored:
     Attributes:
         result: The numbers.
         problems: What was asked for and is missing, a line each; empty when all is complete.
-        notes: What a user should know besides.
+        notes: What else a user should know.
     """
 
     result: Result
@@ -232,7 +232,7 @@ def _measure(
 def recipe_context(
     record: RunRecord, dataset: Dataset, sample_ids: Sequence[str], formats: Sequence[str]
 ) -> dict[str, str]:
-    """Return what every recipe of this run holds beside the metrics' own settings.
+    """Return what every recipe of this run holds in addition to the metrics' own settings.
 
     Args:
         record: The run.

@@ -33,7 +33,7 @@ class OutsideSpec:
         split: The dataset's split.
         config: The dataset's configuration; None for its default one.
         name: What to call the method that made them.
-        limit: Only the first so many samples.
+        limit: Only the first N samples.
         size: Side of the frame, in pixels; the dataset's own by default.
         fit: The frame; the dataset's own by default.
         manifest: A CSV or JSON Lines file with ``sample_id`` and ``file``.

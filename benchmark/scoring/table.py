@@ -1,4 +1,4 @@
-"""`scores.parquet`: one row a sample, one column a metric."""
+"""`scores.parquet`: one row per sample, one column per metric."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ScoredSample:
         garment_id: Samples of one garment share it; statistics draw garments, not samples.
         error: Why it has no scores, or None.
         meta: The dataset's facts on it, as JSON.
-        scores: One number a metric; a metric that is not defined here is left out.
+        scores: One number per metric; a metric that is not defined here is left out.
     """
 
     sample_id: str
