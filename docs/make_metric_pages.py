@@ -82,11 +82,12 @@ def index_page() -> str:
                 _NOTE,
                 "# Metrics",
                 "Every value carries its recipe; values with different recipes are never ranked "
-                "together. The examples' PHOTOS is a folder of garment photos: photos in it or in "
-                "`garment/`, masks in `mask/`, ground truth in `pattern/`, captions in "
-                "`metadata.jsonl` or `NAME.txt`. [Presets](presets.md) are what try-on repositories report. What metrics "
-                "cost beside their peers: [of sets](benchmarks-distribution.md), "
+                "together. [Presets](presets.md) are what try-on repositories report. What metrics "
+                "cost compared with other libraries: [of sets](benchmarks-distribution.md), "
                 "[of pairs](benchmarks-paired.md).",
+                "In the examples PHOTOS is a folder of garment photos: photos in it or in "
+                "`garment/`, masks in `mask/`, ground truth in `pattern/`, captions in "
+                "`metadata.jsonl` or `NAME.txt`.",
                 "\n".join(rows),
             ]
         )

@@ -16,7 +16,7 @@ from ..core.errors import UnknownNameError
 from ..core.images import Image
 from ..metrics import frames
 from .base import Value
-from .compute import compute_metrics
+from .compute import FolderResults, compute_metrics
 from .folders import ImageSource, read_images
 
 
@@ -159,23 +159,49 @@ def compute_preset(
 
     Raises:
         TpgbenchError: As `compute_metrics`.
+
+    Warns:
+        UserWarning: A metric failed on some images, or has no value.
+    """
+    results = measure_preset(name, real, generated, weights=weights)
+    for problem in results.problems:
+        warnings.warn(problem, stacklevel=2)
+    return list(results.values)
+
+
+def measure_preset(
+    name: str,
+    real: str | Path,
+    generated: str | Path,
+    *,
+    weights: str | Path | None = None,
+) -> FolderResults:
+    """Return what `compute_preset` does, with what went wrong.
+
+    Args:
+        name: As for `compute_preset`.
+        real: As for `compute_preset`.
+        generated: As for `compute_preset`.
+        weights: As for `compute_preset`.
+
+    Raises:
+        TpgbenchError: As `compute_metrics`.
     """
     preset = get_preset(name)
     real, generated = Path(real), Path(generated)
     with tempfile.TemporaryDirectory() as scratch:
         if preset.prepare_real is not None:
             real = preset.prepare_real(real, generated, Path(scratch))
-        found: dict[str, Value] = {}
         together = [one for one in preset.metrics if one not in preset.prepare_generated]
         results = [compute_metrics(together, [real, generated], weights=weights)]
         for metric, prepare in preset.prepare_generated.items():
             prepared = prepare(generated, Path(scratch))
             results.append(compute_metrics([metric], [prepared], weights=weights))
-        for result in results:
-            for problem in result.problems:
-                warnings.warn(problem, stacklevel=2)
-            found |= {value.name: value for value in result.values}
-    return [found[metric] for metric in preset.metrics]
+    found = {value.name: value for result in results for value in result.values}
+    return FolderResults(
+        tuple(found[metric] for metric in preset.metrics),
+        tuple(problem for result in results for problem in result.problems),
+    )
 
 
 def _rewrite(

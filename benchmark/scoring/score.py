@@ -18,6 +18,7 @@ from ...datasets_builders.base import Dataset
 from ...metrics.base import Metric, SampleMetric, Score, Value, make_metric
 from ...metrics.engine import measure
 from ...metrics.measurement import Measurement
+from ...metrics.sample_scores import describe
 from ...metrics.source import Entry
 from ..fit import RESIZE
 from ..run.identity import RunRecord
@@ -69,10 +70,15 @@ def check_metrics(names: Sequence[str] | None, task: str) -> list[tuple[Metric, 
         try:
             with without_downloads() if names is None else nullcontext():
                 metric.load()
-        except TpgbenchError as error:
-            if names is not None:
+        except Exception as error:  # of another package's metric it may be any
+            if names is None:
+                chosen.append((metric, describe(error)))
+            elif isinstance(error, TpgbenchError):
                 raise
-            chosen.append((metric, str(error)))
+            else:
+                raise TpgbenchError(
+                    f"the metric '{name}' cannot be loaded ({describe(error)}): leave it out"
+                ) from error
         else:
             chosen.append((metric, None))
     if not chosen:
@@ -183,21 +189,13 @@ def score_run(
                 continue
             found = measured.result(metric, context)
             values += found.values
-            problems += found.problems
+            problems += found.problems if metrics is None else found.incomplete
         by_sample = [metric for metric in loaded if isinstance(metric, SampleMetric)]
         write_evidence(store.path, {one.key: _scores(measured, one) for one in by_sample})
         digest = write_scores(store, _table(measured, entries, by_sample), _columns(by_sample))
         result = _result(run, measured, values, digest)
         write_document(store.result_path, result)
-    told = _failed_samples(measured) + problems
-    if metrics is not None:
-        covered = {line.partition(" ")[0].partition(":")[0] for line in problems}
-        told += [
-            f"{value.name} was not computed: {value.not_computed}"
-            for value in values
-            if value.not_computed and value.name.partition(":")[0] not in covered
-        ]
-    return Scored(result, tuple(told), notes)
+    return Scored(result, (*_failed_samples(measured), *problems), notes)
 
 
 def _measure(
