@@ -74,35 +74,27 @@ def metrics(names: str, folders: tuple[Path, ...], as_json: bool, **given: Any) 
     that repository's script does.
     """
     from ..metrics.compute import compute_metrics
-    from ..metrics.presets import PRESETS, compute_preset
+    from ..metrics.presets import PRESETS, measure_preset
 
-    problems: tuple[str, ...] = ()
     if names in PRESETS:
         if len(folders) != 2 or given["protocol"] or given["interval"] or given["statistics"]:
             raise click.UsageError(
                 f"{names} takes two folders, and no --protocol, --interval or --save-statistics."
             )
-        values = compute_preset(names, *folders, weights=given["weights"])
+        results = measure_preset(names, *folders, weights=given["weights"])
     else:
         chosen = [name.strip() for name in names.split(",") if name.strip()]
         results = compute_metrics(chosen, folders, **given)
-        values, problems = list(results.values), results.problems
     if as_json:
-        documents = [value.model_dump(mode="json") for value in values]
+        documents = [value.model_dump(mode="json") for value in results.values]
         document = documents[0] if len(documents) == 1 and names not in PRESETS else documents
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        for value in values:
+        for value in results.values:
             _print_value(value)
-    covered = {line.partition(" ")[0] for line in problems}
-    missing = [
-        f"{value.name} was not computed: {value.not_computed}"
-        for value in values
-        if value.not_computed and value.name.partition(":")[0] not in covered
-    ]
-    for problem in (*problems, *missing):
+    for problem in results.problems:
         click.echo(f"incomplete: {problem}", err=True)
-    return 1 if problems or missing else 0
+    return 1 if results.problems else 0
 
 
 @click.group()

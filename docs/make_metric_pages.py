@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tpgbench.core.registry import BUILTIN_METRICS
-from tpgbench.metrics.base import METRICS, Metric, SetMetric, make_metric
+from tpgbench.metrics.base import METRICS, Metric, make_metric
+from tpgbench.metrics.folder_task import fields_needed
 from tpgbench.metrics.presets import PRESETS, Preset
 
 REPOSITORY = Path(__file__).parents[1]
@@ -82,8 +83,11 @@ def index_page() -> str:
                 "# Metrics",
                 "Every value carries its recipe; values with different recipes are never ranked "
                 "together. [Presets](presets.md) are what try-on repositories report. What metrics "
-                "cost beside their peers: [of sets](benchmarks-distribution.md), "
+                "cost compared with other libraries: [of sets](benchmarks-distribution.md), "
                 "[of pairs](benchmarks-paired.md).",
+                "In the examples PHOTOS is a folder of garment photos: photos in it or in "
+                "`garment/`, masks in `mask/`, ground truth in `pattern/`, captions in "
+                "`metadata.jsonl` or `NAME.txt`.",
                 "\n".join(rows),
             ]
         )
@@ -137,12 +141,9 @@ def _variants(metric: Metric) -> str:
 
 def _use(metric: Metric) -> str:
     lines = [f"tpgbench run --model autofill --metrics {metric.name}"]
-    if metric.name == "is":
-        lines.append("tpgbench metrics is GENERATED")
-    elif isinstance(metric, SetMetric):
-        lines += [f"tpgbench metrics {metric.name} REAL GENERATED"] * ("truth" in metric.uses)
-    elif metric.needs <= {"truth"}:
-        lines.append(f"tpgbench metrics {metric.name} REAL GENERATED")
+    needed = fields_needed(metric)
+    sides = ("REAL " if needed <= {"truth"} else "PHOTOS ") if needed else ""
+    lines.append(f"tpgbench metrics {metric.name} {sides}GENERATED")
     return "## Use\n\n```sh\n" + "\n".join(lines) + "\n```"
 
 

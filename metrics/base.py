@@ -132,7 +132,7 @@ class SampleMetric(Metric):
     `score_batch`. Both methods may be called from several threads at once.
 
     Attributes:
-        outputs: Names of the values beside the headline, without ``:`` and ``@``.
+        outputs: Names of the further values, without ``:`` and ``@``.
         batch_size: How many pairs a call of `score_batch` gets; the last call may get fewer.
     """
 
@@ -180,7 +180,7 @@ class SampleMetric(Metric):
 
         Args:
             scores: One per sample, in any order; NaN where a sample has none.
-            context: What the recipe holds beside the metric's own settings.
+            context: What the recipe holds in addition to the metric's own settings.
             groups: The garment of each sample; samples of one are drawn together for the
                 interval. None: each is a garment of its own.
             output: Which of ``outputs`` the scores are; None for the headline.
@@ -302,7 +302,7 @@ class SetMetric(Metric):
         Args:
             features: As in `measure`, of any number of samples.
             missing: How many samples have no features.
-            context: What the recipe holds beside the metric's own settings.
+            context: What the recipe holds in addition to the metric's own settings.
             groups: As in `measure`.
         """
         count = self.count(features, groups)

@@ -19,7 +19,8 @@ class FolderResults:
 
     Attributes:
         values: One per metric and further output, in the order asked for.
-        problems: What went wrong without ending the computation, a line each.
+        problems: What went wrong without ending the computation, and why values are missing, a line
+            each.
     """
 
     values: tuple[Value, ...]
@@ -54,7 +55,7 @@ def compute_metric(
         TpgbenchError: As `compute_metrics`.
 
     Warns:
-        UserWarning: The metric failed on some images, or got no answer for them.
+        UserWarning: The metric failed on some images, got no answer for them, or has no value.
     """
     results = compute_metrics(
         [name],
@@ -117,7 +118,7 @@ def compute_metrics(
         task.save_statistics(Path(statistics))
     return FolderResults(
         tuple(value for one in results for value in one.values),
-        tuple(problem for one in results for problem in one.problems),
+        tuple(problem for one in results for problem in one.incomplete),
     )
 
 

@@ -54,10 +54,10 @@ class CTSMetric(GarmentMetric):
     are not comparable with theirs.
 
     Pitfalls:
-        - CLIP sees content more than texture: read it beside `lpips_garment` and
+        - CLIP sees content more than texture: read it together with `lpips_garment` and
           `retrieval_colour`.
-        - The pattern may hold anything beside what the garment shows: what is too much is not
-          punished.
+        - The pattern may hold anything besides what the garment shows: what is too much is not
+          penalised.
         - A bad mask lowers it: patches then hold skin or background.
     """
 

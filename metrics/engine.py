@@ -2,7 +2,7 @@
 
 Each pair is read and decoded once, for all metrics per sample and all backbones together. A sample
 that a metric fails on is missing for that metric; a metric of whole sets that fails is not
-computed. Neither costs the other metrics their values, and both are told.
+computed. Neither costs the other metrics their values, and both are reported.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ def measure(
         metrics: The metrics, loaded, each with a key of its own.
         sources: One source of whole pairs, or one for each side of unpaired sets.
         cache: Keep features in the user's cache, and use what is there.
-        strict: Raise what a user can mend (a `TpgbenchError` of a source, a metric or a backbone)
+        strict: Raise what a user can fix (a `TpgbenchError` of a source, a metric or a backbone)
             instead of noting it as the sample's or the metric's failure.
         on_scores: Is given new scores as they come, from the calling thread.
-        advance: Is told of each sample that is read.
+        advance: Is called with 1 for each sample that is read.
 
     Raises:
         TpgbenchError: In strict mode.
@@ -93,7 +93,9 @@ class _Pass:
         works = read_ahead(lambda i: self._work(source, i), range(len(source)), ahead=ahead)
         for work in works:
             position = len(self.samples)
-            known = {} if work.error is not None else dict(work.entry.known)
+            known: dict[str, Outcome] = {}
+            if work.error is None:
+                known.update(work.entry.known)
             reopen = partial(source.open, position - start)
             self.samples.append(MeasuredSample(work.entry, work.error, known, reopen))
             if work.inspected is not None:

@@ -21,7 +21,7 @@ _SEED = 20260101
 
 
 class FIDMetric(InceptionMetric, MomentMetric):
-    """Distance of the generated images' features from the true ones', as two Gaussians.
+    """Distance of the generated images' features from the real ones', as two Gaussians.
 
     Lower is better. It is biased upwards, the more so the fewer the images, so it says nothing
     without their number; of fewer than 2,048 it is shown but not ranked. KID has no such bias.
@@ -73,7 +73,7 @@ def fid_interval(
     make the sets smaller, and the FID larger.)
 
     Args:
-        truth: Features of the true images (n, d), dealt too; or a fixed distribution, which is not.
+        truth: Features of the real images (n, d), dealt too; or a fixed distribution, which is not.
         output: Features of the generated ones, (m, d).
 
     Returns:

@@ -91,22 +91,22 @@ class FilePair(Pair):
     _files: FieldFiles
 
     @property
-    def output(self) -> Image:  # type: ignore[override]
+    def output(self) -> Image:
         """The generated image, uint8 (height, width, 3)."""
         return self._files["output"].image
 
     @property
-    def truth(self) -> Image | None:  # type: ignore[override]
+    def truth(self) -> Image | None:
         """The ground truth, uint8 (height, width, 3), or None."""
         return self._files["truth"].image if "truth" in self._files else None
 
     @property
-    def garment(self) -> Image | None:  # type: ignore[override]
+    def garment(self) -> Image | None:
         """The garment photo, uint8 (height, width, 3), or None."""
         return self._files["garment"].image if "garment" in self._files else None
 
     @cached_property
-    def mask(self) -> Mask | None:  # type: ignore[override]
+    def mask(self) -> Mask | None:
         """The garment's mask, bool, as large as the photo, or None."""
         if "mask" not in self._files:
             return None
@@ -130,7 +130,7 @@ class FilePair(Pair):
         return super().image_key(field_name) if file is None else file.key
 
     def decode(self) -> FilePair:
-        """Decode all images now, so that a damaged file is told before a metric asks for it."""
+        """Decode all images now, so that a damaged file is reported before a metric asks for it."""
         for name in self._files:
             getattr(self, name)
         return self

@@ -57,7 +57,7 @@ class FolderPairs:
 
     @property
     def fields(self) -> frozenset[str]:
-        """The images of each pair beside the output that unpaired metrics may use."""
+        """The images of each pair apart from the output that unpaired metrics may use."""
         return frozenset() if self._real is None else frozenset({"truth"})
 
     @property
@@ -72,10 +72,10 @@ class FolderPairs:
         return Entry(sample_id, sample_id, name=name), lambda: self._read(index)
 
     def context(self, needs: frozenset[str]) -> dict[str, str]:
-        """Return what the recipe of a metric holds beside its own settings, after the pass.
+        """Return what the recipe of a metric holds in addition to its own settings, after the pass.
 
         Args:
-            needs: The fields of a pair that the metric needs beside the output.
+            needs: The fields of a pair that the metric needs in addition to the output.
         """
         outputs = self._generated.images
         context = {

@@ -20,7 +20,7 @@ _OWN_PHOTOS = frozenset({"garment", "mask", "caption", "meta"})
 
 
 def fields_needed(metric: Metric) -> frozenset[str]:
-    """Return which fields of a pair a metric needs beside the output."""
+    """Return which fields of a pair a metric needs in addition to the output."""
     used = metric.uses if isinstance(metric, SetMetric) else ()
     return frozenset({*metric.needs, *used} - {"output", "cloth"})
 

@@ -56,7 +56,7 @@ class ImageSource(ABC):
         return "+".join(sorted({_SAME_FORMAT.get(suffix, suffix) for suffix in suffixes}))
 
     def name(self, index: int) -> str:
-        """Return what to call an image in an error: where it lies."""
+        """Return what to call an image in an error: its path."""
         return f"{self.path}/{self._files[index]}"
 
     def read(self, index: int) -> Image:
@@ -136,7 +136,7 @@ def read_images(source: Path) -> ImageSource:
         source: The folder or the file.
 
     Raises:
-        TpgbenchError: There is no such thing, it is not a zip file, a name in it leads outside, or
+        TpgbenchError: It does not exist, it is not a zip file, a name in it leads outside, or
             it holds no image.
     """
     if source.is_dir():

@@ -30,14 +30,14 @@ def ladi_image(image: Image) -> Image:
 
 
 def catvton(output: Image, truth: Image) -> tuple[Image, Image]:
-    """Resize the truth to the output's height by Lanczos, its aspect kept to the pixel below."""
+    """Resize the ground truth to the output's height by Lanczos; its width is rounded down."""
     height = output.shape[0]
     width = int(truth.shape[1] * height / truth.shape[0])
     return output, _resize(truth, (width, height), PIL.Image.Resampling.LANCZOS)
 
 
 def hrvton(output: Image, truth: Image) -> tuple[Image, Image]:
-    """Resize the truth to the output's size by Pillow's antialiased bilinear filter."""
+    """Resize the ground truth to the output's size by Pillow's antialiased bilinear filter."""
     return output, _resize(truth, (output.shape[1], output.shape[0]), _BILINEAR)
 
 

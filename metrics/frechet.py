@@ -35,7 +35,7 @@ class Gaussian:
         Beyond the features it takes the memory of a few (d, d) matrices, whatever their number.
 
         Args:
-            features: One row an image, (n, d), n at least 2.
+            features: One row per image, (n, d), n at least 2.
 
         Raises:
             TpgbenchError: Fewer than two rows, or a number that is not finite.

@@ -119,8 +119,8 @@ class SetInputs:
         return features
 
     def context(self) -> dict[str, str]:
-        """Return what the recipe holds beside the metric's own settings."""
-        context = {}
+        """Return what the recipe holds in addition to the metric's own settings."""
+        context: dict[str, str] = {}
         for role, ending in (("output", ""), ("truth", "-real")):
             if role not in self.sides:
                 continue

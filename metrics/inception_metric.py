@@ -30,7 +30,7 @@ class InceptionMetric(SetMetric):
         """Return the backbone.
 
         Raises:
-            TpgbenchError: The weights are not to be had.
+            TpgbenchError: The weights are unavailable.
         """
         return InceptionFeatures(self.protocol, self.folder)
 

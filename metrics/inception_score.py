@@ -55,14 +55,14 @@ def inception_score(logits: NDArray[np.floating]) -> SplitScore:
 
 
 class InceptionScoreMetric(InceptionMetric):
-    """`inception_score` of the generated images; it needs no truth.
+    """`inception_score` of the generated images; it needs no ground truth.
 
     Higher is better: each image is of one class for sure, and the classes are many. The classes are
     ImageNet's, so of patterns it says little; it is here because papers report it. Its spread is
     over the 10 splits.
 
     Pitfalls:
-        - Sharp pictures of the wrong things score well: it is never compared with any truth.
+        - Sharp pictures of the wrong things score well: it is never compared with any ground truth.
         - It depends on the number of images and of splits: compare equal ones.
     """
 

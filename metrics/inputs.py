@@ -44,7 +44,7 @@ def check_pair(output: Image, truth: Image, *, min_side: int = 1) -> None:
     check_image(truth, "true", min_side=min_side)
     if output.shape != truth.shape:
         raise TpgbenchError(
-            f"the output is {output.shape[1]}x{output.shape[0]} px and the truth "
+            f"the output is {output.shape[1]}x{output.shape[0]} px and the ground truth "
             f"{truth.shape[1]}x{truth.shape[0]} px: resize one of them"
         )
 

@@ -44,7 +44,7 @@ def kernel_distance(
     mean.
 
     Args:
-        truth: Features of the true images, (n, d), at least 2 rows.
+        truth: Features of the real images, (n, d), at least 2 rows.
         output: Features of the generated ones, (m, d), at least 2 rows.
         subset_size: Images in a subset, if both sets have as many.
     """
@@ -77,7 +77,7 @@ def _kernel(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float6
 
 
 class KIDMetric(InceptionMetric):
-    """`kernel_distance` of the generated images' features from the true ones'.
+    """`kernel_distance` of the generated images' features from the real ones'.
 
     Lower is better; around 0 the sets are not distinguishable. Unlike FID it is unbiased, so values
     of different numbers of images may be compared. Its spread is over subsets of at most 1,000: it

@@ -41,7 +41,7 @@ def lpips(output: Image, truth: Image, net: str = "alex", *, folder: Path | None
 
 
 class LPIPSMetric(TruthMetric):
-    """`lpips` of the output and the truth, by the network that the variant names.
+    """`lpips` of the output and the ground truth, by the network that the variant names.
 
     Pitfalls:
         - The three networks give three different numbers: name the one.
@@ -69,7 +69,7 @@ class LPIPSMetric(TruthMetric):
         """Load the network.
 
         Raises:
-            TpgbenchError: Its weights are not to be had.
+            TpgbenchError: Its weights are unavailable.
         """
         # Without torch, which a run may not need.
         get_weights(BACKBONES[self.net].weights, self.folder)

@@ -52,7 +52,7 @@ class LPIPSGarmentMetric(GarmentMetric):
 
     Pitfalls:
         - The garment's folds, shadows and light are in its patches, so 0 is out of reach.
-        - What the pattern holds beside what the garment shows is not punished.
+        - What the pattern holds besides what the garment shows is not penalised.
     """
 
     name = "lpips_garment"

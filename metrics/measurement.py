@@ -54,6 +54,15 @@ class MetricResult:
     values: tuple[Value, ...]
     problems: tuple[str, ...]
 
+    @property
+    def incomplete(self) -> tuple[str, ...]:
+        """The problems, or, where nothing went wrong and yet a value is missing, why."""
+        return self.problems or tuple(
+            f"{value.name} was not computed: {value.not_computed}"
+            for value in self.values
+            if value.not_computed is not None
+        )
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -76,7 +85,7 @@ class Measurement:
 
         Args:
             metric: One of those that were measured.
-            context: What its recipe holds beside its own settings.
+            context: What its recipe holds in addition to its own settings.
 
         Raises:
             TpgbenchError: In strict mode, what the metric raised.
@@ -167,7 +176,7 @@ def guarded(
         metric: The metric.
         compute: Computes the value.
         missing: How many samples are missing if it raises.
-        context: What the recipe holds beside the metric's own settings.
+        context: What the recipe holds in addition to the metric's own settings.
         strict: Let a `TpgbenchError` through.
     """
     try:

@@ -66,7 +66,7 @@ class MomentMetric(SetMetric):
         Args:
             moments: As in `measure_moments`.
             counts: How many images each set has, or None if a statistics file does not say.
-            context: What the recipe holds beside the metric's own settings.
+            context: What the recipe holds in addition to the metric's own settings.
         """
         known = [count for count in counts.values() if count is not None]
         fewest = min(known) if len(known) == len(counts) else None

@@ -31,7 +31,7 @@ def mse(output: Image, truth: Image) -> float:
 
 
 class MSEMetric(TruthMetric):
-    """`mse` of the output and the truth; PSNR says the same on a better scale.
+    """`mse` of the output and the ground truth; PSNR says the same on a better scale.
 
     ``mse@hrvton`` is part of the preset `hrvton`.
 

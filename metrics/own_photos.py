@@ -75,7 +75,7 @@ class OwnPhotos:
         return None
 
     def meta(self, name: str) -> Mapping[str, Any]:
-        """Return what ``metadata.jsonl`` says of a photo beside its caption."""
+        """Return what ``metadata.jsonl`` says of a photo apart from its caption."""
         row = self._rows.get(name, {})
         return {key: one for key, one in row.items() if key not in ("file_name", "caption")}
 

@@ -34,7 +34,7 @@ class DominantColours:
 def dominant_colours(image: Image, colours: int = COLOURS) -> DominantColours:
     """Cluster the colours of an image by k-means in CIELAB.
 
-    The mean colours of a histogram with 32 bins a channel are clustered, weighted by their
+    The mean colours of a histogram with 32 bins per channel are clustered, weighted by their
     pixels. The starting points come from cutting the widest cluster across its principal axis
     (Orchard and Bouman, IEEE TSP 39(12), 1991). So the result is deterministic and depends on
     which colours there are and how often, not on where.
@@ -167,7 +167,7 @@ def _earth_movers_distance(
 
 
 class PaletteMetric(TruthMetric):
-    """`palette` of the output and the truth.
+    """`palette` of the output and the ground truth.
 
     Pitfalls:
         - It says nothing of where the colours are.

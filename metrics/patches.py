@@ -1,4 +1,4 @@
-"""Square pieces of garments and patterns, for metrics that compare texture without a truth."""
+"""Square pieces of garments and patterns, for metrics that compare texture without ground truth."""
 
 from __future__ import annotations
 

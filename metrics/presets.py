@@ -16,7 +16,7 @@ from ..core.errors import UnknownNameError
 from ..core.images import Image
 from ..metrics import frames
 from .base import Value
-from .compute import compute_metrics
+from .compute import FolderResults, compute_metrics
 from .folders import ImageSource, read_images
 
 
@@ -85,7 +85,7 @@ PRESETS = {
                 "The Inception score's shuffle is seeded; the script's changes from run to run.",
                 _KID_SEED,
                 _SSIM,
-                "FID and KID take whatever the folder of true images holds; the script takes the "
+                "FID and KID take whatever the folder of real images holds; the script takes the "
                 "test split of VITON-HD or Dress Code.",
             ),
             prepare_generated={"is@torch-fidelity": _at_ladi_size},
@@ -102,7 +102,7 @@ PRESETS = {
                 "KID is not multiplied by 1,000, as the script's is.",
                 _KID_SEED,
                 _SSIM,
-                "Over two folders the true images are saved again, as the script does, if the "
+                "Over two folders the real images are saved again, as the script does, if the "
                 "first of each differ in height: the first by name, in the script by chance. In a "
                 "run all images have one size, and none is saved again.",
                 "The script matches by the eight characters from the first digit of a name. "
@@ -153,29 +153,55 @@ def compute_preset(
 
     Args:
         name: ``"ladi"``, ``"catvton"`` or ``"hrvton"``.
-        real: A folder or zip file of true images.
+        real: A folder or zip file of real images.
         generated: One of generated images with the same names.
         weights: A folder with the weights.
 
     Raises:
         TpgbenchError: As `compute_metrics`.
+
+    Warns:
+        UserWarning: A metric failed on some images, or has no value.
+    """
+    results = measure_preset(name, real, generated, weights=weights)
+    for problem in results.problems:
+        warnings.warn(problem, stacklevel=2)
+    return list(results.values)
+
+
+def measure_preset(
+    name: str,
+    real: str | Path,
+    generated: str | Path,
+    *,
+    weights: str | Path | None = None,
+) -> FolderResults:
+    """Return what `compute_preset` does, with what went wrong.
+
+    Args:
+        name: As for `compute_preset`.
+        real: As for `compute_preset`.
+        generated: As for `compute_preset`.
+        weights: As for `compute_preset`.
+
+    Raises:
+        TpgbenchError: As `compute_metrics`.
     """
     preset = get_preset(name)
-    sides = [Path(real), Path(generated)]
+    real, generated = Path(real), Path(generated)
     with tempfile.TemporaryDirectory() as scratch:
         if preset.prepare_real is not None:
-            sides[0] = preset.prepare_real(*sides, Path(scratch))
-        found: dict[str, Value] = {}
+            real = preset.prepare_real(real, generated, Path(scratch))
         together = [one for one in preset.metrics if one not in preset.prepare_generated]
-        results = [compute_metrics(together, sides, weights=weights)]
+        results = [compute_metrics(together, [real, generated], weights=weights)]
         for metric, prepare in preset.prepare_generated.items():
-            prepared = prepare(sides[1], Path(scratch))
+            prepared = prepare(generated, Path(scratch))
             results.append(compute_metrics([metric], [prepared], weights=weights))
-        for result in results:
-            for problem in result.problems:
-                warnings.warn(problem, stacklevel=2)
-            found |= {value.name: value for value in result.values}
-    return [found[metric] for metric in preset.metrics]
+    found = {value.name: value for result in results for value in result.values}
+    return FolderResults(
+        tuple(found[metric] for metric in preset.metrics),
+        tuple(problem for result in results for problem in result.problems),
+    )
 
 
 def _rewrite(

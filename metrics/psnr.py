@@ -38,11 +38,13 @@ def psnr(output: Image, truth: Image) -> float:
 
 
 class PSNRMetric(TruthMetric):
-    """`psnr` of the output and the truth; identical pairs are counted apart, not averaged.
+    """`psnr` of the output and the ground truth.
+
+    Identical pairs are counted separately and not averaged.
 
     Pitfalls:
-        - A right pattern at another phase is punished as if it were wrong: read `psnr_shift`
-          beside it.
+        - A right pattern at another phase is penalised as if it were wrong: read `psnr_shift`
+          as well.
         - Libraries pool differently: a PSNR of the pooled error of all images is another, lower
           number.
     """

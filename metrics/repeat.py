@@ -62,16 +62,17 @@ def repeat(output: Image, truth: Image, known: Vectors | None = None) -> float:
     """Return the error of the output's repeat; lower is better.
 
     The output's estimated lattice is compared by `lattice_error` with the known one and with
-    that estimated from the truth, and the smaller error counts: the cell that a pattern was
+    that estimated from the ground truth, and the smaller error counts: the cell that a pattern was
     drawn with need not be its smallest.
 
     Args:
         output: uint8 (height, width, 3), each side at least 16 px.
         truth: The same shape.
-        known: The truth's lattice, vectors (x, y) in pixels, shape (1, 2) or (2, 2), or None.
+        known: The ground truth's lattice, vectors (x, y) in pixels, shape (1, 2) or (2, 2); or
+            None.
 
     Returns:
-        From 0 to 1; 1 if the output has no repeat. NaN if the truth shows none either: its
+        From 0 to 1; 1 if the output has no repeat. NaN if the ground truth shows none either: its
         period is longer than half the shorter side, or it has none.
 
     Raises:
@@ -123,7 +124,7 @@ class RepeatMetric(TruthMetric):
         return repeat(output, truth)
 
     def score(self, pair: Pair) -> float:
-        """Return the error; NaN without a truth or where the truth shows no repeat.
+        """Return the error; NaN without ground truth or where the ground truth shows no repeat.
 
         Raises:
             TpgbenchError: ``meta["lattice"]`` is no lattice.

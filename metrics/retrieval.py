@@ -13,7 +13,7 @@ from .retrieval_ranks import RankingMetric
 class RetrievalMetric(RankingMetric):
     """How often CLIP leads from a pattern back to its own garment.
 
-    The gallery are the garment photos of all samples, each by the largest square that lies within
+    The gallery is the garment photos of all samples, each by the largest square that lies within
     its mask. ``@r1`` (the default) is the share of patterns whose own garment's photo is the
     closest of all by the cosine of their embeddings, ``@mrr`` the mean of one over its rank. It
     needs no calibration, and a model that gives all garments one pattern scores by chance.
@@ -21,7 +21,7 @@ class RetrievalMetric(RankingMetric):
     Pitfalls:
         - The value falls as the gallery grows: compare only equal splits.
         - Photos of one garment are no rivals of each other, but each is one of all others.
-        - Colour alone leads far: read it beside `retrieval_colour`.
+        - Colour alone leads far: read it together with `retrieval_colour`.
     """
 
     name = "retrieval"

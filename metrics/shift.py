@@ -1,7 +1,7 @@
 """PSNR and SSIM that forgive a translation.
 
-A textile pattern is defined only up to a translation, and the plain measures punish a right
-answer at another phase. These are reported beside the plain ones, never in their place.
+A textile pattern is defined only up to a translation, and the plain measures penalise a right
+answer at another phase. These are reported in addition to the plain ones, never instead of them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def likely_shifts(output: Image, truth: Image) -> list[tuple[int, int]]:
     Returns:
         (0, 0), then up to three distinct local maxima (dy, dx) with a positive correlation, best
         first, each within a quarter of the side: pixel (y, x) of the output lies on
-        (y + dy, x + dx) of the truth.
+        (y + dy, x + dx) of the ground truth.
     """
     reach = (output.shape[0] // REACH, output.shape[1] // REACH)
     # Rounded, so that the equal peaks of a periodic pattern are equal, and the nearest is taken.
@@ -96,7 +96,7 @@ _SETTINGS = {"peaks": str(PEAKS), "reach": f"1/{REACH}", "overlap": "no-wrap"}
 
 
 class PSNRShiftMetric(TruthMetric):
-    """`psnr_shift` of the output and the truth.
+    """`psnr_shift` of the output and the ground truth.
 
     Pitfalls:
         - Only overlaps of at least three quarters of each side are tried, and no rotation or
@@ -121,7 +121,7 @@ class PSNRShiftMetric(TruthMetric):
 
 
 class SSIMShiftMetric(TruthMetric):
-    """`ssim_shift` of the output and the truth.
+    """`ssim_shift` of the output and the ground truth.
 
     Pitfalls:
         - Only overlaps of at least three quarters of each side are tried, and no rotation or

@@ -103,14 +103,14 @@ def _band(size: int) -> NDArray[np.float64]:
 
 
 class SSIMMetric(TruthMetric):
-    """`ssim` of the output and the truth.
+    """`ssim` of the output and the ground truth.
 
     The variants ``ladi``, ``catvton`` and ``hrvton`` first resize the pair as those repositories'
     evaluation scripts do (HR-VITON's also takes grey images): see `tpgbench.metrics.presets`.
 
     Pitfalls:
-        - A right pattern at another phase is punished as if it were wrong: read `ssim_shift`
-          beside it.
+        - A right pattern at another phase is penalised as if it were wrong: read `ssim_shift`
+          as well.
         - Libraries differ in window, border, colour and data range: a value without its recipe
           cannot be compared.
         - It depends on the resolution: compare equal sizes.

@@ -1,4 +1,4 @@
-"""Texture by scale and direction: whether an image has the detail that the truth has."""
+"""Texture by scale and direction: whether an image has the detail that the ground truth has."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PARTS: dict[str, Callable[[Floats], Floats]] = {
 
 
 def texture_band(output: Image, truth: Image, part: str = "error") -> float:
-    """Return how far an image's texture energies are from the truth's; lower is better.
+    """Return how far an image's texture energies are from the ground truth's; lower is better.
 
     A band holds the luminance's differences across edges of one of three directions (along x,
     along y, diagonal) between neighbouring squares of 1, 2 or 4 pixels, at all positions: the
@@ -34,13 +34,13 @@ def texture_band(output: Image, truth: Image, part: str = "error") -> float:
     mean over the nine bands of the base-2 logarithm of the energies' ratio, taken absolutely; one
     grey level is added to every energy.
 
-    It does not see where the texture lies, and so forgives a shift that PSNR and SSIM punish.
+    It does not see where the texture lies, and so forgives a shift that PSNR and SSIM penalise.
 
     Args:
         output: uint8 (height, width, 3), each side at least 16 px.
         truth: The same shape.
-        part: ``"error"``; ``"lack"`` counts only bands with less energy than the truth's, and
-            ``"excess"`` only those with more. The two add up to the error.
+        part: ``"error"``; ``"lack"`` counts only bands with less energy than the ground truth's,
+            and ``"excess"`` only those with more. The two add up to the error.
 
     Returns:
         From 0 to 8; 1 if all energies are twice or half of what they should be.
@@ -84,13 +84,13 @@ def _box_means(grey: Floats, side: int) -> Floats:
 
 
 class TextureBandMetric(TruthMetric):
-    """`texture_band` of the output and the truth.
+    """`texture_band` of the output and the ground truth.
 
     Read the variants together: a sharpener lowers ``lack`` and, if the detail that it adds is not
     the right one, raises ``excess`` and ``error``.
 
     Pitfalls:
-        - It compares amounts, not positions: noise of the right spectrum is not punished.
+        - It compares amounts, not positions: noise of the right spectrum is not penalised.
         - It looks at the whole image: detail of the background counts as the garment's does.
     """
 

@@ -46,7 +46,7 @@ def _ratio(values: NDArray[np.float64]) -> float:
 
 
 def tileability(output: Image, truth: Image) -> float:
-    """Return how far the output's seams are from the truth's; lower is better.
+    """Return how far the output's seams are from the ground truth's; lower is better.
 
     A flat piece of cloth need not be one tile, so the measure is not the seam itself but the
     absolute logarithm of the ratio of both `seam_ratio`, averaged over rows and columns.
@@ -66,7 +66,7 @@ def tileability(output: Image, truth: Image) -> float:
 
 
 def visible_seam(output: Image) -> float:
-    """Return how much the seams of an image show, truth or no truth; lower is better.
+    """Return how much the seams of an image show, truth or no ground truth; lower is better.
 
     It is the logarithm of `seam_ratio`, averaged over rows and columns; a seam that is smoother
     than the inside is no fault and counts as 0.
@@ -87,12 +87,12 @@ def visible_seam(output: Image) -> float:
 class TileabilityMetric(TruthMetric):
     """Seam energy against interior energy, in one of two variants that are never mixed.
 
-    ``tileability@truth``, the default, is `tileability` and needs a truth: without one the
+    ``tileability@truth``, the default, is `tileability` and needs a ground truth: without one the
     sample is missing. ``tileability@seam`` is `visible_seam`, judges the output by itself and
-    suits a dataset without truth. The recipe names the reference that was used.
+    suits a dataset without ground truth. The recipe names the reference that was used.
 
     Pitfalls:
-        - A flat single colour tiles perfectly: read it beside a measure of likeness.
+        - A flat single colour tiles perfectly: read it together with a measure of likeness.
     """
 
     name = "tileability"

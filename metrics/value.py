@@ -17,8 +17,8 @@ class Score:
     Attributes:
         values: The headline under ``"value"``, the others under the names in the metric's
             ``outputs``. What is left out or NaN is missing for this sample.
-        evidence: What led to the values, as JSON (a judge's answers, say). It is kept beside the
-            scores and never enters them.
+        evidence: What led to the values, as JSON (a judge's answers, say). It is kept with the
+            scores and does not change them.
     """
 
     values: Mapping[str, float]

@@ -1,1 +1,1 @@
-"""Scoring: metrics over a run's images, or over images made elsewhere."""
+"""Scoring: metrics over a run's images, or over external images."""

@@ -1,4 +1,4 @@
-"""Images made elsewhere: finding each sample's, by id and never by folder order."""
+"""External images: finding each sample's, by id and never by folder order."""
 
 from __future__ import annotations
 
@@ -54,13 +54,14 @@ def find_images(images: OutsideImages, sample_ids: Sequence[str]) -> FoundImages
 
 
 def _by_stem(folder: Path, sample_ids: Sequence[str]) -> dict[str, Path]:
+    known = set(sample_ids)
     ids = {safe_stem(sample_id): sample_id for sample_id in sample_ids}
     paths: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() not in PICTURE_SUFFIXES or not path.is_file():
             continue
         whole = path.relative_to(folder).with_suffix("").as_posix()
-        stem = whole if whole in sample_ids else path.stem
+        stem = whole if whole in known else path.stem
         key = ids.get(stem, stem)
         if key in paths:
             raise TpgbenchError(

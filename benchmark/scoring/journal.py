@@ -109,7 +109,9 @@ class ScoreJournal:
 def _write(known: Known) -> JsonValue:
     if not isinstance(known, Score):
         return known
-    values = {name: None if math.isnan(one) else one for name, one in known.values.items()}
+    values: dict[str, JsonValue] = {
+        name: None if math.isnan(one) else one for name, one in known.values.items()
+    }
     return {"values": values, "evidence": known.evidence}
 
 

@@ -17,6 +17,7 @@ from ...datasets_builders.base import Dataset
 from ...metrics.base import Metric, SampleMetric, Score, Value, make_metric
 from ...metrics.engine import measure
 from ...metrics.measurement import Measurement
+from ...metrics.sample_scores import describe
 from ...metrics.source import Entry
 from ..fit import RESIZE
 from ..run.identity import RunRecord
@@ -38,7 +39,7 @@ class Scored:
     Attributes:
         result: The numbers.
         problems: What was asked for and is missing, a line each; empty when all is complete.
-        notes: What a user should know besides.
+        notes: What else a user should know.
     """
 
     result: Result
@@ -68,10 +69,15 @@ def check_metrics(names: Sequence[str] | None, task: str) -> list[tuple[Metric, 
         try:
             with without_downloads() if names is None else nullcontext():
                 metric.load()
-        except TpgbenchError as error:
-            if names is not None:
+        except Exception as error:  # of another package's metric it may be any
+            if names is None:
+                chosen.append((metric, describe(error)))
+            elif isinstance(error, TpgbenchError):
                 raise
-            chosen.append((metric, str(error)))
+            else:
+                raise TpgbenchError(
+                    f"the metric '{name}' cannot be loaded ({describe(error)}): leave it out"
+                ) from error
         else:
             chosen.append((metric, None))
     if not chosen:
@@ -111,23 +117,15 @@ def score(run: Run, metrics: Sequence[str] | None = None, *, show_progress: bool
             if reason is not None:
                 values.append(metric.not_computed(reason, len(entries), context))
                 continue
-            result = measured.result(metric, context)
-            values += result.values
-            problems += result.problems
+            found = measured.result(metric, context)
+            values += found.values
+            problems += found.problems if metrics is None else found.incomplete
         by_sample = [metric for metric in loaded if isinstance(metric, SampleMetric)]
         write_evidence(store.path, {one.key: _scores(measured, one) for one in by_sample})
         digest = write_scores(store, _table(measured, entries, by_sample), _columns(by_sample))
         result = _result(run, measured, values, digest)
         write_document(store.result_path, result)
-    told = _failed_samples(measured) + problems
-    if metrics is not None:
-        covered = {line.partition(" ")[0].partition(":")[0] for line in problems}
-        told += [
-            f"{value.name} was not computed: {value.not_computed}"
-            for value in values
-            if value.not_computed and value.name.partition(":")[0] not in covered
-        ]
-    return Scored(result, tuple(told), notes)
+    return Scored(result, (*_failed_samples(measured), *problems), notes)
 
 
 def _measure(
@@ -162,7 +160,7 @@ def _measure(
 def recipe_context(
     record: RunRecord, dataset: Dataset, sample_ids: Sequence[str], formats: Sequence[str]
 ) -> dict[str, str]:
-    """Return what every recipe of this run holds beside the metrics' own settings.
+    """Return what every recipe of this run holds in addition to the metrics' own settings.
 
     Args:
         record: The run.

@@ -22,7 +22,7 @@ _READER = b"reader 2"
 
 
 def cache_folder() -> Path:
-    """Return where features are kept, some 8 KiB an image; it is safe to delete at any time.
+    """Return where features are kept, some 8 KiB per image; it is safe to delete at any time.
 
     ``$TPGBENCH_CACHE/features``, or the same below the user's cache folder.
     """
@@ -64,14 +64,14 @@ def pixel_key(image: Image) -> str:
 
 
 class FeatureCache:
-    """The features of one backbone, a small file each.
+    """The features of one backbone, one small file each.
 
     Many threads and processes may use it at once: files are written whole or not at all, and two
     that write the same one write the same bytes. A damaged file counts as absent; a disk that
     refuses to be written makes the cache useless, not the run.
 
     Args:
-        extractor_key: What the features depend on beside the image.
+        extractor_key: What the features depend on in addition to the image.
         folder: Where to keep them; `cache_folder` unless given.
     """
 

@@ -67,7 +67,7 @@ class Clip:
         self._length = int(model.config.text_config.max_position_embeddings)
 
     def embed_images(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        """Return one unit vector an image, (n, d).
+        """Return one unit vector per image, (n, d).
 
         Args:
             images: uint8 (height, width, 3) each, of any sizes; of one that is not square the
@@ -85,7 +85,7 @@ class Clip:
         return np.concatenate(found)
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return one unit vector a text, (n, d); what goes beyond CLIP's context is cut off."""
+        """Return one unit vector per text, (n, d); what goes beyond CLIP's context is cut off."""
         found = []
         for batch in _batches(texts):
             tokens = self._tokenizer(
@@ -119,7 +119,7 @@ class ClipExtractor(FeatureExtractor):
         self.backbone = f"clip|{label}"
 
     def extract(self, images: Sequence[Image]) -> NDArray[np.float32]:
-        """Return one unit vector an image, (n, d)."""
+        """Return one unit vector per image, (n, d)."""
         return self._clip.embed_images(images)
 
 

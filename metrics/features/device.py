@@ -47,7 +47,7 @@ _full_precision = _FullPrecision()
 
 @contextmanager
 def float32_inference(device: str) -> Iterator[None]:
-    """Compute in float32 proper: no gradients, no autocast, no TF32, whatever is around."""
+    """Compute in plain float32: no gradients, autocast or TF32, whatever surrounds the block."""
     import torch
 
     with (

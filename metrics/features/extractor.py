@@ -19,7 +19,8 @@ class FeatureExtractor(ABC):
     `prepare`, which runs in worker threads while the network computes, and `embed`.
 
     Attributes:
-        backbone: What the vectors depend on beside the code: network, weights' hash, protocol.
+        backbone: What the vectors depend on in addition to the code: network, weights' hash,
+            protocol.
         version: Of the code; raise it when equal images get other vectors. It also goes into the
             recipe.
         batch_size: How many images each call should get.

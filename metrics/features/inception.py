@@ -49,7 +49,7 @@ class InceptionFeatures(FeatureExtractor):
         folder: Where to look for the weights first.
 
     Raises:
-        TpgbenchError: The weights are not to be had.
+        TpgbenchError: The weights are unavailable.
     """
 
     version = 1

@@ -26,7 +26,7 @@ State: TypeAlias = Mapping[str, Tensor]
 
 
 class InceptionNetwork(nn.Module):
-    """Inception v3 as FID uses it, up to its last average pool, with the classifier beside it.
+    """Inception v3 as FID uses it, up to its last average pool; the classifier is separate.
 
     Attributes:
         classifier: The weights of the last layer, (1008, 2048), by which features become logits.

@@ -28,7 +28,7 @@ _EPSILON = 1e-10
 _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
 
-# Features are normalised and compared in blocks of so many numbers, which stay in the cache.
+# Features are normalised and compared in blocks of this many numbers, which stay in the cache.
 _BLOCK = 1 << 16
 
 
@@ -107,14 +107,14 @@ class PerceptualNetwork:
 
 
 def load_network(name: str, folder: Path | None = None) -> PerceptualNetwork:
-    """Return a network with its published weights; it is read once a process.
+    """Return a network with its published weights; it is read once per process.
 
     Args:
         name: ``"alex"``, ``"vgg"`` or ``"squeeze"``.
         folder: Where to look for the backbone's weights first.
 
     Raises:
-        TpgbenchError: The weights are not to be had, or the file holds others.
+        TpgbenchError: The weights are unavailable, or the file holds others.
     """
     path = get_weights(BACKBONES[name].weights, folder)
     return _read_network(name, path.resolve(), known_sha256(path), compute_device())

@@ -1,4 +1,4 @@
-"""How an image becomes the input of the FID Inception: one function a protocol.
+"""How an image becomes the input of the FID Inception: one function per protocol.
 
 The network takes 299x299 px at about -1 to 1. Libraries get there by different resizes, and the
 resize alone moves FID by a tenth; so a value names its protocol, and each is exact to its library.

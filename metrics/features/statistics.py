@@ -85,7 +85,7 @@ def write_statistics(
         path: Where to.
         features: (n, d).
         extractor_key: What they come from.
-        keep_features: Write them as ``feats`` as well, as KID needs them: 8 KiB an image.
+        keep_features: Write them as ``feats`` as well, as KID needs them: 8 KiB per image.
 
     Raises:
         TpgbenchError: Fewer than two images, or the file cannot be written.

@@ -1,7 +1,7 @@
 """3x3 convolutions by Winograd's minimal filtering: a quarter of the multiplications.
 
 On a CPU the time of VGG is that of its 3x3 convolutions, which PyTorch computes directly. Here an
-output tile of 4x4 pixels takes 36 multiplications a channel instead of 144. (Source: Lavin and
+output tile of 4x4 pixels takes 36 multiplications per channel instead of 144. (Source: Lavin and
 Gray, CVPR 2016, F(4x4, 3x3).) In float32 its rounding error is some three times the direct one's.
 """
 
@@ -14,11 +14,11 @@ from torch.nn import functional
 _TILE = 4  # output pixels of a tile along each side
 _INPUT = 6  # input pixels that they depend on: the tile and a pixel around it
 
-# So many tiles are computed at once: their inputs, products and outputs stay in the cache.
+# This many tiles are computed at once: their inputs, products and outputs stay in the cache.
 _BLOCK = 128
 
 # Transformed filters are four times as large as the filters. A layer's are kept if they are no
-# larger than this; else they are made anew at each call, so many at a time.
+# larger than this; else they are made anew at each call, one part at a time.
 _FILTER_BYTES = 16 << 20
 
 # Below it the transforms cost more than they save.

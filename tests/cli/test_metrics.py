@@ -36,6 +36,24 @@ def test_a_paired_metric_as_json_and_as_text(folders):
     assert "n 4" in text
 
 
+def test_several_metrics_are_computed_together(folders):
+    done = call("metrics", "ssim, psnr,texture_band@lack", "real", "generated", cwd=folders)
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if not line.startswith(" ")]
+    assert [line.split()[0] for line in lines] == ["ssim", "psnr", "texture_band@lack"]
+    done = call("metrics", "ssim,psnr", "real", "generated", "--json", cwd=folders)
+    assert json.loads(done.stdout)[0]["value"] == (
+        compute_ssim(folders / "real", folders / "generated").value
+    )
+
+
+def test_a_metric_without_a_value_is_said_and_exit_1(folders):
+    done = call("metrics", "repeat,ssim", "real", "generated", cwd=folders)  # noise has no repeat
+    assert done.returncode == 1
+    assert done.stderr == ("incomplete: repeat was not computed: 0 of 4 samples could be scored\n")
+    assert len([line for line in done.stdout.splitlines() if not line.startswith(" ")]) == 2
+
+
 def test_the_feature_cache_is_cleared_without_folders(tmp_path):
     cached = tmp_path / "features" / ("0" * 16) / "ab" / "cd"
     cached.parent.mkdir(parents=True)

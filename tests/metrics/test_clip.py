@@ -201,6 +201,20 @@ def test_a_copy_in_the_folder_of_weights_is_found(monkeypatch, tmp_path, clip):
     assert get_hub_model(CLIP) == tmp_path / "clip-vit-large-patch14"
 
 
+def test_a_copy_in_a_given_folder_comes_first(monkeypatch, tmp_path, clip):
+    (tmp_path / "clip-vit-large-patch14").symlink_to(clip)
+    expected = [make_metric(name).recipe({}) for name in NAMES]
+    monkeypatch.setenv("TPGBENCH_CLIP", str(tmp_path / "nowhere"))
+    pair = Pair("a", texture("plain"), garment=texture("plain"), mask=whole(), caption="red")
+    for name, recipe in zip(NAMES, expected, strict=True):
+        metric = make_metric(name, tmp_path)
+        metric.load()
+        assert metric.recipe({}) == recipe
+        assert name == "retrieval" or math.isfinite(metric.score(pair))
+        with pytest.raises(TpgbenchError, match="weights fetch clip"):
+            make_metric(name).load()
+
+
 def test_only_safetensors_are_read(monkeypatch, tmp_path, clip):
     (tmp_path / "config.json").write_text((clip / "config.json").read_text())
     (tmp_path / "pytorch_model.bin").write_bytes(b"anything")

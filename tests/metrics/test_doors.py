@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -19,6 +20,8 @@ from tpgbench.core.errors import TpgbenchError
 from tpgbench.metrics import PSNR, compute_metric, make_metric, torch_metric
 from tpgbench.metrics.compute import compute_metrics
 from tpgbench.metrics.torch import TorchMetric
+
+DRIVER = Path(__file__).with_name("ddp_empty_driver.py")
 
 
 def picture(seed, height=32, width=40):
@@ -70,7 +73,7 @@ class TestSetMetric:
         assert value.recipe.startswith("toy-distance|backbone:toy-colours|fit:box|")
 
     def test_over_two_folders_of_different_numbers(self, folders):
-        real, generated = folders
+        real, _generated = folders
         value = compute_metric("toy-distance", folders)
         expected = distance(
             [picture(i) for i in range(6)], [picture(50 + i) // 2 for i in range(4)]
@@ -208,8 +211,8 @@ class TestGeneratedClasses:
 
     def test_a_paired_set_leaves_out_what_cannot_be_used_and_counts_it(self):
         metric = torch_metric("retrieval_colour")()
-        outputs = tensors([picture(seed) for seed in range(3)])
-        mask = torch.ones(3, 32, 40, dtype=torch.bool)
+        outputs = tensors([picture(seed, 32, 32) for seed in range(3)])
+        mask = torch.ones(3, 32, 32, dtype=torch.bool)
         mask[1] = False
         metric.update(outputs, outputs, mask)
         value = metric.value()
@@ -225,6 +228,31 @@ class TestGeneratedClasses:
         assert copy.compute() == metric.compute()
         copy.update(preds=outputs)
         assert copy.value().n == 6
+
+    def test_two_processes_of_which_one_had_no_images_give_what_one_gives(
+        self, tmp_path, inception_weights
+    ):
+        """The rank without images never updated the first metrics, and got empty batches later."""
+        workers = [
+            subprocess.Popen(
+                [sys.executable, str(DRIVER), str(rank), str(tmp_path)], stdout=subprocess.PIPE
+            )
+            for rank in range(2)
+        ]
+        outputs = [worker.communicate()[0].decode().split() for worker in workers]
+        assert [worker.returncode for worker in workers] == [0, 0]
+        assert outputs[0] == outputs[1]
+        expected = []
+        for kind in (torch_metric("ssim"), torch_metric("fid"), torch_metric("retrieval_colour")):
+            metric = kind()
+            outputs_ = tensors([picture(seed) for seed in range(3)])
+            mask = torch.ones(3, 32, 40, dtype=torch.bool)
+            if kind is torch_metric("retrieval_colour"):
+                metric.update(outputs_, outputs_, mask)
+            else:
+                metric.update(outputs_, 255 - outputs_)
+            expected += [float(metric.compute())] * 2
+        assert [float(one) for one in outputs[0]] == pytest.approx(expected, rel=1e-5)
 
     def test_an_empty_batch_changes_nothing(self):
         for metric in (PSNR(), torch_metric("toy-distance")()):

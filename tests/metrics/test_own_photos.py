@@ -62,7 +62,9 @@ def pairs():
 
 
 def test_a_metric_of_garment_and_mask_is_that_of_its_function(folders, tmp_path, monkeypatch):
-    weights = write_backbones(tmp_path / "weights")
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    write_backbones(weights)
     monkeypatch.setenv("TPGBENCH_UNVERIFIED_WEIGHTS", "1")
     monkeypatch.setenv("TPGBENCH_DEVICE", "cpu")
     monkeypatch.setenv("TPGBENCH_WEIGHTS", str(tmp_path / "nowhere"))
@@ -93,7 +95,7 @@ def test_ground_truth_in_pattern_is_that_of_a_folder_of_it(folders):
 
 
 def test_two_trees_with_a_folder_of_that_name_are_two_trees(folders, tmp_path):
-    own, generated = folders
+    own, _generated = folders
     for folder in ("garment", "mask", "pattern"):
         for name in NAMES:
             save(tmp_path / "tree" / folder / f"{name}.png", photo(9, 64, 64))
@@ -104,7 +106,7 @@ def test_two_trees_with_a_folder_of_that_name_are_two_trees(folders, tmp_path):
 
 
 def test_one_pass_for_metrics_of_pairs_garments_and_sets(folders, monkeypatch):
-    own, generated = folders
+    _own, _generated = folders
     read = []
     from tpgbench.metrics import file_pairs
 
@@ -122,7 +124,7 @@ def test_one_pass_for_metrics_of_pairs_garments_and_sets(folders, monkeypatch):
 
 @pytest.mark.parametrize("layout", ["beside", "masks"])
 def test_masks_beside_the_photos_and_photos_in_the_folder_itself(folders, tmp_path, layout):
-    own, generated = folders
+    _own, generated = folders
     other = tmp_path / "other"
     for seed, name in enumerate(NAMES):
         save(other / f"{name}.png", photo(seed))
@@ -173,7 +175,7 @@ def test_photos_in_an_archive_are_refused(folders, tmp_path):
 
 class TestCaptions:
     def test_in_metadata_and_in_text_files(self, folders, tmp_path):
-        own, generated = folders
+        own, _generated = folders
         rows = [
             {"file_name": "garment/a.png", "caption": "red\u2028dots"},
             {"file_name": "b.png", "caption": "blue"},
@@ -210,7 +212,7 @@ class TestCaptions:
 
 
 def test_a_known_lattice_is_read_and_stands_in_the_recipe(folders):
-    own, generated = folders
+    own, _generated = folders
     before = compute_metric("repeat", folders).recipe
     assert "|meta:" not in before
     rows = [{"file_name": f"{name}.png", "lattice": [[0.25, 0], [0, 0.25]]} for name in NAMES]
