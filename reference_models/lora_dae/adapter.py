@@ -26,17 +26,17 @@ Enhancement = Literal["none", "statistics", "learned"]
 
 
 class AdapterCard(BaseModel):
-    """``adapter.json``: what a LoRA-DAE belongs to.
+    """``adapter.json``: the base of a LoRA-DAE, and how it was trained.
 
     Attributes:
-        format: Of the folder.
-        base: Hub id or folder of the base model; a relative one starts at this file's folder.
+        format: Version of the folder's format.
+        base: Hub id or folder of the base model; a relative path is relative to this file.
         size: Side of the photos in pixels.
         rank_attention: Of the LoRA on cross-attention.
         rank_convolution: Of the LoRA on convolutions.
         trained_on: Dataset and split.
-        guidance: Scale of classifier-free guidance unless the user says otherwise.
-        base_weights: Some weights of the base, to know it by: `sample_weights`.
+        guidance: Default scale of classifier-free guidance.
+        base_weights: Some weights of the base, to recognise it: see `lora.sample_weights`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,11 +55,15 @@ class AdapterCard(BaseModel):
         write_atomic(folder / ADAPTER, (self.model_dump_json(indent=2) + "\n").encode())
 
     def base_location(self, folder: Path) -> str:
-        """Return where the base is, given the folder of this card."""
+        """Return the location of the base, given the folder of this card.
+
+        Raises:
+            TpgbenchError: Its relative folder does not exist.
+        """
         near = folder / self.base
         if not near.is_dir() and self.base.startswith("."):
             raise TpgbenchError(
-                f"{folder}: its base, {self.base}, is not there: keep the two together, or give "
+                f"{folder}: its base, {self.base}, is missing: keep the two together, or give "
                 "the base with -o base="
             )
         return str(near.resolve()) if near.is_dir() else self.base
@@ -89,7 +93,7 @@ def find_adapter(location: str | Path, lora: str = "full") -> Path:
         lora: ``"full"``, ``"attention"``, or ``"none"`` for any.
 
     Raises:
-        TpgbenchError: It cannot be had, is damaged, or holds no such LoRA.
+        TpgbenchError: It is unavailable, damaged, or holds no such LoRA.
     """
     folder = get_pipeline_folder(str(location))
     check_folder(folder)

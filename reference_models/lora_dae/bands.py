@@ -1,4 +1,4 @@
-"""A Laplacian pyramid of latents: detail by scale, and how much of it there is."""
+"""A Laplacian pyramid of latents: its bands, and their strength."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _FAINTEST = 1e-6  # keeps logarithms and ratios of empty bands finite
 
 
 def split_bands(latents: Tensor, levels: int = LEVELS) -> list[Tensor]:
-    """Return the detail of latents, finest first, each at the latents' own resolution.
+    """Return the bands of latents, finest first, each at the latents' resolution.
 
-    A band is what a level of the pyramid loses when it is halved; what the last level keeps, the
-    layout and the colours, is in none. The latents are that rest plus the sum of the bands.
+    A band is the detail that a level of the pyramid loses when it is halved. The last level, with
+    layout and colours, is in none. The latents are the last level plus the sum of the bands.
 
     Args:
         latents: (B, C, h, w).
-        levels: How many bands; sides below ``2 ** levels`` have fewer that are not zero.
+        levels: Number of bands; sides below ``2 ** levels`` have fewer that are not zero.
     """
     bands = []
     size = (latents.shape[-2], latents.shape[-1])
@@ -40,7 +40,7 @@ def band_deviations(bands: list[Tensor], mask: Tensor | None = None) -> Tensor:
 
     Args:
         bands: From `split_bands`.
-        mask: Weights of the places, (B or 1, 1, h, w); None for all alike.
+        mask: Weights, (B or 1, 1, h, w); None for equal weights.
     """
     squares = torch.stack(bands, dim=1).square()
     if mask is None:

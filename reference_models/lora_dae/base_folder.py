@@ -41,8 +41,8 @@ def find_base(location: str) -> Path:
     if missing or unet != "UNet2DConditionModel" or "XL" in name:
         lacks = f"has no {' and no '.join(missing)}" if missing else f"its U-Net is {unet}"
         raise TpgbenchError(
-            f"{location}: a {name} is not of Stable Diffusion 1.5's kind ({lacks}), which LoRA-DAE "
-            "is built on: give a base of that kind"
+            f"{location}: a {name} is not of Stable Diffusion 1.5's kind ({lacks}): give a base "
+            "with that architecture"
         )
     return folder
 
@@ -60,18 +60,18 @@ def base_files(location: str) -> list[Path]:
     files: list[Path] = []
     for part in NETWORKS:
         weights = sorted((folder / part).glob("*.safetensors"))
-        # Others have a variant in their names, such as fp16.
+        # The names of variants, such as fp16, have one more dot.
         plain = [path for path in weights if path.name.count(".") == 1]
         if not plain:
             raise not_loadable(location, f"its '{part}' has no weights (*.safetensors)")
         files += plain
-    told = [path for part in _PARTS for path in sorted((folder / part).glob("*"))]
-    return files + [path for path in told if path.suffix in _TEXTS]
+    texts = [path for part in _PARTS for path in sorted((folder / part).glob("*"))]
+    return files + [path for path in texts if path.suffix in _TEXTS]
 
 
 def not_loadable(location: str, reason: str) -> TpgbenchError:
     """Return the error for a base that is incomplete, damaged, or of another kind."""
     return TpgbenchError(
         f"{location}: cannot be loaded as Stable Diffusion: {reason}; it is damaged or of another "
-        "kind: get it again, or give another base"
+        "kind: download it again, or give another base"
     )

@@ -19,7 +19,7 @@ MAX_TOTAL_GAIN = 2.0
 
 
 class GainRule(Protocol):
-    """What decides how much each band is amplified."""
+    """A rule for the gain of each band."""
 
     def check(self, latents: Tensor, alphas: Tensor) -> None:
         """Raise `TpgbenchError` if it is for other latents or another noise schedule."""
@@ -29,24 +29,24 @@ class GainRule(Protocol):
 
         Args:
             deviations: Of the estimate's bands, (B, levels, C).
-            timestep: Where the step starts.
-            timesteps: How many the schedule has.
+            timestep: At the start of the step.
+            timesteps: Of the schedule.
             masked: Whether the deviations are of garments.
 
         Returns:
-            (B, levels, C); a row depends on that row alone.
+            (B, levels, C); each row depends only on the same row of ``deviations``.
         """
 
 
 class StatisticalGain:
-    """The training-free rule: what is weaker than in training is raised towards it.
+    """The training-free rule: a band that is weaker than in training is amplified.
 
     ``gain = clip((reference / deviation) ** gamma, 1, max_gain)``.
 
     Args:
         statistics: The references.
-        gamma: 0 for none; 1 raises to the reference at once.
-        max_gain: No band is amplified by more in a step.
+        gamma: 0 for no gain; 1 raises a band to the reference at once.
+        max_gain: Cap of the gain per step.
 
     Raises:
         TpgbenchError: gamma below 0 or max_gain below 1.
@@ -75,20 +75,21 @@ class StatisticalGain:
 
 
 class AdaptiveEnhancementScheduler(DDIMScheduler):  # type: ignore[misc]  # diffusers is untyped
-    """DDIM whose every step first brings the detail of its estimate to what it should be.
+    """DDIM that enhances the detail of its estimate at each step.
 
-    The estimate x0 is split into bands, each is multiplied by a gain of its own, and the noise
-    that goes with the new estimate replaces the predicted one; so DDIM's x0 term and its direction
-    term change together. The last level of the pyramid is never touched. Gains are measured anew
-    in each step, so a band that has its share is left alone; still they compound, hence their caps.
+    The estimate x0 is split into bands, each is multiplied by its own gain, and the noise that
+    belongs to the new estimate replaces the predicted noise, so that DDIM's x0 term and direction
+    term change together. The last level of the pyramid is not changed. Gains are computed again at
+    each step, so a band that is strong enough is left alone; they still accumulate, so they are
+    capped.
 
-    Take any pipeline's scheduler by `from_scheduler`; without a rule it is plain DDIM. With gains
-    of 1 its results are those of DDIM bit by bit. A sample's result does not depend on the others.
+    Make one from any pipeline's scheduler with `from_scheduler`; without a rule it is plain DDIM.
+    With gains of 1 its results are bit-identical to DDIM's. Samples of a batch are independent.
 
     Attributes:
-        rule: What decides the gains, or None.
-        max_total_gain: The product of a band's gains over the steps since ``set_timesteps`` stays
-            between its inverse and this.
+        rule: Of the gains, or None.
+        max_total_gain: Cap of the product of a band's gains since ``set_timesteps``; its inverse is
+            the lower bound.
 
     Source: ours, from one sentence of the abstract of LoRA-DAE (Liu et al., Application Research
     of Computers 42(8), 2025); its equations are not public.
@@ -97,7 +98,7 @@ class AdaptiveEnhancementScheduler(DDIMScheduler):  # type: ignore[misc]  # diff
     rule: GainRule | None = None
     max_total_gain: float = MAX_TOTAL_GAIN
     _mask: Tensor | None = None
-    _so_far: Tensor | None = None  # the product of the gains, (B, levels, C)
+    _so_far: Tensor | None = None  # the product of the gains so far, (B, levels, C)
 
     @classmethod
     def from_scheduler(
@@ -110,7 +111,7 @@ class AdaptiveEnhancementScheduler(DDIMScheduler):  # type: ignore[misc]  # diff
         """Return one with another scheduler's noise schedule and prediction type.
 
         Raises:
-            TpgbenchError: max_total_gain below 1.
+            TpgbenchError: max_total_gain below 1, or a schedule without an estimate at its end.
         """
         if max_total_gain < 1:
             raise TpgbenchError(f"max_total_gain {max_total_gain:g}: give at least 1")
@@ -118,15 +119,16 @@ class AdaptiveEnhancementScheduler(DDIMScheduler):  # type: ignore[misc]  # diff
         made: AdaptiveEnhancementScheduler = cls.from_config(scheduler.config, clip_sample=clip)
         if made.config.prediction_type == "epsilon" and float(made.alphas_cumprod[-1]) == 0:
             raise TpgbenchError(
-                "the schedule ends in pure noise (zero terminal SNR), from which a network that "
-                "predicts noise cannot tell an estimate: give a base with v_prediction"
+                "the schedule ends in pure noise (zero terminal SNR), from which the "
+                "output of a network that predicts noise gives no estimate: give a base with "
+                "v_prediction"
             )
         made.rule = rule
         made.max_total_gain = max_total_gain
         return made
 
     def set_timesteps(self, *arguments: Any, **named: Any) -> None:
-        """Begin a sampling, as DDIM does; the gains so far are forgotten."""
+        """Set the timesteps, as DDIM does, and reset the total gains."""
         self._so_far = None
         super().set_timesteps(*arguments, **named)
 
@@ -134,8 +136,8 @@ class AdaptiveEnhancementScheduler(DDIMScheduler):  # type: ignore[misc]  # diff
         """Enhance only inside garments from now on.
 
         Args:
-            mask: From 0 to 1 at any resolution, (B, 1, H, W), one for each sample or one for all;
-                None for whole pictures.
+            mask: From 0 to 1 at any resolution, (B, 1, H, W), one per sample or one for all; None
+                for whole images.
         """
         self._mask = mask
 
@@ -169,7 +171,7 @@ class AdaptiveEnhancementScheduler(DDIMScheduler):  # type: ignore[misc]  # diff
         )
 
     def _enhance(self, output: Tensor, timestep: int, sample: Tensor, rule: GainRule) -> Tensor:
-        """Return the output that stands for the enhanced estimate, in the model's own terms."""
+        """Return the model output that corresponds to the enhanced estimate."""
         rule.check(sample, self.alphas_cumprod)
         alpha = self.alphas_cumprod[timestep].to(sample.device, torch.float32)
         kind = self.config.prediction_type
@@ -188,7 +190,7 @@ class AdaptiveEnhancementScheduler(DDIMScheduler):  # type: ignore[misc]  # diff
         )
         if mask is not None:
             change = change * mask
-        # As a difference: where the gains are 1 nothing is rounded.
+        # As a difference: with gains of 1 nothing is rounded.
         factors = {
             "epsilon": -(alpha / (1 - alpha)).sqrt(),
             "sample": torch.ones_like(alpha),
@@ -198,7 +200,7 @@ class AdaptiveEnhancementScheduler(DDIMScheduler):  # type: ignore[misc]  # diff
         return enhanced.to(output.dtype)
 
     def _within_total(self, gains: Tensor) -> Tensor:
-        """Return the gains, less what would bring their product beyond the cap."""
+        """Return the gains, limited so that their product stays within the cap."""
         so_far = self._so_far
         if so_far is None or so_far.shape != gains.shape:
             so_far = torch.ones_like(gains)
@@ -212,7 +214,8 @@ class AdaptiveEnhancementScheduler(DDIMScheduler):  # type: ignore[misc]  # diff
             return None
         if len(self._mask) not in (1, len(sample)):
             raise TpgbenchError(
-                f"{len(self._mask)} masks for {len(sample)} samples: give one each, or one for all"
+                f"{len(self._mask)} masks for {len(sample)} samples: give one per sample, or one "
+                "for all"
             )
         mask = self._mask.to(sample.device, torch.float32)
         fitted: Tensor = functional.adaptive_avg_pool2d(mask, (sample.shape[-2], sample.shape[-1]))

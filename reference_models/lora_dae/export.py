@@ -1,4 +1,4 @@
-"""From a training's folder to a checkpoint that can be shipped."""
+"""From the folder of a training to a checkpoint."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _PARTS = ("base/unet", "base/vae", "base/text_encoder")
 _ABOUT = """\
 LoRA-DAE, re-implemented from its abstract: ranks, bands and equations are ours.
 
-It is a whole text-to-image model at {size} px. `base` is a diffusers folder; `lora` (rank
-{rank_attention} on cross-attention, {rank_convolution} on convolutions) and, if it is there,
-`lora-attention` hold LoRA weights in diffusers' format, and what they have of band statistics and
-trained gains for the adaptive enhancement. What is known of its training stands below. Presets
-that train a base of their own give it the words of mannequin-synth's captions, and photos whose
-garments are blurred, so that it knows no fine texture; the LoRA sees the photos as they are.
+It is a complete text-to-image model at {size} px. `base` is a diffusers folder; `lora` (rank
+{rank_attention} on cross-attention, {rank_convolution} on convolutions) and, if present,
+`lora-attention` hold LoRA weights in diffusers' format, with band statistics and trained gains for
+the adaptive enhancement if they were made. Its training is described below. A base that is trained
+here has the vocabulary of mannequin-synth's captions and was shown photos with blurred garments, so
+that it knows no fine texture; the LoRA was trained on the original photos.
 
-`tpgbench run --model lora-dae --weights FOLDER` samples it, FOLDER being this one."""
+Run it with `tpgbench run --model lora-dae --weights FOLDER`, where FOLDER is this folder."""
 _LIMITS = """\
-Only the paper's abstract is public: ranks, bands and equations are ours. The base takes captions
-alone; a condition is not used. It knows what its training showed it and nothing else: measure it on
-data of your own before you rely on it."""
+Only the paper's abstract is public: ranks, bands and equations are ours. The base takes the caption
+only; conditions are not used. It can be expected to work on data like its training data only:
+evaluate it on your own data before you rely on it."""
 
 
 def export_training(
@@ -46,9 +46,9 @@ def export_training(
 
     Args:
         training: The folder that ``tpgbench train lora-dae --out`` made, with a base of its own.
-        folder: Where to; what is there is replaced.
+        folder: Where to; an older checkpoint there is replaced.
         licence: SPDX identifier for the model card; None leaves it out.
-        limits: What the card should say of where it fails, before what holds of every training.
+        limits: Known limits for the model card, before those of every training.
 
     Returns:
         The folder.
@@ -61,7 +61,7 @@ def export_training(
     for part in ("base", "lora"):
         if not (training / part).is_dir():
             raise TpgbenchError(
-                f"{training}: has no '{part}': give the --out of a whole 'tpgbench train lora-dae'"
+                f"{training}: has no '{part}': give the --out of a full 'tpgbench train lora-dae'"
             )
     card = read_adapter(training / "lora")
     with new_checkpoint(folder) as staging:
@@ -120,7 +120,7 @@ def _save_adapter(source: Path, target: Path) -> int:
         weights = load_file(source / LORA_FILE)
     except (OSError, SafetensorError) as error:
         raise TpgbenchError(
-            f"{source / LORA_FILE}: cannot be read ({type(error).__name__}): run the stage "
+            f"{source / LORA_FILE}: cannot be read ({type(error).__name__}): train the stage "
             "'lora' again"
         ) from error
     write_atomic(target / LORA_FILE, save({k: value.half() for k, value in weights.items()}))

@@ -1,4 +1,4 @@
-"""The trainable enhancement: a small network says the gains."""
+"""The trainable enhancement: a small network predicts the gains."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .statistics import BandStatistics
 
 
 class GainPredictor(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untyped
-    """From a timestep and the logarithms of the band deviations to the gains.
+    """Predicts gains from a timestep and the logarithms of the band deviations.
 
-    The last layer starts at zero, and so all gains at 1. They stay between ``1 / max_gain`` and
-    ``max_gain``: what is trained may also soften a band that is too strong.
+    The last layer starts at zero, so all gains start at 1. They stay between ``1 / max_gain`` and
+    ``max_gain``: a trained predictor may also weaken a band.
 
     Args:
         levels: Bands of the pyramid.
@@ -45,20 +45,20 @@ class GainPredictor(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers
 
         Args:
             deviations: (B, levels, C), positive.
-            time: Share of the timesteps, (B,), from 0 (clean) to 1 (noise).
+            time: Timestep as a share of all, (B,), from 0 (clean) to 1 (noise).
         """
         turns = time[:, None] * (math.pi / 2)
         given = torch.cat([deviations.log().flatten(1), turns.sin(), turns.cos()], dim=1)
-        said: Tensor = self.out(nn.functional.silu(self.hidden(given)))
-        return self._log_cap * said.tanh().reshape(deviations.shape)
+        output: Tensor = self.out(nn.functional.silu(self.hidden(given)))
+        return self._log_cap * output.tanh().reshape(deviations.shape)
 
 
 class LearnedGain:
-    """The rule of a trained `GainPredictor`.
+    """The gain rule of a trained `GainPredictor`.
 
     Args:
         predictor: The network.
-        statistics: Of the same training: they tell the schedule and the latents that it is for.
+        statistics: Of the same training; they identify the schedule and latents it is for.
     """
 
     def __init__(self, predictor: GainPredictor, statistics: BandStatistics) -> None:
@@ -74,8 +74,8 @@ class LearnedGain:
     def gains(self, deviations: Tensor, timestep: int, timesteps: int, *, masked: bool) -> Tensor:
         """Return the gains, from ``1 / max_gain`` to ``max_gain``."""
         time = torch.full((1,), timestep / timesteps, device=deviations.device)
-        self.predictor.to(deviations.device)  # a scheduler is on no device
-        # Row by row: how a matrix product rounds may depend on how many rows it has.
+        self.predictor.to(deviations.device)  # a scheduler has no device
+        # Row by row: the rounding of a matrix product may depend on the number of rows.
         rows = [self.predictor(row[None], time) for row in deviations]
         return torch.cat(rows).exp()
 

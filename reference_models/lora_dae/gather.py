@@ -1,4 +1,4 @@
-"""Band statistics by teacher forcing, in one pass over the training rows."""
+"""Gathers band statistics by teacher forcing, in one pass over the training rows."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def gather_statistics(
     seed: int = 0,
     lora: str = "",
 ) -> BandStatistics:
-    """Measure the bands of the estimates that the network makes of noised training latents.
+    """Measure the bands of the network's estimates from noised training latents.
 
-    Each row is noised once in every bin, at a random timestep of it.
+    Each row is noised once per bin, at a random timestep of the bin.
 
     Args:
         pipeline: Base and LoRA, in evaluation mode.
-        batches: Those of `TextBatches`, each row once.
-        bins: Into which the timesteps are divided; at most as many as there are timesteps.
+        batches: As of `TextBatches`, each row once.
+        bins: Number of bins of timesteps; at most the number of timesteps.
         seed: Of the noise and the timesteps.
-        lora: SHA-256 of the LoRA's file, to be kept with them.
+        lora: SHA-256 of the LoRA's file, to be stored with them.
 
     Raises:
         TpgbenchError: There is no row.
@@ -63,7 +63,7 @@ def gather_statistics(
                 garment.add(index, band_deviations(bands, mask)[masked])
     means = picture.means()
     if means is None:
-        raise TpgbenchError("no row to gather band statistics from: give a split that has some")
+        raise TpgbenchError("no row to gather band statistics from: give a split that has rows")
     return BandStatistics(
         picture=means,
         garment=garment.means(),
@@ -75,7 +75,7 @@ def gather_statistics(
 
 
 class _LogMeans:
-    """Geometric means of deviations, a bin each."""
+    """Geometric means of deviations, one per bin."""
 
     def __init__(self, bins: int) -> None:
         self._sums: list[Tensor | None] = [None] * bins
@@ -83,7 +83,7 @@ class _LogMeans:
 
     @property
     def count(self) -> int:
-        """How many estimates were added."""
+        """Number of estimates that were added."""
         return sum(self._counts)
 
     def add(self, index: int, deviations: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""LoRA on cross-attention and convolutions, with a rank for each."""
+"""LoRA on cross-attention and convolutions, each with its own rank."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SAMPLED = 16
 
 @dataclass(frozen=True)
 class LoraRanks:
-    """Ranks of the low-rank updates; 0 leaves that kind of layer alone, but not both.
+    """Ranks of the low-rank updates; 0 leaves a kind of layer out, but not both.
 
     Attributes:
         attention: Of the cross-attentions' four projections.
@@ -33,7 +33,7 @@ class LoraRanks:
     convolution: int
 
     def check(self) -> None:
-        """Raise unless there is one and none is negative.
+        """Raise unless one is positive and none is negative.
 
         Raises:
             TpgbenchError: Otherwise.
@@ -46,14 +46,14 @@ class LoraRanks:
 
 
 def add_lora(unet: Any, ranks: LoraRanks) -> None:
-    """Freeze a U-Net and give it a LoRA adapter that trains, which changes nothing yet.
+    """Freeze a U-Net and add a trainable LoRA adapter, which is the identity at first.
 
     Args:
         unet: diffusers' ``UNet2DConditionModel``.
         ranks: Of the adapter; the scale is 1 whatever the rank.
 
     Raises:
-        TpgbenchError: No or negative ranks, one above a layer's width, or no such layers.
+        TpgbenchError: No or negative ranks, a rank above a layer's width, or no such layers.
     """
     from peft import LoraConfig
 
@@ -80,8 +80,8 @@ def save_lora(unet: Any, folder: Path) -> None:
     from peft.utils import get_peft_model_state_dict
 
     layers = convert_state_dict_to_diffusers(get_peft_model_state_dict(unet))
-    # diffusers renames attention's matrices alone, and when it reads a file it takes the first name
-    # for all: where a convolution comes first, it would leave out attention without a word.
+    # diffusers renames the matrices of attention only, and infers the naming of a file from its
+    # first name: if that is a convolution's, it would silently skip attention.
     layers = {
         "unet."
         + name.replace(".lora_A.", ".lora.down.").replace(".lora_B.", ".lora.up."): value.detach()
@@ -93,7 +93,7 @@ def save_lora(unet: Any, folder: Path) -> None:
 
 
 def check_lora(path: Path, unet: Any) -> None:
-    """Raise unless every matrix of a LoRA file fits the layer that it is for.
+    """Raise unless every matrix of a LoRA file fits its layer.
 
     Args:
         path: A file in diffusers' format.
@@ -131,8 +131,8 @@ def _check_widths(unet: Any, pattern: str, rank: int) -> None:
     }
     if not widths:
         raise TpgbenchError(
-            "the base model's U-Net has no layers of Stable Diffusion's names to put LoRA on: "
-            "give a base of Stable Diffusion 1.5's kind"
+            "the base model's U-Net has no layers with the names of Stable Diffusion's: give a "
+            "base with the architecture of Stable Diffusion 1.5"
         )
     narrowest = min(widths, key=widths.__getitem__)
     if rank > widths[narrowest]:
@@ -143,7 +143,7 @@ def _check_widths(unet: Any, pattern: str, rank: int) -> None:
 
 
 def sample_weights(unet: Any) -> tuple[float, ...]:
-    """Return some weights of a U-Net's first convolution, which no LoRA here touches."""
+    """Return some weights of a U-Net's first convolution, which LoRA does not change."""
     weights = unet.conv_in.weight.detach().float().cpu().flatten()
     places = torch.linspace(0, len(weights) - 1, _SAMPLED).long()
     return tuple(round(value, 6) for value in weights[places].tolist())

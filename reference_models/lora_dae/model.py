@@ -39,24 +39,30 @@ class LoraDaeConfig(ModelConfig):
         "statistics", description="none, statistics (training-free) or learned."
     )
     gamma: float = Field(0.5, ge=0, le=4, description="Strength of the training-free enhancement.")
-    max_gain: float = Field(1.2, ge=1, le=4, description="Cap of its gains in a step.")
+    max_gain: float = Field(1.2, ge=1, le=4, description="Cap of its gain per step.")
     max_total_gain: float = Field(
         2.0, ge=1, le=100, description="Cap of the product of its gains over all steps."
     )
     masked: bool = Field(
-        False, description="Enhance only in the garment mask; for bases that draw it there."
+        False,
+        description="Enhance inside the garment mask only; for bases that draw the garment there.",
     )
     steps: int = Field(25, ge=1, le=999, description="DDIM steps.")
     guidance: float | None = Field(
-        None, ge=0, le=30, description="Guidance scale, 1 is none; default: the checkpoint's."
+        None,
+        ge=0,
+        le=30,
+        description="Guidance scale, 1 is no guidance; default: the checkpoint's.",
     )
-    freeu: bool = Field(False, description="FreeU, for comparison.")
-    pag: float = Field(0.0, ge=0, le=20, description="Perturbed-attention guidance; 0 is none.")
+    freeu: bool = Field(False, description="Use FreeU, for comparison.")
+    pag: float = Field(
+        0.0, ge=0, le=20, description="Scale of perturbed-attention guidance; 0 is none."
+    )
     base: str | None = Field(None, description="Another base model: a folder or hub id.")
 
 
 class LoraDae(Model[MannequinSample]):
-    """The paper's method as far as its abstract tells it; the base model is the user's choice."""
+    """The paper's method as far as its abstract describes it; the base model can be chosen."""
 
     name = "lora-dae"
     task = "mannequin"
@@ -66,8 +72,8 @@ class LoraDae(Model[MannequinSample]):
         licence="Apache-2.0",
         trained_on="mannequin-synth, train",
         limits="Only the paper's abstract is public: ranks, bands and equations are ours. The base "
-        "takes captions alone; a condition is not used. The embedded one has seen 160 thousand "
-        "drawn photos: its figures are blurred, its garments' colours often wrong.",
+        "takes the caption only; conditions are not used. The embedded base was trained on 160 "
+        "thousand drawn photos: mannequins are blurred, colours of garments often wrong.",
         parameters=5_169_683,
     )
     config_type: ClassVar[type[LoraDaeConfig]] = LoraDaeConfig
@@ -101,7 +107,7 @@ class LoraDae(Model[MannequinSample]):
             weights: As for `weight_files`.
 
         Raises:
-            TpgbenchError: A part is unavailable, or belongs to another one.
+            TpgbenchError: A part is unavailable, damaged, or belongs to another base.
         """
         import torch
         from torch import nn
@@ -132,16 +138,16 @@ class LoraDae(Model[MannequinSample]):
         self.guidance = card.guidance if config.guidance is None else config.guidance
 
     def generate(self, samples: Sequence[MannequinSample], seeds: Sequence[int]) -> Sequence[Image]:
-        """Return one uint8 image (size, size, 3) a sample, in order.
+        """Return one uint8 image (size, size, 3) per sample, in order.
 
-        Photos are made at the size of the training and brought to the wanted one.
+        Photos are generated at the size of the training and resized.
 
         Args:
             samples: The batch.
-            seeds: One a sample.
+            seeds: One per sample.
 
         Raises:
-            TpgbenchError: A caption is empty, a mask is missing, or memory is short.
+            TpgbenchError: A caption is empty, a mask is missing, or memory ran out.
         """
         import torch
 

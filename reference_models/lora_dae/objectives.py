@@ -1,4 +1,4 @@
-"""What the stages minimise: reconstruction, noise, and the drift of band energies."""
+"""The objectives of the stages: reconstruction, noise prediction, and band energies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .lora import sample_weights
 
 
 class ReconstructionObjective(Objective):
-    """The tiny base's autoencoder learns the photos by heart."""
+    """Trains the autoencoder of the tiny base to reconstruct photos."""
 
     def __init__(self, vae: Any) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class ReconstructionObjective(Objective):
         return autoencoder_losses(self.vae.decode(latents).sample.float(), batch["image"])
 
     def preview(self, batch: Mapping[str, Tensor]) -> Tensor:
-        """Return photos above what the autoencoder makes of them."""
+        """Return photos above their reconstructions."""
         photos = batch["image"][:8]
         decoded = self.vae.decode(self.vae.encode(photos).latent_dist.mode()).sample
         rows = [torch.cat(list(images), dim=2) for images in (photos, decoded)]
@@ -39,12 +39,12 @@ class ReconstructionObjective(Objective):
 
 
 class TextToImageObjective(Objective):
-    """The usual loss of latent diffusion; what of the networks is frozen is the caller's choice.
+    """The usual loss of latent diffusion; the caller decides which networks are frozen.
 
     Args:
         pipeline: A ``StableDiffusionPipeline``.
-        caption_dropout: How often a photo goes without its caption, for guidance.
-        held_out: A batch to validate by, or None.
+        caption_dropout: Probability of an empty caption, for classifier-free guidance.
+        held_out: A batch for validation, or None.
     """
 
     def __init__(
@@ -64,13 +64,13 @@ class TextToImageObjective(Objective):
         self._empty = torch.as_tensor(empty_tokens(pipeline.tokenizer))
 
     def train(self, mode: bool = True) -> TextToImageObjective:
-        """Switch all but the autoencoder: its normalisation keeps its statistics."""
+        """Set the mode of all but the autoencoder: its normalisation keeps its statistics."""
         super().train(mode)
         self.vae.eval()
         return self
 
     def forward(self, batch: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
-        """Return the mean squared error of what the U-Net says, at random timesteps."""
+        """Return the mean squared error of the U-Net's output, at random timesteps."""
         latents = encode(self.vae, batch["image"])
         count, device = len(latents), latents.device
         drawn = torch.rand(count, generator=generator, device=device)
@@ -80,7 +80,7 @@ class TextToImageObjective(Objective):
         return {"noise": self._loss(latents, tokens, timesteps, generator)}
 
     def validate(self) -> dict[str, float]:
-        """Return the same loss of held-out photos, at timesteps that cover the schedule evenly."""
+        """Return the same loss on held-out photos, at timesteps that cover the schedule evenly."""
         if self._held_out is None:
             return {}
         device = next(self.unet.parameters()).device
@@ -93,7 +93,7 @@ class TextToImageObjective(Objective):
         return {"noise": float(self._loss(latents, batch["tokens"], timesteps, generator))}
 
     def identity(self) -> dict[str, Any]:
-        """Return the settings, which parameters train, and where they start from."""
+        """Return the settings, the number of trained parameters, and some weights of the base."""
         return {
             "caption_dropout": self._caption_dropout,
             "trained": sum(one.requires_grad for one in self.parameters()),
@@ -106,28 +106,28 @@ class TextToImageObjective(Objective):
         noise = torch.randn(latents.shape, generator=generator, device=latents.device)
         noisy = self._schedule.add_noise(latents, noise, timesteps)
         context = self.text_encoder(tokens)[0]
-        said = self.unet(noisy, timesteps, context).sample.float()
+        output = self.unet(noisy, timesteps, context).sample.float()
         kind = self._schedule.config.prediction_type
         wanted = {"epsilon": noise, "sample": latents}.get(kind)
         if wanted is None:
             wanted = self._schedule.get_velocity(latents, noise, timesteps)
-        loss: Tensor = functional.mse_loss(said, wanted)
+        loss: Tensor = functional.mse_loss(output, wanted)
         return loss
 
 
 class GainObjective(Objective):
-    """The predictor learns what sampling loses: all else is frozen.
+    """Trains the gain predictor to restore the detail that sampling loses; all else is frozen.
 
-    A true latent is noised, and the sampler does one step from there; at where it arrives the
-    network estimates the clean latent again. The same network, given the true latent noised to
-    that very timestep, makes the estimate that it should have been. The loss is the mean absolute
-    difference between the logarithms of their band deviations, after the gains.
+    A true latent is noised, the sampler takes one step from there, and the network estimates the
+    clean latent from the result. The target is the estimate of the same network from the true
+    latent, noised to that timestep. The loss is the mean absolute difference between the
+    logarithms of their band deviations, after the gains.
 
     Args:
         pipeline: Base and LoRA.
-        predictor: The network that trains.
-        steps: Of the sampling that it is for: they set how far a step goes.
-        lora: What tells the LoRA from another, such as its file's hash.
+        predictor: The network that is trained.
+        steps: Number of sampling steps that it is made for; decides the length of a step.
+        lora: Identifies the LoRA, such as the hash of its file.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class GainObjective(Objective):
         self._identity = {"steps": steps, "lora": lora, "base": sample_weights(pipeline.unet)}
 
     def train(self, mode: bool = True) -> GainObjective:
-        """Switch the predictor alone."""
+        """Set the mode of the predictor only."""
         super().train(mode)
         for frozen in (self.vae, self.text_encoder, self.unet):
             frozen.eval()
@@ -177,7 +177,7 @@ class GainObjective(Objective):
         return {"energy": (has.log() + gains - should.log()).abs().mean()}
 
     def identity(self) -> dict[str, Any]:
-        """Return how far a step goes, and what is frozen."""
+        """Return the number of steps, and what identifies the frozen networks."""
         return self._identity
 
 
@@ -190,13 +190,13 @@ def encode(vae: Any, images: Tensor) -> Tensor:
 
 def estimate(unet: Any, schedule: Any, noisy: Tensor, timesteps: Tensor, context: Tensor) -> Tensor:
     """Return a U-Net's estimate of the clean latents, (B, C, h, w)."""
-    said = unet(noisy, timesteps, context).sample.float()
+    output = unet(noisy, timesteps, context).sample.float()
     alpha = levels(schedule, timesteps, noisy)
-    return estimate_clean(said, noisy, alpha, schedule.config.prediction_type)
+    return estimate_clean(output, noisy, alpha, schedule.config.prediction_type)
 
 
 def levels(schedule: Any, timesteps: Tensor, like: Tensor) -> Tensor:
-    """Return the cumulative alphas at timesteps, (B, 1, 1, 1), typed and placed as ``like``."""
+    """Return the cumulative alphas at timesteps, (B, 1, 1, 1); dtype and device as ``like``."""
     alphas: Tensor = schedule.alphas_cumprod.to(like)
     return alphas[timesteps][:, None, None, None]
 

@@ -32,7 +32,7 @@ from .gain_predictor import LearnedGain, load_gain_predictor
 from .lora import check_lora, sample_weights
 from .statistics import BandStatistics
 
-OWN_CLASSES = (PatchAutoencoder,)  # diffusers loads a class only where its module is imported
+OWN_CLASSES = (PatchAutoencoder,)  # diffusers loads a class only if its module is imported
 
 
 def load_base(location: str) -> StableDiffusionPipeline:
@@ -42,7 +42,7 @@ def load_base(location: str) -> StableDiffusionPipeline:
         location: Hub id or folder.
 
     Raises:
-        TpgbenchError: It cannot be had, is of another kind, or is damaged.
+        TpgbenchError: It is unavailable, of another kind, or damaged.
     """
     folder = find_base(location)
     try:
@@ -57,9 +57,8 @@ def load_base(location: str) -> StableDiffusionPipeline:
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise not_loadable(location, str(error).splitlines()[0]) from error
     for part in NETWORKS:
-        nn.Module.to(
-            getattr(pipeline, part), torch.float32
-        )  # diffusers' own warns where there is nothing to say
+        # diffusers' own `to` warns about modules that need float32; there are none here.
+        nn.Module.to(getattr(pipeline, part), torch.float32)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
@@ -79,16 +78,16 @@ def load_pipeline(
     Args:
         location: A training's or checkpoint's folder, that of a single LoRA with its
             ``adapter.json`` and ``band_statistics.safetensors``, or a hub id.
-        lora: ``"full"`` or ``"attention"``, where there are both.
-        base: Hub id or folder of another base than ``adapter.json`` names.
-        enhancement: ``"none"`` keeps plain DDIM; ``"statistics"`` is training-free; ``"learned"``
-            takes the trained predictor.
+        lora: ``"full"`` or ``"attention"``, if there are both.
+        base: Hub id or folder of another base than that of ``adapter.json``.
+        enhancement: ``"none"`` is plain DDIM; ``"statistics"`` is training-free; ``"learned"``
+            uses the trained predictor.
         gamma: Of `StatisticalGain`.
         max_gain: Of `StatisticalGain`.
         max_total_gain: Of `AdaptiveEnhancementScheduler`.
 
     Raises:
-        TpgbenchError: A part cannot be had or is of another base, schedule or resolution.
+        TpgbenchError: A part is unavailable, or of another base, schedule or resolution.
     """
     folder = find_adapter(location, lora)
     pipeline = load_base(str(base or read_adapter(folder).base_location(folder)))
@@ -105,7 +104,7 @@ def load_pipeline(
 
 
 def load_lora(pipeline: Any, folder: Path) -> None:
-    """Put the LoRA of a LoRA-DAE folder on a base.
+    """Load the LoRA of a LoRA-DAE folder into a base.
 
     Raises:
         TpgbenchError: It cannot be read, or is of another base.
@@ -125,7 +124,7 @@ def set_enhancement(
     max_gain: float,
     max_total_gain: float = MAX_TOTAL_GAIN,
 ) -> None:
-    """Give a pipeline the scheduler with the enhancement that a LoRA-DAE folder holds.
+    """Give a pipeline the scheduler with the enhancement of a LoRA-DAE folder.
 
     Raises:
         TpgbenchError: The statistics or the predictor are missing, or for another schedule.
@@ -145,10 +144,10 @@ def set_enhancement(
 
 
 def _check_base(card: AdapterCard, folder: Path, unet: Any) -> None:
-    # Loosely: the same base in half precision is the same base.
-    told, found = torch.tensor(card.base_weights), torch.tensor(sample_weights(unet))
-    if not torch.allclose(told, found, rtol=0.02, atol=0.002 * float(told.abs().max())):
+    # With a tolerance: the same base in half precision is accepted.
+    wanted, found = torch.tensor(card.base_weights), torch.tensor(sample_weights(unet))
+    if not torch.allclose(wanted, found, rtol=0.02, atol=0.002 * float(wanted.abs().max())):
         raise TpgbenchError(
             f"{folder}: was trained on another base: the weights of its first convolution differ "
-            f"(it names {card.base}); give that one, or train a LoRA on this base"
+            f"(its base is {card.base}); give that one, or train a LoRA on this base"
         )

@@ -39,7 +39,7 @@ _TINY_NETWORKS = BaseNetworks(
         "sample_size": 16,
         "in_channels": LATENT_CHANNELS,
         "out_channels": LATENT_CHANNELS,
-        # Attention among 16 x 16 latents would take half of the time and bring little.
+        # Attention at 16 x 16 latents would take half of the time and improve little.
         "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
         "block_out_channels": (64, 96, 96),
@@ -52,7 +52,7 @@ _TINY_NETWORKS = BaseNetworks(
     | {
         "prediction_type": "v_prediction",
         "timestep_spacing": "trailing",
-        # Else sampling starts from a brightness that training never saw: walls would all be grey.
+        # Otherwise sampling starts at a brightness that training never has: all walls turn grey.
         "rescale_betas_zero_snr": True,
     },
     max_length=40,
@@ -136,10 +136,10 @@ def adjust_preset(
 
     Args:
         preset: Where it starts from.
-        rank_attn: Of the LoRA on cross-attention; 0 for none there.
-        rank_conv: Of the LoRA on convolutions; 0 for none there.
+        rank_attn: Of the LoRA on cross-attention; 0 for no LoRA there.
+        rank_conv: Of the LoRA on convolutions; 0 for no LoRA there.
         size: Side of the photos in pixels.
-        training: Of the rows and of each stage.
+        training: Settings of the rows and of each stage.
 
     Raises:
         TpgbenchError: A value out of bounds.

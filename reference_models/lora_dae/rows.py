@@ -18,7 +18,7 @@ from ..training.dataset_rows import DatasetRows
 from ..training.pool import Pool, PooledBatches
 from .tokens import tokenize
 
-_CAPTION_BYTES = 1024  # CLIP reads some 77 tokens
+_CAPTION_BYTES = 1024  # CLIP reads 77 tokens at most
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class MannequinRows(DatasetRows):
     """Rows of a dataset of the task ``mannequin``, fitted as the harness fits them.
 
     Each row holds ``image``, uint8 (3, size, size); ``mask``, uint8 (1, size, size), 0 or 1;
-    ``masked``, bool (): without a mask it is zero everywhere; and ``caption``, uint8 (1024,),
-    UTF-8 with zeros behind it, what is longer is cut.
+    ``masked``, bool (): whether there is a mask, which is zero otherwise; and ``caption``, uint8
+    (1024,), UTF-8 padded with zeros and cut at that length.
 
     Attributes:
-        smooth: The garments are blurred by so many pixels (a standard deviation) within their
-            masks, so that no fine texture is left; 0 leaves them.
+        smooth: Standard deviation, in pixels, of a blur of the garments inside their masks, which
+            removes fine texture; 0 for none.
     """
 
     task = "mannequin"
@@ -48,7 +48,7 @@ class MannequinRows(DatasetRows):
         blank = np.zeros((self.size, self.size, 3), np.uint8)
         framed = fit_pair(row, blank, size=self.size, fit=self.open().fit)
         if framed.truth is None or row.caption is None:
-            raise TpgbenchError(f"{row.sample_id}: has no photo or no caption to learn from")
+            raise TpgbenchError(f"{row.sample_id}: has no photo or no caption to train on")
         mask = np.zeros_like(blank[..., 0], bool) if framed.mask is None else framed.mask
         image = smooth_inside(framed.truth, mask, self.smooth) if self.smooth else framed.truth
         text = row.caption.encode("utf-8", "replace")[:_CAPTION_BYTES]
@@ -68,9 +68,9 @@ class TextBatches(PooledBatches):
 
     Args:
         store: The rows.
-        pool: Which of them a step draws from.
+        pool: Those that a step draws from.
         tokenizer: Of the base model.
-        batch_size: Rows a process and step.
+        batch_size: Rows per process and step.
         mirror: Whether half of the photos are mirrored.
         seed: Of the draws.
     """
@@ -120,7 +120,7 @@ def captions_of(rows: Mapping[str, Array]) -> Sequence[str]:
 
 
 def smooth_inside(image: Array, mask: Array, deviation: float) -> Array:
-    """Blur what is inside a mask, with nothing from outside.
+    """Blur the inside of a mask, without mixing in the outside.
 
     Args:
         image: uint8 (height, width, 3).

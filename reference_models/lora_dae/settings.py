@@ -1,4 +1,4 @@
-"""What a training of LoRA-DAE can be told: networks, ranks, stages."""
+"""The settings of a training of LoRA-DAE: networks, ranks, stages."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ BASE_STAGES: tuple[Stage, ...] = ("autoencoder", "base")
 
 
 class BaseNetworks(BaseModel):
-    """Arguments of the networks of a base model that is trained from nothing.
+    """Arguments of the networks of a base model that is trained from scratch.
 
     Attributes:
         autoencoder: Of `PatchAutoencoder`.
         text_encoder: Of transformers' ``CLIPTextConfig``.
         unet: Of ``UNet2DConditionModel``.
         scheduler: Of ``DDIMScheduler``.
-        max_length: Tokens of a caption.
-        explicit_attention: Whether it trains with an explicit softmax, which is faster than torch's
-            fused attention on a CPU at these sizes. Nothing else changes.
+        max_length: Tokens per caption.
+        explicit_attention: Whether to train with an explicit softmax, which at these sizes is
+            faster than torch's fused attention on a CPU. Nothing else changes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,18 +44,19 @@ class Preset(TrainedPreset):
     """A size of LoRA-DAE.
 
     Attributes:
-        dataset: What it trains on unless the user says otherwise.
-        networks: Of the base, if it is trained from nothing.
-        smooth: The base sees garments blurred by so many pixels: it learns no fine texture.
+        dataset: To train on by default.
+        networks: Of the base, if it is trained from scratch.
+        smooth: Standard deviation of the blur, in pixels, of the garments that the base is trained
+            on: it learns no fine texture.
         rank_attention: Of the LoRA on cross-attention.
         rank_convolution: Of the LoRA on convolutions.
-        caption_dropout: How often a photo goes without its caption.
+        caption_dropout: Probability that a photo gets an empty caption.
         mirror: Whether half of the photos are mirrored.
-        held_out_rows: How many rows a stage is validated by.
-        statistics_rows: How many rows the band statistics are gathered from.
-        bins: Into which they divide the timesteps.
-        sampling_steps: That the trained enhancement is for.
-        guidance: Scale of classifier-free guidance unless the user says otherwise.
+        held_out_rows: Rows that a stage is validated on.
+        statistics_rows: Rows that the band statistics are gathered from.
+        bins: Bins of timesteps of the statistics.
+        sampling_steps: Number of steps that the trained enhancement is made for.
+        guidance: Default scale of classifier-free guidance.
         training: How each stage trains.
     """
 

@@ -1,4 +1,4 @@
-"""What a training of LoRA-DAE is told: from where, on what, to where."""
+"""A training of LoRA-DAE: preset, data, stages and folders."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ class TrainingSpec:
     Attributes:
         preset: Networks, ranks and how each stage trains.
         folder: Where everything goes: ``base`` (if it is trained), ``lora`` (``lora-attention``
-            where only attention has ranks), and a folder a stage.
+            if only attention has ranks), and a folder per stage.
         dataset: A registered name or a folder, of the task ``mannequin``.
-        stages: Which to do; those before must have been done in the same folder.
-        base: Hub id or folder of the base; None for the preset's own.
-        autoencoder: Folder of a trained `PatchAutoencoder` to take over, or None.
-        start: Folder of a base of its own kind that is trained further, or None.
+        stages: To train; those before must have been trained in the same folder.
+        base: Hub id or folder of the base; None for the preset's.
+        autoencoder: Folder of a trained `PatchAutoencoder` to use, or None.
+        start: Folder of a base of the preset's kind to train further, or None.
         split: Of the dataset, to train on.
-        held_out: Of the dataset, to judge by; None for no figures.
+        held_out: The validation split; None for no validation.
         workers: Processes that render rows.
-        command: What was typed, for the model card.
+        command: As typed, for the model card.
     """
 
     preset: Preset
@@ -42,24 +42,24 @@ class TrainingSpec:
 
     @property
     def trains_base(self) -> bool:
-        """Whether the base is made here."""
+        """Whether the base is trained here."""
         return self.base is None and self.preset.networks is not None
 
     @property
     def base_location(self) -> str:
-        """Where the base is, or will be."""
+        """The location of the base, which may not exist yet."""
         if self.trains_base:
             return str(self.folder / "base")
         return self.base or str(self.preset.base)
 
     @property
     def lora_folder(self) -> Path:
-        """Where the LoRA and all that belongs to it goes."""
+        """The folder of the LoRA, its statistics and its predictor."""
         return self.folder / FOLDERS[self.lora_kind]
 
     @property
     def lora_kind(self) -> str:
-        """Which LoRA is trained."""
+        """The kind of LoRA that is trained: ``"full"`` or ``"attention"``."""
         return "full" if self.preset.rank_convolution else "attention"
 
 

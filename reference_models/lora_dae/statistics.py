@@ -1,4 +1,4 @@
-"""How much detail a teacher-forced estimate has at each timestep, kept beside the LoRA."""
+"""Band statistics: how much detail a teacher-forced estimate has at each timestep."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class BandStatistics:
     """The reference deviations of an `AdaptiveEnhancementScheduler`.
 
     Attributes:
-        picture: Over whole latents, (bins, levels, C): geometric means over the training set of
+        picture: Of whole latents, (bins, levels, C): geometric means over the training set of
             `band_deviations` of the clean latent that is estimated from a noised true one. Bins
             divide the timesteps evenly, 0 first.
-        garment: The same inside the garment masks, or None where there were none.
+        garment: The same inside the garment masks, or None if there were no masks.
         schedule: `schedule_hash` of the noise schedule.
         latent_size: Height and width of the latents.
-        samples: How many estimates they rest on.
-        lora: SHA-256 of the LoRA's file, or nothing.
+        samples: Number of estimates.
+        lora: SHA-256 of the LoRA's file, or empty.
     """
 
     picture: Tensor
@@ -40,15 +40,15 @@ class BandStatistics:
     lora: str = ""
 
     def at(self, timestep: int, timesteps: int, *, masked: bool) -> Tensor:
-        """Return the deviations at a timestep, (levels, C), between bins linearly.
+        """Return the deviations at a timestep, (levels, C), interpolated linearly between bins.
 
         Args:
             timestep: From 0.
-            timesteps: How many the schedule has.
-            masked: Those inside garments.
+            timesteps: Of the schedule.
+            masked: Whether those inside garments.
 
         Raises:
-            TpgbenchError: There are none for garments.
+            TpgbenchError: There are none inside garments.
         """
         table = self.garment if masked else self.picture
         if table is None:
@@ -108,7 +108,7 @@ class BandStatistics:
         """Raise unless they were gathered under this noise schedule.
 
         Raises:
-            TpgbenchError: Another one.
+            TpgbenchError: They were gathered under another one.
         """
         if schedule_hash(alphas) != self.schedule:
             raise TpgbenchError(
@@ -124,18 +124,18 @@ class BandStatistics:
             latents: (B, C, h, w).
 
         Raises:
-            TpgbenchError: Another resolution, or another autoencoder's.
+            TpgbenchError: They are of another resolution or autoencoder.
         """
         ours = (self.picture.shape[-1], *self.latent_size)
         if tuple(latents.shape[1:]) != ours:
             found = "x".join(map(str, latents.shape[1:]))
             raise TpgbenchError(
                 f"{STATISTICS}: is for latents of {'x'.join(map(str, ours))}, not {found}: sample "
-                "at the resolution of the training, or gather it anew at this one"
+                "at the resolution of the training, or gather it again at this one"
             )
 
 
 def schedule_hash(alphas: Tensor) -> str:
-    """Return what tells noise schedules apart: a hash of their cumulative alphas, rounded."""
+    """Return a hash of a noise schedule: of its cumulative alphas, rounded."""
     rounded = (alphas.double() * 1e6).round().long().cpu().numpy()
     return hashlib.sha256(rounded.astype("<i8").tobytes()).hexdigest()[:16]

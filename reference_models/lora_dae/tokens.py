@@ -1,4 +1,4 @@
-"""Captions as tokens: a word-level tokenizer for the tiny base, and what any tokenizer lacks."""
+"""Captions as tokens: a word-level tokenizer for the tiny base, and checks of captions."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _NAMED = 5
 def make_word_tokenizer(max_length: int) -> Any:
     """Return a fast tokenizer of transformers over the words of mannequin-synth's captions.
 
-    A token is a word in lower case, or any other sign: all that is none of the vocabulary is one
-    and the same unknown token.
+    A token is a word in lower case or a single other character. All tokens outside the vocabulary
+    become the unknown token.
 
     Args:
-        max_length: Tokens of every caption; longer ones are cut, shorter ones padded.
+        max_length: Tokens per caption; longer ones are cut, shorter ones padded.
     """
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -39,9 +39,9 @@ def make_word_tokenizer(max_length: int) -> Any:
 
 
 def unknown_words(caption: str, tokenizer: Any) -> list[str]:
-    """Return the words and signs of a caption that a word-level tokenizer does not know.
+    """Return the words and characters of a caption that a word-level tokenizer does not know.
 
-    A tokenizer that spells out unknown words, as CLIP's does, knows them all.
+    A tokenizer that splits unknown words, such as CLIP's, knows them all.
     """
     if tokenizer.unk_token != UNKNOWN:
         return []
@@ -51,7 +51,7 @@ def unknown_words(caption: str, tokenizer: Any) -> list[str]:
 
 
 def describe_unread(caption: str, tokenizer: Any) -> str | None:
-    """Return one line on what a model does not read of a caption, or None if it reads all."""
+    """Return one line on the parts of a caption that a model ignores, or None."""
     unknown = unknown_words(caption, tokenizer)
     longest = len(tokenizer(caption, verbose=False).input_ids)
     parts = []
@@ -75,7 +75,7 @@ def tokenize(captions: Sequence[str], tokenizer: Any) -> Any:
 
 
 def check_caption(caption: str) -> str:
-    """Return a caption that says something.
+    """Return the caption if it is not blank.
 
     Raises:
         TpgbenchError: It is empty.

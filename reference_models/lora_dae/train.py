@@ -39,21 +39,21 @@ from .statistics import BandStatistics
 from .tokens import make_word_tokenizer
 
 _LEARNED_CAP = 1.2
-_STEPS = ("", "-gains")  # the stages of each LoRA, in the names of their folders
-_FACTOR = 8  # pixels of a photo to one of a latent, in every autoencoder of the kind
+_STEPS = ("", "-gains")  # prefixes in the folder names of each LoRA's stages
+_FACTOR = 8  # pixels per latent along a side, in all autoencoders of this kind
 
 
 def train_lora_dae(spec: TrainingSpec) -> dict[Stage, TrainingSummary | None]:
-    """Train stage after stage; a stage that is done is not done again.
+    """Train stage after stage; finished stages are skipped.
 
     Returns:
-        A summary a stage, up to the first that was stopped before its end; None for the
+        A summary per stage, up to the first that was stopped before its end; None for the
         statistics, which are gathered and not trained.
 
     Raises:
-        TpgbenchError: The base or the data cannot be had or are of another kind, an earlier stage
-            is missing, or the training failed: the message says what to change. If nothing was
-            trained yet, nothing is left of what was made for it.
+        TpgbenchError: The base or the data is unavailable or of another kind, an earlier stage is
+            missing, or the training failed; the message says what to change. If nothing was
+            trained yet, nothing is left behind.
     """
     _check(spec)
     summaries: dict[Stage, TrainingSummary | None] = {}
@@ -72,15 +72,17 @@ def train_lora_dae(spec: TrainingSpec) -> dict[Stage, TrainingSummary | None]:
 
 
 def _check(spec: TrainingSpec) -> None:
-    """Raise before hours of training for what would be refused after them."""
+    """Refuse before the training what would otherwise be refused hours later."""
     preset = spec.preset
     for stage in spec.stages:
         if stage in BASE_STAGES and not spec.trains_base:
-            raise TpgbenchError(f"--stage {stage}: the base {spec.base_location} is trained")
+            raise TpgbenchError(
+                f"--stage {stage}: the base {spec.base_location} is already trained"
+            )
     if spec.start is not None and not spec.trains_base:
         raise TpgbenchError(
             f"--start {spec.start}: the base {spec.base_location} is not trained here; leave it "
-            "out, or leave out --base and take --preset tiny"
+            "out, or leave out --base and give --preset tiny"
         )
     if preset.size % _FACTOR:
         raise TpgbenchError(f"--size {preset.size}: give a size divisible by {_FACTOR}")
@@ -96,7 +98,7 @@ def _check(spec: TrainingSpec) -> None:
 
 
 def _keep_earlier(spec: TrainingSpec, session: Session) -> None:
-    """Keep the records of the training whose base is gone on from."""
+    """Keep the records of the training that made the base which is trained further."""
     earlier = spec.folder / EARLIER
     if spec.start is None or earlier.exists():
         return
@@ -113,7 +115,7 @@ def _train_autoencoder(spec: TrainingSpec, session: Session) -> TrainingSummary:
         spec, session, "autoencoder", ReconstructionObjective(pipeline.vae), pipeline
     )
     if summary.finished:
-        # Not the whole base: what else is in it now is untrained.
+        # Only the autoencoder: the rest of the base is untrained.
         _replace(spec.folder / "base" / "vae", pipeline.vae.save_pretrained)
     return summary
 
@@ -218,7 +220,7 @@ _STAGES: dict[Stage, Callable[[TrainingSpec, Session], TrainingSummary | None]] 
 
 
 def _make_base(spec: TrainingSpec) -> StableDiffusionPipeline:
-    """Return a base with fresh networks, but for an autoencoder that is taken over."""
+    """Return a base with new networks, apart from a given autoencoder."""
     from transformers import CLIPTextConfig, CLIPTextModel
 
     networks = spec.preset.networks
@@ -322,7 +324,7 @@ def _rows(spec: TrainingSpec, split: str, smooth: float = 0.0) -> MannequinRows:
 
 
 def _store(spec: TrainingSpec, rows: MannequinRows) -> BlockStore:
-    # No larger than what is drawn from: rendering a row is what takes time.
+    # Not larger than the first pool: rendering rows takes time.
     size = min(128, rows.count() or spec.preset.first_rows)
     return BlockStore(rows, user_cache("training"), rows=size, workers=spec.workers)
 
@@ -330,7 +332,7 @@ def _store(spec: TrainingSpec, rows: MannequinRows) -> BlockStore:
 def _card(spec: TrainingSpec, pipeline: Any) -> AdapterCard:
     base = spec.base_location
     if Path(base).is_dir():
-        # Within a training's folder the two stay together wherever they are moved.
+        # Relative within a training, so that its folder can be moved.
         base = (
             os.path.relpath(base, spec.lora_folder)
             if spec.trains_base
@@ -350,7 +352,7 @@ def _card(spec: TrainingSpec, pipeline: Any) -> AdapterCard:
 def _need(path: Path, stage: str, before: str) -> None:
     if not path.exists():
         raise TpgbenchError(
-            f"{path}: is not there, and --stage {stage} needs it: do the stage {before} before it "
+            f"{path}: is missing, and --stage {stage} needs it: train the stage {before} first "
             "(--stage all)"
         )
 

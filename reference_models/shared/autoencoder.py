@@ -1,4 +1,4 @@
-"""The first stage of the tiny preset: an autoencoder that computes at the latents' resolution."""
+"""The autoencoder of the tiny presets, which computes at the resolution of the latents."""
 
 from __future__ import annotations
 
@@ -18,31 +18,30 @@ from ...core.errors import TpgbenchError
 
 
 class PatchAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers' own clash
-    """Images to latents a patch wide and back, called as diffusers' ``AutoencoderKL`` is.
+    """Maps image patches to latents and back, with the interface of diffusers' ``AutoencoderKL``.
 
-    One strided convolution takes the image to the latents' resolution and one transposed
-    convolution takes it back; both overlap the neighbouring patches, so that no seams show, and
-    everything else happens between them. The decoder is therefore cheap enough to be run with
-    gradients in every training step of a diffusion model, on a CPU.
+    A strided convolution brings the image to the latents' resolution and a transposed convolution
+    brings it back. Both overlap neighbouring patches, so that no seams show; all other layers are
+    between them. The decoder is therefore cheap enough to run with gradients in every training
+    step of a diffusion model, on a CPU.
 
-    Latents have mean 0 and variance 1 a channel over the training images: a normalisation without
-    learned scale sees to it, and the decoder learns to read them as they are. The posterior is a
-    Gaussian of constant width.
+    A normalisation without learned scale gives latents mean 0 and variance 1 per channel over the
+    training images. The posterior is a Gaussian of constant width.
 
-    Before training it is a discrete cosine transform of patches that keeps the strongest
-    coefficients, which is nearly their principal components: it need not learn from nothing.
+    It is initialised as a discrete cosine transform of patches that keeps the strongest
+    coefficients, which are nearly the principal components.
 
     Args:
         latent_channels: Channels of a latent.
         width: Channels of the hidden maps, at least ``latent_channels``.
         encoder_blocks: Residual blocks between the image and the latent.
         decoder_blocks: Residual blocks between the latent and the image.
-        patch_size: Pixels of an image to one of a latent, along a side; even.
-        latent_noise: Standard deviation of the posterior; training the decoder on samples of it
-            keeps neighbouring latents alike.
-        scaling_factor: What a latent is multiplied with before diffusion, as in diffusers.
-        block_out_channels: Not used here; diffusers' pipelines take the patch size from its
-            length, 2 to the power of that less one.
+        patch_size: Pixels per latent along a side; even.
+        latent_noise: Standard deviation of the posterior; the decoder is trained on samples of
+            it, which makes it smooth.
+        scaling_factor: Multiplies latents before diffusion, as in diffusers.
+        block_out_channels: Not used here; diffusers' pipelines derive the patch size from its
+            length, as 2 ** (length - 1).
     """
 
     @register_to_config  # type: ignore[untyped-decorator]
@@ -103,7 +102,7 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffus
         Args:
             z: (B, latent_channels, h, w), not scaled.
             return_dict: Whether to return an object with ``sample`` or a tuple.
-            generator: Not used: nothing is drawn.
+            generator: Not used: decoding is deterministic.
 
         Returns:
             ``sample``, (B, 3, h * patch_size, w * patch_size), about in [-1, 1], not clipped.
@@ -125,10 +124,10 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffus
 
 
 def _cosine_basis(size: int) -> tuple[Tensor, Tensor]:
-    """Return an orthonormal basis of colour patches, by falling standard deviation of its parts.
+    """Return an orthonormal basis of colour patches, by decreasing standard deviation.
 
-    Deviations are modelled: power falls with the square of the frequency, and the two differences
-    of colours have a tenth of the power of grey.
+    The deviations are modelled: power falls with the square of the frequency, and the two colour
+    differences have a tenth of the power of grey.
 
     Returns:
         The basis, (3 * size * size, 3, size, size), and the deviations, (3 * size * size,), for

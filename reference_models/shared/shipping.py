@@ -68,7 +68,7 @@ def checked_files(folder: Path, part: str) -> dict[str, Path]:
     """Return every weight file of a part, by its name within the folder.
 
     Raises:
-        TpgbenchError: The SHA-256 of one is not what ``checksums.json`` says.
+        TpgbenchError: The SHA-256 of one differs from ``checksums.json``.
     """
     _compare(folder, weight_sums(folder, part), read_checksums(folder))
     return weight_files(folder, part)
@@ -98,7 +98,7 @@ def new_checkpoint(folder: Path) -> Iterator[Path]:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise unless every file that ``checksums.json`` lists is there as it says.
+    """Raise unless every file in ``checksums.json`` exists and has its checksum.
 
     Raises:
         TpgbenchError: One is missing or has changed.

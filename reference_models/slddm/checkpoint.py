@@ -89,7 +89,7 @@ def load_checkpoint(folder: Path, *, shared: Path | None = None) -> SLDDMPipelin
         The pipeline in float32.
 
     Raises:
-        TpgbenchError: A part is missing, damaged, of another preset, or not what its checksum says.
+        TpgbenchError: A part is missing, damaged, of another preset, or differs from its checksum.
     """
     return load_networks(open_pipeline_folder(folder, shared=shared))
 
@@ -98,7 +98,7 @@ def load_networks(opened: PipelineFolder) -> SLDDMPipeline:
     """Read the networks of an opened pipeline folder; see `load_checkpoint`.
 
     Raises:
-        TpgbenchError: A part is damaged, of another preset, or not what its checksum says.
+        TpgbenchError: A part is damaged, of another preset, or differs from its checksum.
     """
     folder, index = opened.path, opened.index
     opened.files()  # checks them

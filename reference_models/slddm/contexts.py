@@ -88,7 +88,7 @@ def negative_context(
         conditioner: As above.
         features: As above.
         track_labels: As above.
-        negative: The feature that is used at every level: ``"defect"`` (f_T), as the paper says, or
+        negative: The feature that is used at every level: ``"defect"`` (f_T), as in the paper, or
             ``"structured"`` (f_A), as the release does when it samples.
     """
     token = conditioner.ldn_context(features[negative])

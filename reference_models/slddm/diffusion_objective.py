@@ -140,8 +140,8 @@ class DiffusionObjective(Objective):
     def identity(self) -> dict[str, Any]:
         """Return the settings of the losses and of the pipeline."""
         config = self._pipeline.config
-        told = {name: config[name] for name in ("fill", "background", "signal_scaled")}
-        return {"settings": self._settings.model_dump(), **told}
+        pipeline = {name: config[name] for name in ("fill", "background", "signal_scaled")}
+        return {"settings": self._settings.model_dump(), **pipeline}
 
     def preview(self, batch: Mapping[str, Tensor]) -> Tensor | None:
         """Return a grid of held-out garments and their patterns."""
@@ -236,9 +236,9 @@ class DiffusionObjective(Objective):
             losses["perceptual"] = perceptual_loss(features, *both)
         # A single estimate has no pairs; only a batch size of 1 is an error.
         if (weights.std or weights.std_cross) and (len(rows) > 1 or len(inputs.labelled) == 1):
-            said = read_features(self.ldn, estimate, self._pipeline.config.ldn_factor)
+            features = read_features(self.ldn, estimate, self._pipeline.config.ldn_factor)
             losses["std"], losses["std_cross"] = stable_transformation_losses(
-                inputs.hidden[rows].float(), said["hidden"].float()
+                inputs.hidden[rows].float(), features["hidden"].float()
             )
         if labelled.any():
             pair = images[labelled], wanted[labelled]

@@ -27,7 +27,7 @@ _ABOUT = """\
 It has every part of SLDDM-TPG (arXiv 2603.16747), at {size} px. Its autoencoder is a `{vae}`, its
 image encoder a `{image_encoder}`; the paper uses Stable Diffusion's `AutoencoderKL` and CLIP's
 `CLIPVisionModel`. The U-Net predicts {predicted}, and
-{told}. Its training is described below.
+{track_input}. Its training is described below.
 
 Run it with `tpgbench run --model {name} --weights FOLDER`, where FOLDER is this folder. The default
 number of DDIM steps is {steps}; `-o steps=` changes it."""
@@ -115,7 +115,7 @@ def _about(pipeline: SLDDMPipeline, name: str) -> str:
         vae=type(pipeline.vae).__name__,
         image_encoder=type(pipeline.image_encoder).__name__,
         predicted=predicted,
-        told=_WITH_TRACKS if pipeline.unet.config.num_class_embeds else _WITHOUT_TRACKS,
+        track_input=_WITH_TRACKS if pipeline.unet.config.num_class_embeds else _WITHOUT_TRACKS,
         name=name,
         steps=pipeline.config.steps,
     )

@@ -127,15 +127,15 @@ def _load(kind: Any, place: Path | str | None, part: str | None = None) -> Any:
             if issubclass(kind, ModelMixin):
                 _check_class(kind, kind.load_config(place, **where)["_class_name"])
             # Safetensors only: the other format may run code.
-            network, told = kind.from_pretrained(
+            network, report = kind.from_pretrained(
                 place,
                 **where,
                 torch_dtype=torch.float32,
                 use_safetensors=True,
                 output_loading_info=True,
             )
-        if told["missing_keys"]:
-            raise ValueError(f"it has no weight '{min(told['missing_keys'])}'")
+        if report["missing_keys"]:
+            raise ValueError(f"it has no weight '{min(report['missing_keys'])}'")
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise TpgbenchError(
             f"{what} cannot be loaded as {kind.__name__}: {str(error).splitlines()[0]}; give a hub "

@@ -80,7 +80,7 @@ class PipelineFolder:
         """Return every file that the patterns depend on, by its name in the folder.
 
         Raises:
-            TpgbenchError: The SHA-256 of one is not what ``checksums.json`` says.
+            TpgbenchError: The SHA-256 of one differs from ``checksums.json``.
         """
         files: dict[str, Path] = {}
         for part, place in self.places.items():
@@ -88,7 +88,7 @@ class PipelineFolder:
         return files | config_files(self.path, ".") | config_files(self.path, SCHEDULER)
 
     def knows_tracks(self) -> bool:
-        """Whether the U-Net is told which pattern is wanted.
+        """Whether the U-Net takes the wanted track as input.
 
         Raises:
             TpgbenchError: Its configuration cannot be read.

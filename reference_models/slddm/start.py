@@ -112,7 +112,7 @@ def _wanted(preset: Preset) -> Mapping[str, tuple[str, Mapping[str, Any] | None]
 
 
 def _check_weights(start: Path, part: str) -> None:
-    """Raise unless a part's weights can be read and are what ``checksums.json`` says."""
+    """Raise unless a part's weights can be read and match ``checksums.json``."""
     files = sorted((start / part).glob("*.safetensors"))
     if not files:
         raise TpgbenchError(

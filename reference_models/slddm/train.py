@@ -116,8 +116,8 @@ def _check(spec: TrainingSpec) -> None:
             "--warm: give --start PIPELINE, the networks to train further, or leave it out"
         )
     tracks = {rows.track for rows in _rows(spec, spec.split)}
-    told = preset.networks.unet is not None and preset.networks.unet.get("num_class_embeds")
-    if len(tracks) > 1 and not told:
+    takes_track = preset.networks.unet is not None and preset.networks.unet.get("num_class_embeds")
+    if len(tracks) > 1 and not takes_track:
         raise TpgbenchError(
             f"--dataset {' --dataset '.join(spec.datasets)}: are of both tracks, and the U-Net of "
             f"the preset '{preset.name}' does not take the track as input: give datasets of one "

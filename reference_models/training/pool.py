@@ -1,4 +1,4 @@
-"""Which rows a step draws: a pure function of the step, so that a resume needs no state."""
+"""The rows that a step draws: a pure function of the step, so that a resume needs no state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .objective import Batches
 
 @dataclass(frozen=True)
 class Pool:
-    """Which rows a step draws from.
+    """The rows that a step draws from.
 
     The pool of an endless dataset grows during training, so that rendering keeps pace:
     a row is drawn ``reuse`` times on average, each time with another augmentation.

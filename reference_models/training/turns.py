@@ -44,7 +44,7 @@ class Turns(Batches):
 
 
 def turns_had(order: Sequence[int], place: int, step: int) -> int:
-    """Return how many turns a member has had before a step.
+    """Return the number of turns of a member before a step.
 
     Args:
         order: As in `Turns`.
