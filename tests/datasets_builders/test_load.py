@@ -89,7 +89,7 @@ def foreign(records):
 
 def test_a_packaged_folder_opens_as_parquet(built):
     dataset = open_dataset(str(built))
-    assert isinstance(dataset, ParquetDataset)
+    assert isinstance(dataset.uncached, ParquetDataset)
     assert (dataset.name, dataset.split, dataset.size, len(dataset)) == ("ctp-hd", "test", 512, 6)
     assert dataset.sample_ids(2) == ["0", "1"]
     assert open_dataset(built, size=64).size == 64
@@ -98,7 +98,7 @@ def test_a_packaged_folder_opens_as_parquet(built):
 def test_a_folder_of_photos_opens_as_such(tmp_path):
     save(photo(0), tmp_path / "mine" / "a.png")
     with pytest.warns(UserWarning, match="no mask"):
-        assert isinstance(open_dataset(tmp_path / "mine"), PhotoFolder)
+        assert isinstance(open_dataset(tmp_path / "mine").uncached, PhotoFolder)
 
 
 def test_a_registered_name_wins_over_a_folder(tmp_path, monkeypatch):
