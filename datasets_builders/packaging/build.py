@@ -22,8 +22,7 @@ from .audit import RowAudit
 from .integrity_page import write_integrity_page
 from .opening import open_source
 from .package import Package, PackageWriter, seal
-from .packing import Packer
-from .rows import PackedRow, RawRow, RowRefusedError, SourceFile
+from .rows import PackedRow, Packer, RawRow, RowRefusedError, SourceFile
 from .staging import new_folder
 from .workers import ordered_map
 

@@ -164,6 +164,30 @@ def pack_row(
     )
 
 
+@dataclass(frozen=True)
+class Packer:
+    """Packs rows in worker processes; findings pass through, so that all keep their order.
+
+    Attributes:
+        source: Where the rows' files are.
+        schema: The dataset's columns.
+        max_side: As in `pack_row`.
+    """
+
+    source: SourceFolder
+    schema: RowSchema
+    max_side: int | None
+
+    def __call__(self, item: RawRow | Finding) -> PackedRow | Finding:
+        """Return the packed row, or why it is left out."""
+        if isinstance(item, Finding):
+            return item
+        try:
+            return pack_row(item, self.schema, self.source, max_side=self.max_side)
+        except RowRefusedError as error:
+            return error.finding
+
+
 class _Packing:
     """The files of one row, read and encoded one after another."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from ...core.errors import TpgbenchError
+from ...core.files import known_sha256
 from ..base import Track
 from .findings import Finding
 from .shards import DATA_FOLDER
@@ -147,6 +148,29 @@ class BuildInfo(BaseModel):
             raise TpgbenchError(
                 f"{path}: is damaged ({field}: {first['msg']}); copy or build it again"
             ) from error
+
+
+def check_digests(folder: Path, info: BuildInfo, paths: Iterable[Path]) -> None:
+    """Refuse files that are not as they were built: the fingerprint would speak of other rows.
+
+    A process reads each file once, at about 1 GB/s, and again only if it changes.
+
+    Args:
+        folder: The dataset's folder.
+        info: Its ``build.json``.
+        paths: Some of its files.
+
+    Raises:
+        TpgbenchError: A file has another size or SHA-256 than ``build.json`` says, or is none
+            of its files.
+    """
+    for path in paths:
+        told = info.files.get(path.relative_to(folder).as_posix())
+        if told is None or path.stat().st_size != told.size or known_sha256(path) != told.sha256:
+            raise TpgbenchError(
+                f"{path}: changed since it was built: build it again, or remove "
+                f"{BUILD_INFO_NAME} to read what is there as a dataset of your own"
+            )
 
 
 class _Versioned(BaseModel):

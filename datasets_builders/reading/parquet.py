@@ -14,8 +14,7 @@ from ...core.errors import TpgbenchError, UnknownNameError
 from ...core.files import known_sha256
 from ...core.images import Image, Mask, read_image, read_mask
 from ..base import Dataset, MannequinRow, Row, TpgRow
-from .build_info import BuildInfo, SplitInfo
-from .digests import check_digests
+from .build_info import BuildInfo, SplitInfo, check_digests
 from .schema import (
     DEFAULT_CONFIG,
     DEFAULT_SIZE,
