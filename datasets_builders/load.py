@@ -1,4 +1,4 @@
-"""From what the user names to a dataset that can be read."""
+"""Opening a dataset by its name or folder."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _open_folder(folder: Path, split: str, config: str | None, size: int | None)
 
 
 def _owners(source: SourceFolder) -> list[str]:
-    """Return the names of the datasets whose owner's layout a folder has: mostly one or none.
+    """Return the names of the datasets whose owner's layout a folder has: usually one or none.
 
     A dataset that cannot be imported or asked is skipped with a warning.
     """

@@ -84,7 +84,7 @@ class SourceFile:
     def of(
         cls, name: str, data: bytes, column: str | None, within: str | None = None
     ) -> SourceFile:
-        """Describe a file whose bytes are at hand."""
+        """Describe a file from its bytes."""
         return cls(name, len(data), hashlib.sha256(data).hexdigest(), column, within)
 
 
@@ -244,7 +244,7 @@ class _Packing:
             raise RowRefusedError(FindingKind.UNREADABLE, name, _without(name, error)) from error
 
     def _photo(self, column: Column, name: str, data: bytes) -> tuple[bytes, str]:
-        """Return the bytes to store and the suffix that tells their format."""
+        """Return the bytes to store and the suffix of their format."""
         photo = read_photo(data, name)
         self._owner_sizes[column.name] = photo.pixels.shape[:2]
         suffix = split_suffix(name)[1]

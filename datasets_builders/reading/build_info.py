@@ -1,4 +1,4 @@
-"""``build.json``: what a packaged dataset says of itself."""
+"""``build.json``: how a packaged dataset was built and what it contains."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SplitInfo(BaseModel):
 
     Attributes:
         rows: All of them.
-        unlabelled: Those without a truth.
+        unlabelled: Those without a ground truth.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,7 +57,7 @@ class BuildInfo(BaseModel):
         options: What else determines the rows.
         default_size: Side in pixels at which samples are compared.
         rendered_size: Side in pixels at which a procedural dataset was rendered; else None.
-        track: Which of a garment's patterns its truth is, for the task ``tpg``.
+        track: Which pattern of a garment is its ground truth, for the task ``tpg``.
         licence: SPDX identifier, or a word on the terms.
         fingerprint: Hex SHA-256 of what determines the rows.
         configs: Configuration to its splits that have rows; the first is the default, and any but
@@ -108,8 +108,8 @@ class BuildInfo(BaseModel):
     def fingerprint_at(self, size: int) -> str:
         """Return the fingerprint of the rows as they are compared at ``size`` pixels.
 
-        A procedural dataset draws anew at each size, which its fingerprint does not tell. So
-        only at the size at which it was rendered is a packaged one the same dataset.
+        A procedural dataset is drawn again at each size, and its fingerprint does not include the
+        size. So a packaged one is the same dataset only at the size at which it was rendered.
         """
         if self.rendered_size in (None, size):
             return self.fingerprint
@@ -151,7 +151,7 @@ class BuildInfo(BaseModel):
 
 
 def check_digests(folder: Path, info: BuildInfo, paths: Iterable[Path]) -> None:
-    """Refuse files that are not as they were built: the fingerprint would speak of other rows.
+    """Refuse files that changed since they were built: the fingerprint would be that of other rows.
 
     A process reads each file once, at about 1 GB/s, and again only if it changes.
 
@@ -165,11 +165,15 @@ def check_digests(folder: Path, info: BuildInfo, paths: Iterable[Path]) -> None:
             of its files.
     """
     for path in paths:
-        told = info.files.get(path.relative_to(folder).as_posix())
-        if told is None or path.stat().st_size != told.size or known_sha256(path) != told.sha256:
+        recorded = info.files.get(path.relative_to(folder).as_posix())
+        if (
+            recorded is None
+            or path.stat().st_size != recorded.size
+            or known_sha256(path) != recorded.sha256
+        ):
             raise TpgbenchError(
                 f"{path}: changed since it was built: build it again, or remove "
-                f"{BUILD_INFO_NAME} to read what is there as a dataset of your own"
+                f"{BUILD_INFO_NAME} to read the files as a dataset of your own"
             )
 
 

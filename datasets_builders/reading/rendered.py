@@ -86,4 +86,4 @@ class RenderedSplit(Dataset):
 
     @abstractmethod
     def _render(self, index: int) -> Row:
-        """Render a row that there is."""
+        """Render an existing row."""

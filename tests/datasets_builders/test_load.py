@@ -273,7 +273,7 @@ def test_damaged_pages_are_found_when_they_are_read(tmp_path):
 @pytest.mark.parametrize("ids", [["x", "x"], ["x", None]])
 def test_ids_must_be_unique(tmp_path, ids):
     write(tmp_path / "test.parquet", [record(sample_id) for sample_id in ids])
-    with pytest.raises(TpgbenchError, match="stands twice or is empty"):
+    with pytest.raises(TpgbenchError, match="is empty or used twice"):
         open_dataset(tmp_path)
 
 
