@@ -13,9 +13,9 @@ from ..core.registry import BUILTIN_DATASETS, Registry
 
 FITS = ("box", "pad", "stretch")
 
-# Which of a garment's patterns is asked for in the task tpg: the one in the garment's own frame, or
-# the canonical tile, as ctp-synth-unaligned draws it. A dataset whose patterns lie in neither, as
-# CTP-HD's files do, counts as aligned: no model can be asked for a form that has no rule.
+# Which pattern of a garment is the ground truth in the task tpg: the one in the garment's own
+# frame, or the canonical tile that ctp-synth-unaligned draws. A dataset whose patterns follow
+# neither rule, such as CTP-HD, counts as aligned: no model can produce a form that has no rule.
 Track = Literal["aligned", "unaligned"]
 
 
@@ -77,9 +77,9 @@ class Dataset(ABC):
         split: ``"test"``, ...
         size: The side at which its samples are compared unless the user says otherwise.
         fit: How its photos are brought to that size unless the user says otherwise.
-        track: Which of a garment's patterns its truth is, for the task ``tpg``: `Track`.
+        track: Which pattern of a garment is its ground truth, for the task ``tpg``: `Track`.
         fingerprint: Hex digest of what determines the rows; equal prints, equal rows.
-        licence: SPDX identifier, or a word on the terms.
+        licence: SPDX identifier, or the terms in a few words.
     """
 
     name: str
@@ -129,9 +129,9 @@ class DatasetCard:
     Attributes:
         title: One line.
         source: Paper or repository.
-        licence: SPDX identifier, or a word on the terms.
+        licence: SPDX identifier, or the terms in a few words.
         citation: BibTeX, or empty if there is nothing to cite.
-        limits: What a user must know before trusting a number on it, a sentence each.
+        limits: What a user must know before trusting a metric on it, one sentence each.
     """
 
     title: str
@@ -142,10 +142,10 @@ class DatasetCard:
 
 
 class DatasetSource(ABC):
-    """What a name in the dataset registry stands for: subclass it, one file a dataset.
+    """What a name in the dataset registry stands for: subclass it, one file per dataset.
 
-    A procedural dataset writes `open`, and `procedural.build_procedural` packages what it opens.
-    One that is packaged from its owner's files subclasses `build.PackagedDataset`.
+    A procedural dataset implements `open`; `procedural.build_procedural` packages what it opens.
+    A dataset that is packaged from its owner's files subclasses `build.PackagedDataset`.
     """
 
     name: ClassVar[str]

@@ -23,7 +23,7 @@ _FOLDERS = {"garment": "cloth", "mask": "cloth_mask", "pattern": "pattern"}
 class CtpHd(PackagedDataset):
     """CTP-HD as its owners lay it out.
 
-    ``train.txt`` and ``test.txt`` name one garment a line. Its photo is in ``cloth/``, its mask
+    ``train.txt`` and ``test.txt`` name one garment per line. Its photo is in ``cloth/``, its mask
     in ``cloth_mask/`` and, unless it is unlabelled, its pattern in ``pattern/``, all under that
     name; only the suffix may differ. The name without its suffix is the sample's id.
     """

@@ -24,21 +24,21 @@ from .reading.shards import find_shards
 from .reading.sources import SourceFolder, split_suffix
 
 METADATA = ("metadata.jsonl", "metadata.csv")
-_SPLITS = ("test", "validation", "train")  # held-out ones first: what they show is kept from train
+_SPLITS = ("test", "validation", "train")  # train last: what the others show is kept from it
 _SPELLINGS = {"val": "validation", "valid": "validation"}
 _READERS = 4
-_HEAD = 4096  # bytes of a list that tell its columns
+_HEAD = 4096  # bytes at the start of a list, which name its columns
 
 
 class FashionMannequin(PackagedDataset):
     """Photos of people or mannequins, described by metadata that the user has.
 
-    A ``metadata.jsonl`` or ``metadata.csv`` in any folder gives a photo a line: ``file_name``,
+    A ``metadata.jsonl`` or ``metadata.csv`` in any folder has one photo per line: ``file_name``,
     relative to that folder, and ``caption``, in any language; further ``garment_id``,
     ``condition``, ``mask`` and ``split``. Other columns go into ``meta``.
 
     Without ``split``, a folder ``train/``, ``validation/`` or ``test/`` that the metadata lies in
-    decides; without that too, rows are split 80/10/10 by garment, so that none stands in two
+    decides; without that too, rows are split 80/10/10 by garment, so that none is in two
     splits. Photos without a garment's id are grouped by how they look.
 
     A folder without metadata may hold Parquet files with the columns ``image`` and ``caption`` (or
@@ -74,7 +74,7 @@ class FashionMannequin(PackagedDataset):
     def find_lists(self, source: SourceFolder) -> Sequence[str]:
         """Return the names of the metadata files, in whatever folders they lie.
 
-        Without any, those of the Parquet files that hold the photos and what is said of them.
+        If there are none, the Parquet files that hold photos and captions.
         """
         return _find_metadata(source) or [
             path.relative_to(source.root).as_posix()
@@ -115,15 +115,15 @@ def _find_metadata(source: SourceFolder) -> list[str]:
 
 @dataclass(frozen=True)
 class _Photo:
-    """A photo and what is said of it.
+    """A photo and its metadata.
 
     Attributes:
         where: What names it, for findings.
         name: Its file in the source, or its place in one.
-        entry: What is said of it.
+        entry: Its metadata.
         files: Its files by column; empty where they lie within another.
-        split: Its split, or None if that is not said.
-        garment_id: Its garment, or None if that is not said.
+        split: Its split, or None if the metadata names none.
+        garment_id: Its garment, or None if the metadata names none.
     """
 
     where: str
@@ -176,7 +176,7 @@ class _Listed:
             if found[column] not in files:
                 detail = f"there is no {column} {found[column]}; add it or remove the line"
                 raise RowRefusedError(FindingKind.MISSING, where, detail)
-        of_folder = next((part for part in folder.parts if _spelt(part) in _SPLITS), None)
+        of_folder = next((part for part in folder.parts if _canonical(part) in _SPLITS), None)
         split = _checked_split(entry.split or of_folder, where)
         return _Photo(where, found["image"], entry, found, split, entry.garment_id)
 
@@ -203,7 +203,7 @@ class _Embedded:
                 yield Finding(FindingKind.SYNTAX, where, entry)
                 continue
             try:
-                # One split of a Hub dataset is called train, for want of another name.
+                # A Hub dataset with one split calls it train, whatever it is meant for.
                 split = _checked_split(entry.split or (photo.split if several else None), where)
             except RowRefusedError as error:
                 yield error.finding
@@ -241,13 +241,13 @@ def _row(photo: _Photo, sample_id: str, files: Mapping[str, str]) -> RawRow:
 def _checked_split(split: str | None, where: str) -> str | None:
     if split is None:
         return None
-    if _spelt(split) not in _SPLITS:
+    if _canonical(split) not in _SPLITS:
         detail = f"the split '{split}' is none of {', '.join(_SPLITS)}"
         raise RowRefusedError(FindingKind.SYNTAX, where, detail)
-    return _spelt(split)
+    return _canonical(split)
 
 
-def _spelt(split: str) -> str:
+def _canonical(split: str) -> str:
     return _SPELLINGS.get(split, split)
 
 

@@ -1,4 +1,4 @@
-"""From what the user names to a dataset that can be read."""
+"""Opening a dataset by its name or folder."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from ..core.errors import TpgbenchError, UnknownNameError
 from .base import DATASETS, Dataset
 from .reading.build_info import BUILD_INFO_NAME
-from .reading.cached import CachedDataset
 from .reading.folder import PhotoFolder, is_plain
 from .reading.parquet import ParquetDataset
+from .reading.row_cache import CachedRows
 from .reading.schema import DEFAULT_CONFIG
 from .reading.shards import find_shards
 from .reading.sources import SourceFolder
@@ -29,8 +29,9 @@ def open_dataset(
 ) -> Dataset:
     """Open one split of a dataset by its registered name or its folder.
 
-    Under ``TPGBENCH_ROW_CACHE=DIR`` the rows of a procedural dataset are rendered once and kept in
-    that folder, which is safe to delete at any time.
+    Its first rows stay in memory once they are read, up to 256 MiB of them: see `CachedRows`. Under
+    ``TPGBENCH_ROW_CACHE=DIR`` the rows of a procedural dataset are also stored in that folder,
+    which may be deleted at any time.
 
     A name wins over a folder of the same name; ``./name`` or a `Path` means the folder. A folder
     holds a packaged dataset or the user's own photos.
@@ -52,14 +53,14 @@ def open_dataset(
         _refuse_config(name_or_dir, config)
         dataset = source.open(split, size=size, seed=seed)
         kept = os.environ.get(ROW_CACHE)
-        return CachedDataset(dataset, Path(kept).expanduser()) if kept else dataset
+        return CachedRows(dataset, Path(kept).expanduser() if kept else None)
     folder = Path(name_or_dir)
     if folder.is_dir() and seed != 0:
         raise TpgbenchError(
             f"{folder}: seed {seed} is for procedural datasets; a folder has none: leave it out"
         )
     if folder.is_dir():
-        return _open_folder(folder, split, config, size)
+        return CachedRows(_open_folder(folder, split, config, size))
     if folder.exists():
         raise TpgbenchError(f"{folder}: is a file; give a dataset's folder or name")
     if isinstance(name_or_dir, Path) or os.sep in name_or_dir:
@@ -85,7 +86,7 @@ def _open_folder(folder: Path, split: str, config: str | None, size: int | None)
 
 
 def _owners(source: SourceFolder) -> list[str]:
-    """Return the names of the datasets whose owner's layout a folder has: mostly one or none.
+    """Return the names of the datasets whose owner's layout a folder has: usually one or none.
 
     A dataset that cannot be imported or asked is skipped with a warning.
     """

@@ -1,4 +1,4 @@
-"""A dataset by name or place: what is written down, sent to other processes, and opened."""
+"""A dataset by name or folder: recorded in runs, sent to other processes, and opened there."""
 
 from __future__ import annotations
 

@@ -51,10 +51,10 @@ class VitonHd(PackagedDataset):
 
     A row's garment is the in-shop photo of ``cloth/`` with its mask of ``cloth-mask/``; no
     pattern is known. The person of ``image/`` and what was published about them are further
-    columns. ``train_pairs.txt`` and ``test_pairs.txt`` name a person and a garment a line.
+    columns. ``train_pairs.txt`` and ``test_pairs.txt`` name a person and a garment per line.
 
     In the configuration ``paired`` a listed person has their own garment, the one of the same
-    name, and each person stands once; their name is the sample's id. In ``unpaired``, which has
+    name, and each person has one row; their name is the sample's id. In ``unpaired``, which has
     ``test`` only, a row is a line of the list and its id is ``person__garment``.
     """
 

@@ -59,7 +59,7 @@ def unpack(archive: Path, into: Path) -> None:
 
     Args:
         archive: A ``.zip``, ``.tar``, ``.tar.gz`` or ``.tgz`` file.
-        into: An empty folder. After an error what it holds is to be thrown away.
+        into: An empty folder. After an error, discard its contents.
 
     Raises:
         TpgbenchError: The archive is damaged, cut short or encrypted; it holds links, devices,
@@ -93,7 +93,7 @@ class _Member:
 
 
 class _Unpacking:
-    """What came out of an archive so far, held against the limits."""
+    """What was unpacked from an archive so far, checked against the limits."""
 
     def __init__(self, archive: Path, into: Path) -> None:
         self.archive = archive
@@ -104,7 +104,7 @@ class _Unpacking:
         self._names: set[str] = set()
 
     def refuse(self, problem: str, name: str | None = None) -> TpgbenchError:
-        """Return the error that tells a problem with the archive, or with one of its members."""
+        """Return the error for a problem with the archive or one of its members."""
         where = f"{self.archive}: " + (f"{name!r} " if name is not None else "")
         return TpgbenchError(f"{where}{problem}")
 
@@ -137,7 +137,7 @@ class _Unpacking:
             return
         folded = unicodedata.normalize("NFC", "/".join(parts)).casefold()
         if folded in self._names:
-            raise self.refuse("stands there twice, or differs from another name in case only", name)
+            raise self.refuse("is in it twice, or differs from another name in case only", name)
         self._names.add(folded)
         path = self._into.joinpath(*parts)
         try:
@@ -269,8 +269,8 @@ def _explain_damage(archive: Path) -> Iterator[None]:
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise TpgbenchError(
-                f"{archive}: cannot be unpacked: {error.strerror}; make room or rights beside the "
-                "output"
+                f"{archive}: cannot be unpacked: {error.strerror}; free disk space or fix "
+                "the permissions beside the output"
             ) from error
         raise TpgbenchError(
             f"{archive}: cannot be read as an archive ({error or type(error).__name__}); copy or "

@@ -28,7 +28,7 @@ class AuditSummary:
         size_outliers: Files whose longer side is under a quarter of the median's or over four
             times it, with their size.
         mask_shares: The least, the median and the largest part that masks mark, by column.
-        outlines_checked: How many masks could be held against their garment's outline.
+        outlines_checked: How many masks could be compared with their garment's outline.
         changes: What was done to pixels: how many files, and the first few of them, by change.
     """
 
@@ -81,7 +81,7 @@ class _Photos:
 class RowAudit:
     """Takes a build's rows in their order and finds what no row shows alone.
 
-    It keeps about 500 bytes a photo.
+    It keeps about 500 bytes per photo.
 
     Args:
         schema: The dataset's columns.
@@ -97,7 +97,7 @@ class RowAudit:
         self._garments: dict[str, str] = {}  # id to split
         self._photos = {column: _Photos() for column in self._compared}
         self._sizes: dict[str, dict[str, tuple[int, int]]] = {}  # by column, by file
-        self._known_sizes: dict[tuple[int, int], tuple[int, int]] = {}  # one object a size
+        self._known_sizes: dict[tuple[int, int], tuple[int, int]] = {}  # one object per size
         self._shares: dict[str, dict[str, float]] = {}
         self._outlines = 0
         self._changes: dict[str, list[str]] = {}
@@ -114,7 +114,7 @@ class RowAudit:
         self._refuse_leaks(raw, packed)
         ids = self._ids.setdefault(raw.config, {})
         folded = raw.sample_id.casefold()
-        # One string where the two are equal, as they mostly are.
+        # One string where the two are equal, as they usually are.
         other = ids.setdefault(raw.sample_id if folded == raw.sample_id else folded, raw.sample_id)
         if other != raw.sample_id:
             detail = f"'{raw.sample_id}' differs from '{other}' in case only; rename one"
@@ -222,7 +222,7 @@ class RowAudit:
                     yield file, f"{width}x{height}"
 
     def _near_duplicates(self) -> Iterator[Finding]:
-        """Yield at most one finding a photo: its nearest, in another split if there is one."""
+        """Yield at most one finding per photo: its nearest, in another split if there is one."""
         for column, compared in self._compared.items():
             photos = self._photos[column]
             nearest: dict[int, tuple[bool, float, int]] = {}

@@ -23,20 +23,19 @@ from .audit import RowAudit
 from .integrity_page import write_integrity_page
 from .opening import open_source
 from .package import Package, PackageWriter, seal
-from .packing import Packer
-from .rows import PackedRow, RawRow, RowRefusedError, SourceFile
+from .rows import PackedRow, Packer, RawRow, RowRefusedError, SourceFile
 from .workers import ordered_map
 
 
 class PackagedDataset(DatasetSource):
-    """A dataset that is packaged from its owner's files: subclass it, one file a dataset.
+    """A dataset that is packaged from its owner's files: subclass it, one file per dataset.
 
-    A subclass sets the class variables and writes `rows`. What follows is the same for all:
+    A subclass sets the class variables and implements `rows`. What follows is the same for all:
     every row is checked, encoded and stored as Parquet that ``datasets.load_dataset`` reads,
     beside ``README.md``, ``integrity.html``, ``croissant.json``, ``build.json`` and
     ``manifest.parquet``.
 
-    It should also write `has_layout`. A user who gives ``--dataset`` the owner's folder is then
+    It should also implement `has_layout`. A user who gives ``--dataset`` the owner's folder is then
     told to build it first; without it, that folder opens as one of the user's own photos.
 
     Attributes:
@@ -45,7 +44,7 @@ class PackagedDataset(DatasetSource):
         lists: Files of the source, beside the images, that determine the rows; where they are
             there, the manifest names them.
         configs: Its configurations, the default one first.
-        track: Which of a garment's patterns its truth is, for the task ``tpg``.
+        track: Which pattern of a garment is its ground truth, for the task ``tpg``.
         where_to_get: Where its owner gives it out, and on what terms, in one line.
         hub: Whether a source may be the id of a Hub dataset, which is then downloaded.
     """
@@ -62,8 +61,8 @@ class PackagedDataset(DatasetSource):
     def rows(self, source: SourceFolder) -> Iterator[RawRow | Finding]:
         """Yield the source's rows, and what is wrong with its layout, without reading an image.
 
-        A row whose id has come before in its configuration is left out. So held-out splits come
-        first: what they name is then kept from training.
+        A row whose id came before in its configuration is left out. So validation and test splits
+        come first: what they name is then kept from training.
 
         Raises:
             TpgbenchError: The source has not the owner's layout.
@@ -82,7 +81,7 @@ class PackagedDataset(DatasetSource):
         return False
 
     def columns(self, source: SourceFolder) -> RowSchema:
-        """Return the columns of this very source's rows: `schema`, or that and more."""
+        """Return the columns of this source's rows: `schema`, or that and more."""
         return self.schema
 
     def find_lists(self, source: SourceFolder) -> Sequence[str]:
@@ -126,7 +125,7 @@ class PackagedDataset(DatasetSource):
             build.add_rows(self.rows(files), workers)
             if strict and build.findings:
                 raise TpgbenchError(
-                    f"{source}: {summarise(build.findings)}; mend them, or build without --strict "
+                    f"{source}: {summarise(build.findings)}; fix them, or build without --strict "
                     "to leave them out"
                 )
             info = build.finish()
@@ -152,7 +151,7 @@ class _Build:
         self._folder = folder
         self._packer = Packer(source, dataset.columns(source), size)
         self._audit = RowAudit(self._packer.schema)
-        # By configuration and split: where an id stands.
+        # By configuration and split: where an id first appears.
         self._first_seen: dict[str, dict[str, dict[str, str]]] = {}
         options: dict[str, JsonValue] = {"mask_threshold": MASK_THRESHOLD}
         if size is not None:
@@ -173,7 +172,7 @@ class _Build:
 
     def add_rows(self, items: Iterator[RawRow | Finding], workers: int) -> None:
         """Store the rows, and note why some are left out."""
-        # What goes to the workers need not come back: it is kept here until its result is there.
+        # The workers return results only; the item itself is kept here until its result arrives.
         kept, sent = tee(map(self._check_id, items))
         with closing(ordered_map(self._packer, sent, workers)) as results:
             for item, result in zip(kept, results, strict=True):
@@ -214,7 +213,7 @@ class _Build:
             return Finding(
                 FindingKind.DUPLICATE_ID,
                 item.where,
-                f"'{item.sample_id}' stands at {where} already; remove one line",
+                f"'{item.sample_id}' is already at {where}; remove one line",
             )
         return Finding(
             FindingKind.LEAK,

@@ -135,8 +135,8 @@ def _licence(licence: str) -> dict[str, str]:
 
 
 def _options(info: BuildInfo) -> str:
-    told = ", ".join(f"{name} {value}" for name, value in info.options.items())
-    return f"Options: {told or 'none'}"
+    options = ", ".join(f"{name} {value}" for name, value in info.options.items())
+    return f"Options: {options or 'none'}"
 
 
 def _limits(info: BuildInfo, card: DatasetCard) -> str:
@@ -150,8 +150,8 @@ def _limits(info: BuildInfo, card: DatasetCard) -> str:
     left_out = sum(finding.left_out for finding in info.findings)
     if info.findings:
         kinds = Counter(finding.kind for finding in info.findings)
-        told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-        lines.append(f"The build had {len(info.findings)} findings ({told}).")
+        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        lines.append(f"The build had {len(info.findings)} findings ({counts}).")
     lines.append(f"Rows of the source that were left out: {left_out}.")
     return "\n".join(f"- {line}" for line in lines)
 

@@ -25,8 +25,8 @@ def group_rows(
     Rows of one garment id are one group. A row without an id joins those that look alike.
 
     Args:
-        garment_ids: One a row, or None.
-        appearances: One a row, or None where it is not known or needed.
+        garment_ids: One per row, or None.
+        appearances: One per row, or None where it is not known or needed.
     """
     known = [row for row, look in enumerate(appearances) if look is not None]
     looks = [look for look in appearances if look is not None]
@@ -55,7 +55,7 @@ def split_groups(groups: Sequence[int], names: Sequence[str]) -> list[str]:
 
     Args:
         groups: The group of each row.
-        names: The name of each row; none stands twice.
+        names: The name of each row; no two are equal.
     """
     sizes = Counter(groups)
     first_name: dict[int, str] = {}

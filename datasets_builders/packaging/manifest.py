@@ -17,7 +17,7 @@ from .rows import SourceFile
 
 @dataclass(frozen=True)
 class ManifestEntry:
-    """One file, and the row that it went into. A file of several rows stands there as often.
+    """One file, and the row that it went into. A file of several rows has an entry for each.
 
     Attributes:
         file: Its name in the source.

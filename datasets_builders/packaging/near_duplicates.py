@@ -2,7 +2,7 @@
 
 The hash is the usual one of the discrete cosine transform (C. Zauner, Implementation and
 Benchmarking of Perceptual Image Hash Functions, 2010). It sees light and dark only, so garments of
-one cut on one background share it; colours on a coarse grid tell them apart.
+one cut on one background share it; colours on a coarse grid distinguish them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TILE = 512  # photos that are compared with as many at a time: products of 1 Mi
 
 
 def _cosines() -> NDArray[np.float64]:
-    """Return the lowest frequencies of the orthonormal cosine transform (DCT-II), one a row."""
+    """Return the lowest frequencies of the orthonormal cosine transform (DCT-II), one per row."""
     frequencies, positions = np.arange(_HASH_SIDE)[:, None], np.arange(_SIDE)
     rows = np.cos(np.pi * frequencies * (2 * positions + 1) / (2 * _SIDE)) * np.sqrt(2 / _SIDE)
     rows[0] /= np.sqrt(2)
@@ -47,7 +47,7 @@ _MEANS = np.kron(
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
-    """How a photo looks from afar.
+    """How a photo looks at low resolution.
 
     Attributes:
         phash: 64 bits, as 8 bytes.

@@ -1,4 +1,4 @@
-"""From what the user gives as a source to the folder of files that it stands for."""
+"""Opening the source that the user gives: a folder, an archive or a Hub dataset."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..reading.sources import SourceFolder
 def open_source(
     given: str | Path, scratch: Path, *, hub_allowed: bool = False, advice: str = ""
 ) -> SourceFolder:
-    """Open the owner's files wherever they are.
+    """Open the owner's files, which may be a folder, an archive or a Hub dataset.
 
     An archive is unpacked; if all that it holds lies in one folder, that is the source.
 

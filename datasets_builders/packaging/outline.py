@@ -21,7 +21,7 @@ def outline_agreement(image: Image, mask: Mask) -> float | None:
 
     It is 1 less the larger of two parts: of what plainly stands out, how much lies outside the
     mask; and of the mask, how much lies on plain background. Between the two thresholds nothing
-    is counted, so a white garment on white is not held against its mask. The second part is
+    is counted, so a white garment on white does not count against its mask. The second part is
     counted only where it could bring the agreement under `MIN_AGREEMENT`.
 
     Args:
@@ -56,7 +56,7 @@ def outline_agreement(image: Image, mask: Mask) -> float | None:
     uncovered = float((standing_out & far_outside).sum() / standing_out.sum())
     area = max(int(well_inside.sum()), 1)
     # Open ground is a part of this; to find which part takes longer than all the rest, so it is
-    # done only where it can tell a wrong mask from a right one.
+    # done only where it can separate a wrong mask from a right one.
     if int((well_inside & background).sum()) / area <= max(uncovered, 1.0 - MIN_AGREEMENT):
         return 1.0 - uncovered
     overreach = int((well_inside & _open_ground(background)).sum()) / area

@@ -24,7 +24,7 @@ from .rows import SourceFile
 
 @dataclass(frozen=True)
 class Package:
-    """What is known of a dataset before its first row.
+    """What is known about a dataset before its first row.
 
     Attributes:
         name: Its name in the registry.
@@ -50,11 +50,11 @@ class Package:
 
 
 class PackageWriter:
-    """Writes a dataset into a folder; it holds one row group a split, never the whole.
+    """Writes a dataset into a folder; it holds one row group per split in memory, never all rows.
 
     Args:
         folder: An empty folder.
-        package: What is known of the dataset.
+        package: What is known about the dataset.
     """
 
     def __init__(self, folder: Path, package: Package) -> None:
@@ -102,7 +102,7 @@ class PackageWriter:
         )
 
     def add_list(self, file: SourceFile) -> None:
-        """Note a file that determines the rows and became none."""
+        """Record a file that determines the rows without being part of one."""
         self._manifest.add(file)
 
     def close(self, findings: Iterable[Finding], *, fingerprint: str | None = None) -> BuildInfo:

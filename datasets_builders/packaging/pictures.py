@@ -40,7 +40,7 @@ class Pictures:
         return {stem.casefold(): stem for stem in stems}
 
     def _with_stem(self, stem: str) -> list[str]:
-        """Return the pictures of a name whatever their suffix; a table of all would be large."""
+        """Return the pictures of a name with any suffix; a table of all would be large."""
         start = f"{self.folder}/{stem}."
         first = bisect_left(self.files, start)
         alike = takewhile(
@@ -50,7 +50,7 @@ class Pictures:
         return [file for file in files if is_picture(file) and self.stem(file) == stem]
 
     def find(self, name: str) -> str | None:
-        """Return the file of this very name, else the one that differs in its suffix only.
+        """Return the file of exactly this name, else the one that differs in its suffix only.
 
         Raises:
             RowRefusedError: Several differ in their suffix only.

@@ -21,7 +21,7 @@ from .package import Package, PackageWriter, seal
 from .rows import SourceFile
 from .workers import ordered_map
 
-TRAIN = "train"  # may be endless, so it is written as far as is asked for
+TRAIN = "train"  # may be endless, so only the requested rows are written
 BUILDER_VERSION = 1
 
 
@@ -36,7 +36,7 @@ def build_procedural(
 ) -> BuildReport:
     """Write a procedural dataset as the same Parquet files that others come in.
 
-    `ParquetDataset` gives the very rows that ``open`` renders, under the same fingerprint. There
+    `ParquetDataset` gives exactly the rows that ``open`` renders, under the same fingerprint. There
     are no source files, so the manifest lists the rendered images.
 
     Args:
@@ -102,7 +102,7 @@ class _Rendered:
 
 @dataclass(frozen=True)
 class _Renderer:
-    """Renders rows, in whatever process."""
+    """Renders rows in worker processes."""
 
     dataset: type[DatasetSource]
     schema: RowSchema

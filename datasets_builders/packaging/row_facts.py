@@ -17,11 +17,11 @@ class RowFacts:
 
     Attributes:
         sizes: Width and height in pixels, by photo column.
-        appearances: How the photos look that are to be compared, by column; None for a photo of
-            one plain colour.
+        appearances: How each photo to be compared looks, by column; None for a photo of one
+            plain colour.
         mask_shares: The part of its picture that a mask marks, 0 to 1, by mask column.
-        outlines: How far a mask keeps to what stands out in its photo, 0 to 1, by mask column;
-            None where that cannot be told. See `outline_agreement`.
+        outlines: How far a mask agrees with what stands out in its photo, 0 to 1, by mask
+            column; None where that cannot be measured. See `outline_agreement`.
         changes: What was done to a file's pixels, by file name in the source.
     """
 

@@ -84,7 +84,7 @@ class SourceFile:
     def of(
         cls, name: str, data: bytes, column: str | None, within: str | None = None
     ) -> SourceFile:
-        """Describe a file whose bytes are at hand."""
+        """Describe a file from its bytes."""
         return cls(name, len(data), hashlib.sha256(data).hexdigest(), column, within)
 
 
@@ -164,6 +164,30 @@ def pack_row(
     )
 
 
+@dataclass(frozen=True)
+class Packer:
+    """Packs rows in worker processes; findings pass through, so that all keep their order.
+
+    Attributes:
+        source: Where the rows' files are.
+        schema: The dataset's columns.
+        max_side: As in `pack_row`.
+    """
+
+    source: SourceFolder
+    schema: RowSchema
+    max_side: int | None
+
+    def __call__(self, item: RawRow | Finding) -> PackedRow | Finding:
+        """Return the packed row, or why it is left out."""
+        if isinstance(item, Finding):
+            return item
+        try:
+            return pack_row(item, self.schema, self.source, max_side=self.max_side)
+        except RowRefusedError as error:
+            return error.finding
+
+
 class _Packing:
     """The files of one row, read and encoded one after another."""
 
@@ -220,7 +244,7 @@ class _Packing:
             raise RowRefusedError(FindingKind.UNREADABLE, name, _without(name, error)) from error
 
     def _photo(self, column: Column, name: str, data: bytes) -> tuple[bytes, str]:
-        """Return the bytes to store and the suffix that tells their format."""
+        """Return the bytes to store and the suffix of their format."""
         photo = read_photo(data, name)
         self._owner_sizes[column.name] = photo.pixels.shape[:2]
         suffix = split_suffix(name)[1]

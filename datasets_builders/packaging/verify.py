@@ -84,7 +84,7 @@ class Verification(Outcome):
 
 
 def verify(folder: Path, source: str | Path | None = None) -> Verification:
-    """Hold a packaged dataset against its ``build.json`` and ``manifest.parquet``.
+    """Compare a packaged dataset with its ``build.json`` and ``manifest.parquet``.
 
     Every file must be there with its digest, and no other; every split must have its rows; an
     image that the build kept must be the source's file to the byte; masks must hold 0 and 255
@@ -93,7 +93,7 @@ def verify(folder: Path, source: str | Path | None = None) -> Verification:
 
     Args:
         folder: The dataset's folder.
-        source: The owner's folder or archive, whose files are then held against the manifest.
+        source: The owner's folder or archive, whose files are then compared with the manifest.
 
     Raises:
         TpgbenchError: Not a packaged dataset, or ``build.json`` or the source cannot be read.
@@ -101,7 +101,7 @@ def verify(folder: Path, source: str | Path | None = None) -> Verification:
     info = BuildInfo.read(folder) if folder.is_dir() else None
     if info is None:
         raise TpgbenchError(
-            f"{folder}: holds no {BUILD_INFO_NAME}; give a folder that build-dataset made"
+            f"{folder}: has no {BUILD_INFO_NAME}; give a folder that build-dataset made"
         )
     differences = list(_changed_files(folder, info))
     if info.task not in SCHEMAS:
@@ -117,14 +117,14 @@ def verify(folder: Path, source: str | Path | None = None) -> Verification:
 
 def _changed_files(folder: Path, info: BuildInfo) -> Iterator[Difference]:
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    for name, told in info.files.items():
+    for name, recorded in info.files.items():
         if name not in there:
             yield Difference(name, "is missing")
-        elif sha256_file(folder / name) != told.sha256:
+        elif sha256_file(folder / name) != recorded.sha256:
             yield Difference(name, "has other bytes than were written")
     for name in sorted(there - info.files.keys() - {BUILD_INFO_NAME}):
         if not _is_hidden(name):
-            yield Difference(name, "does not belong here")
+            yield Difference(name, "is not part of the build")
 
 
 def _is_hidden(name: str) -> bool:
@@ -154,8 +154,8 @@ class _Rows:
             yield Difference(MANIFEST_NAME, str(error))
             return
         for config, splits in self._info.configs.items():
-            for split, told in splits.items():
-                yield from self._split(config, split, told)
+            for split, recorded in splits.items():
+                yield from self._split(config, split, recorded)
         yield from (
             Difference("/".join(row), "is in the manifest, but no row has this id")
             for row in self._listed
@@ -166,7 +166,7 @@ class _Rows:
                 BUILD_INFO_NAME, "its fingerprint is not that of the rows and the manifest"
             )
 
-    def _split(self, config: str, split: str, told: SplitInfo) -> Iterator[Difference]:
+    def _split(self, config: str, split: str, recorded: SplitInfo) -> Iterator[Difference]:
         names = self._info.shards(config, split)
         paths = [self._folder / name for name in names if (self._folder / name).is_file()]
         where = f"{config}/{split}"
@@ -181,11 +181,11 @@ class _Rows:
         except (TpgbenchError, LookupError, TypeError, ValueError, OSError) as error:
             yield Difference(where, f"cannot be read: {error}")
         self.rows += rows
-        if (rows, unlabelled) != (told.rows, told.unlabelled):
+        if (rows, unlabelled) != (recorded.rows, recorded.unlabelled):
             yield Difference(
                 where,
                 f"has {rows} rows, {unlabelled} unlabelled, where {BUILD_INFO_NAME} says "
-                f"{told.rows} and {told.unlabelled}",
+                f"{recorded.rows} and {recorded.unlabelled}",
             )
 
     def _row(self, config: str, split: str, record: Mapping[str, Any]) -> Iterator[Difference]:
@@ -235,7 +235,7 @@ def _changed_sources(folder: Path, source: SourceFolder) -> Iterator[Difference]
     seen: set[str] = set()
     for entry in read_manifest(folder):
         if entry.file in seen or entry.within is not None:
-            continue  # what lies within a file is as that file is, which has an entry of its own
+            continue  # what is part of a file is checked with that file, which has its own entry
         seen.add(entry.file)
         try:
             _, digest = source.measure(entry.file)

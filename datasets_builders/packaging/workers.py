@@ -18,7 +18,7 @@ from ...core.processes import follow_parent
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-CHUNK = 16  # items a message: one by one, the messages would cost more than the work
+CHUNK = 16  # items per message: one by one, the messages would cost more than the work
 _AHEAD = 2  # chunks that wait for each process, so that none is ever idle
 
 
@@ -59,7 +59,7 @@ def ordered_map(
             yield from pending.popleft().result()
     except BrokenProcessPool as error:
         raise TpgbenchError(
-            "a worker process was killed, for want of memory perhaps; give fewer --workers"
+            "a worker process was killed, perhaps because memory ran out; give fewer --workers"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)

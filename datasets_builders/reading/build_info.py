@@ -1,14 +1,15 @@
-"""``build.json``: what a packaged dataset says of itself."""
+"""``build.json``: how a packaged dataset was built and what it contains."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from ...core.errors import TpgbenchError
+from ...core.files import known_sha256
 from ..base import Track
 from .findings import Finding
 from .shards import DATA_FOLDER
@@ -22,7 +23,7 @@ class SplitInfo(BaseModel):
 
     Attributes:
         rows: All of them.
-        unlabelled: Those without a truth.
+        unlabelled: Those without a ground truth.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,7 +57,7 @@ class BuildInfo(BaseModel):
         options: What else determines the rows.
         default_size: Side in pixels at which samples are compared.
         rendered_size: Side in pixels at which a procedural dataset was rendered; else None.
-        track: Which of a garment's patterns its truth is, for the task ``tpg``.
+        track: Which pattern of a garment is its ground truth, for the task ``tpg``.
         licence: SPDX identifier, or a word on the terms.
         fingerprint: Hex SHA-256 of what determines the rows.
         configs: Configuration to its splits that have rows; the first is the default, and any but
@@ -107,8 +108,8 @@ class BuildInfo(BaseModel):
     def fingerprint_at(self, size: int) -> str:
         """Return the fingerprint of the rows as they are compared at ``size`` pixels.
 
-        A procedural dataset draws anew at each size, which its fingerprint does not tell. So
-        only at the size at which it was rendered is a packaged one the same dataset.
+        A procedural dataset is drawn again at each size, and its fingerprint does not include the
+        size. So a packaged one is the same dataset only at the size at which it was rendered.
         """
         if self.rendered_size in (None, size):
             return self.fingerprint
@@ -147,6 +148,33 @@ class BuildInfo(BaseModel):
             raise TpgbenchError(
                 f"{path}: is damaged ({field}: {first['msg']}); copy or build it again"
             ) from error
+
+
+def check_digests(folder: Path, info: BuildInfo, paths: Iterable[Path]) -> None:
+    """Refuse files that changed since they were built: the fingerprint would be that of other rows.
+
+    A process reads each file once, at about 1 GB/s, and again only if it changes.
+
+    Args:
+        folder: The dataset's folder.
+        info: Its ``build.json``.
+        paths: Some of its files.
+
+    Raises:
+        TpgbenchError: A file has another size or SHA-256 than ``build.json`` says, or is none
+            of its files.
+    """
+    for path in paths:
+        recorded = info.files.get(path.relative_to(folder).as_posix())
+        if (
+            recorded is None
+            or path.stat().st_size != recorded.size
+            or known_sha256(path) != recorded.sha256
+        ):
+            raise TpgbenchError(
+                f"{path}: changed since it was built: build it again, or remove "
+                f"{BUILD_INFO_NAME} to read the files as a dataset of your own"
+            )
 
 
 class _Versioned(BaseModel):

@@ -75,7 +75,7 @@ class ContactSheet(Outcome):
         picture: The PNG.
         page: The HTML page beside it, with captions and facts.
         shown: How many rows they show.
-        problems: The rows that could not be read, a line each.
+        problems: The rows that could not be read, one line each.
     """
 
     picture: Path

@@ -44,7 +44,7 @@ class Finding:
     Attributes:
         kind: What sort of thing.
         where: The file or the list's line, relative to the source: ``"train.txt:12"``.
-        detail: What is wrong and what mends it, in one line.
+        detail: What is wrong and how to fix it, in one line.
         left_out: Whether a row was left out because of it.
     """
 

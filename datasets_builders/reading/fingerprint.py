@@ -14,7 +14,7 @@ class Fingerprint:
     """Takes rows one by one; those of one split in their order, the splits in any.
 
     The source's bytes stand for the images made from them: their digests and the builder's
-    version and options say what the pixels are, whatever encodes them.
+    version and options determine the pixels, however they are encoded.
 
     Args:
         name: The dataset's name.

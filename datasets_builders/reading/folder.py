@@ -1,4 +1,4 @@
-"""A folder of the user's own photos, with or without masks and truth."""
+"""A folder of the user's own photos, with or without masks and ground truth."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ _MASK_ENDING = "_mask"
 class PhotoFolder(Dataset):
     """Photos as rows, sorted by name; a row's id is its name in the folder without the suffix.
 
-    The photos lie in ``garment/`` or, without that, in the folder itself, nested at will. A
-    photo's mask has its name in ``mask/`` or ``masks/``, or lies beside it as ``<name>_mask``;
-    without one the whole photo is the garment. Its truth, if any, has its name in ``pattern/``.
+    The photos are in ``garment/`` or, without that, in the folder itself, in subfolders of any
+    depth. A photo's mask has its name in ``mask/`` or ``masks/``, or is beside it as
+    ``<name>_mask``; without one the whole photo is the garment. Its ground truth, if any, has its
+    name in ``pattern/``.
 
     Args:
         folder: The user's folder.
@@ -106,7 +107,7 @@ class PhotoFolder(Dataset):
         ]
         if stray:
             warnings.warn(
-                f"{self._source.root}: {len(stray)} masks or patterns belong to no photo (first: "
+                f"{self._source.root}: {len(stray)} masks or patterns have no photo (first: "
                 f"{stray[0]}); give them the names of their photos",
                 stacklevel=3,
             )

@@ -1,4 +1,4 @@
-"""Reading ``metadata.jsonl`` and ``metadata.csv``: one photo a line, with what is said of it."""
+"""Reading ``metadata.jsonl`` and ``metadata.csv``: one photo and its facts per line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REQUIRED = ("file_name", "caption")
 
 @dataclass(frozen=True)
 class Entry:
-    """What a line says of one photo.
+    """What a line says about one photo.
 
     Attributes:
         file_name: The photo, relative to the folder of the metadata.
@@ -66,7 +66,7 @@ def _read_jsonl(data: bytes, name: str) -> Iterator[tuple[int, dict[str, Any] | 
         except UnicodeEncodeError:
             yield number, "holds half of a surrogate pair; write the whole character"
         except (ValueError, RecursionError):
-            yield number, "is not JSON; write one object a line"
+            yield number, "is not JSON; write one object per line"
         else:
             yield number, record if isinstance(record, dict) else "is not a JSON object"
 
@@ -87,7 +87,7 @@ def _read_csv(data: bytes, name: str) -> Iterator[tuple[int, dict[str, Any] | st
             elif any(values):
                 yield reader.line_num, dict(zip(header, values, strict=False))
     except csv.Error as error:
-        raise TpgbenchError(f"{name}:{reader.line_num}: is not CSV ({error}); mend it") from error
+        raise TpgbenchError(f"{name}:{reader.line_num}: is not CSV ({error}); fix it") from error
 
 
 def make_entry(record: Mapping[str, Any]) -> Entry | str:

@@ -14,8 +14,7 @@ from ...core.errors import TpgbenchError, UnknownNameError
 from ...core.files import known_sha256
 from ...core.images import Image, Mask, read_image, read_mask
 from ..base import Dataset, MannequinRow, Row, TpgRow
-from .build_info import BuildInfo, SplitInfo
-from .digests import check_digests
+from .build_info import BuildInfo, SplitInfo, check_digests
 from .schema import (
     DEFAULT_CONFIG,
     DEFAULT_SIZE,
@@ -170,9 +169,9 @@ class _Record:
         try:
             meta = json.loads(self.values["meta"] or "{}")
         except ValueError as error:
-            raise TpgbenchError(f"{self.where}: meta is not JSON ({error}); mend it") from error
+            raise TpgbenchError(f"{self.where}: meta is not JSON ({error}); fix it") from error
         if not isinstance(meta, dict):
-            raise TpgbenchError(f"{self.where}: meta is not a JSON object; mend it")
+            raise TpgbenchError(f"{self.where}: meta is not a JSON object; fix it")
         return meta
 
 
@@ -218,17 +217,17 @@ def _checked_ids(ids: list[str | None], folder: Path) -> list[str]:
     for sample_id in ids:
         if sample_id is None or sample_id in seen:
             raise TpgbenchError(
-                f"{folder}: sample_id {sample_id!r} stands twice or is empty; give each row its own"
+                f"{folder}: sample_id {sample_id!r} is empty or used twice; give each row its own"
             )
         seen.add(sample_id)
     return [sample_id for sample_id in ids if sample_id is not None]
 
 
 def _check_complete(splits: Mapping[str, SplitInfo], split: str, rows: int, folder: Path) -> None:
-    told = splits[split].rows if split in splits else 0
-    if told != rows:
+    recorded = splits[split].rows if split in splits else 0
+    if recorded != rows:
         raise TpgbenchError(
-            f"{folder}: split '{split}' has {rows} rows where build.json says {told}; copy or "
+            f"{folder}: split '{split}' has {rows} rows where build.json says {recorded}; copy or "
             "build it again"
         )
 

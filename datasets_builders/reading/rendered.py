@@ -10,12 +10,8 @@ from collections.abc import Mapping, Sequence
 from ...core.errors import TpgbenchError
 from ..base import Dataset, Row
 from ..synth.identity import check_size
-from .row_memory import RowMemory
 
 LICENCE = "CC0-1.0"
-
-# Generate, score and report each walk the same split; 200 rows of 128 px take 60 MB.
-_MEMORY = RowMemory(max_bytes=256 << 20)
 
 
 class RenderedSplit(Dataset):
@@ -82,10 +78,7 @@ class RenderedSplit(Dataset):
         """
         if index < 0 or (self._rows is not None and index >= self._rows):
             raise IndexError(f"{self.name}: the split '{self.split}' has no row {index}")
-        if self._rows is None:
-            return self._render(index)
-        key = (self.fingerprint, self.split, self.size, index)
-        return _MEMORY.get(key, lambda: self._render(index))
+        return self._render(index)
 
     @abstractmethod
     def _row_id(self, index: int) -> str:
@@ -93,4 +86,4 @@ class RenderedSplit(Dataset):
 
     @abstractmethod
     def _render(self, index: int) -> Row:
-        """Render a row that there is."""
+        """Render an existing row."""

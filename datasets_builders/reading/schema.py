@@ -23,7 +23,7 @@ class Column:
         compared: Where two photos of this column that look alike are worth a finding: nowhere,
             in different splits only (two garments of one split may be of one fabric), or anywhere.
         outline: Whether the mask marks all that stands out in its photo, so that the two can be
-            held against each other. A mask of what a person wears does not.
+            compared. A mask of what a person wears does not.
     """
 
     name: str

@@ -81,7 +81,7 @@ class ShardWriter:
         """Add a row whose images have ``size`` bytes."""
         if split not in self._open:
             shards = self._shards.setdefault(split, [])
-            # The final name tells how many there are, which only `close` knows.
+            # The final name includes their number, which only `close` knows.
             shards.append(self._folder / f"{split}-{len(shards):05d}.unfinished")
             self._open[split] = RowGroupWriter(shards[-1], self._schema)
         writer = self._open[split]
@@ -124,7 +124,8 @@ class ShardReader:
                 sizes.append(footer.row_group(group).num_rows)
             if not self._files[-1].schema_arrow.equals(self.schema):
                 raise TpgbenchError(
-                    f"{path}: has other columns than {paths[0].name}; remove what does not belong"
+                    f"{path}: has other columns than {paths[0].name}; remove the file that is "
+                    "not part of the dataset"
                 )
         self._starts = [0, *accumulate(sizes)]
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""The owner's files: what is there, under which names, and their bytes."""
+"""The owner's files: their names and their bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Captions of whole figures: what they tell, in a small closed vocabulary."""
+"""Captions of whole figures: what they state, in a small closed vocabulary."""
 
 from __future__ import annotations
 

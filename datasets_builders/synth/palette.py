@@ -65,7 +65,7 @@ def _rgb(hue: float, saturation: float, value: float) -> Floats:
 
 
 def draw_palette(rng: np.random.Generator, count: int) -> Floats:
-    """Draw colours that can be told apart; the first is the ground.
+    """Draw colours that are clearly distinct; the first is the ground.
 
     Returns:
         float64 (count, 3), multiples of 1/255 from 0 to 1.

@@ -1,4 +1,4 @@
-"""Where every random number of a scene comes from: one stream a factor."""
+"""Where every random number of a scene comes from: one stream per factor."""
 
 from __future__ import annotations
 

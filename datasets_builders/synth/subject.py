@@ -1,4 +1,4 @@
-"""A dressed figure, its surroundings, and what there is to say of them."""
+"""A dressed figure, its surroundings, and the facts that describe them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Subject:
 
 
 def draw_subject(key: SceneKey) -> tuple[Subject, Facts]:
-    """Draw a dressed figure and its surroundings, and say what there is to see."""
+    """Draw a dressed figure and its surroundings, and return the facts that describe them."""
     rng = key.stream(Factor.GARMENT)
     kind, pose_name = pick(rng, tuple(GARMENTS)), pick(rng, POSES)
     pose = draw_named_pose(rng, pose_name)

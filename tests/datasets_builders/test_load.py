@@ -79,7 +79,7 @@ def foreign(records):
 
 def test_a_packaged_folder_opens_as_parquet(built):
     dataset = open_dataset(str(built))
-    assert isinstance(dataset, ParquetDataset)
+    assert isinstance(dataset.uncached, ParquetDataset)
     assert (dataset.name, dataset.split, dataset.size, len(dataset)) == ("ctp-hd", "test", 512, 6)
     assert dataset.sample_ids(2) == ["0", "1"]
     assert open_dataset(built, size=64).size == 64
@@ -88,7 +88,7 @@ def test_a_packaged_folder_opens_as_parquet(built):
 def test_a_folder_of_photos_opens_as_such(tmp_path):
     save(noise(0, SIZE), tmp_path / "mine" / "a.png")
     with pytest.warns(UserWarning, match="no mask"):
-        assert isinstance(open_dataset(tmp_path / "mine"), PhotoFolder)
+        assert isinstance(open_dataset(tmp_path / "mine").uncached, PhotoFolder)
 
 
 def test_a_registered_name_wins_over_a_folder(tmp_path, monkeypatch):
@@ -266,7 +266,7 @@ def test_damaged_pages_are_found_when_they_are_read(tmp_path):
 @pytest.mark.parametrize("ids", [["x", "x"], ["x", None]])
 def test_ids_must_be_unique(tmp_path, ids):
     write(tmp_path / "test.parquet", [record(sample_id) for sample_id in ids])
-    with pytest.raises(TpgbenchError, match="stands twice or is empty"):
+    with pytest.raises(TpgbenchError, match="is empty or used twice"):
         open_dataset(tmp_path)
 
 

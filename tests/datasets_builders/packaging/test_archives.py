@@ -127,7 +127,7 @@ def test_two_files_of_one_name_are_refused(tmp_path, into, names, kind):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # zipfile's own, on equal names
         data = zip_bytes(members) if kind == "zip" else tar_bytes(members)
-    with pytest.raises(TpgbenchError, match="stands there twice, or differs from another"):
+    with pytest.raises(TpgbenchError, match="is in it twice, or differs from another"):
         unpack(write(tmp_path, f"a.{kind}", data), into)
 
 
@@ -256,7 +256,7 @@ def test_a_full_disk_is_told_as_such(tmp_path, into, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(archives._Unpacking, "_copy", full)
-    with pytest.raises(TpgbenchError, match="No space left on device; make room"):
+    with pytest.raises(TpgbenchError, match="No space left on device; free disk space"):
         unpack(write(tmp_path, "a.zip", PACKERS["a.zip"]()), into)
 
 

@@ -115,7 +115,7 @@ TAMPERED = {
     "file gone": (lambda folder: (folder / "README.md").unlink(), [("README.md", "is missing")]),
     "file more": (
         lambda folder: (folder / "data" / "x.parquet").write_bytes(b""),
-        [("data/x.parquet", "does not belong here")],
+        [("data/x.parquet", "is not part of the build")],
     ),
     "shard gone": (
         lambda folder: (folder / SHARD).unlink(),
@@ -231,5 +231,5 @@ def test_the_command_says_all_in_json(built):
 @pytest.mark.parametrize("spoil", [shutil.rmtree, lambda folder: (folder / "build.json").unlink()])
 def test_what_is_no_packaged_dataset_is_refused(built, spoil):
     spoil(built)
-    with pytest.raises(TpgbenchError, match="holds no build.json; give a folder that"):
+    with pytest.raises(TpgbenchError, match="has no build.json; give a folder that"):
         api_datasets.verify_dataset(built)

@@ -54,10 +54,10 @@ def test_a_number_is_its_text_and_nothing_is_none(garment, expected):
         ('{"caption": "a"}', "has no file_name; write one"),
         ('{"file_name": "a.jpg", "caption": ["a"]}', "its caption is no text"),
         ('{"file_name": true, "caption": "a"}', "its file_name is no text"),
-        ('{"file_name": "a.jpg", "caption": "a"', "is not JSON; write one object a line"),
-        ("[" * 100_000, "is not JSON; write one object a line"),
+        ('{"file_name": "a.jpg", "caption": "a"', "is not JSON; write one object per line"),
+        ("[" * 100_000, "is not JSON; write one object per line"),
         ('["a.jpg", "a"]', "is not a JSON object"),
-        ("1" * 5000, "is not JSON; write one object a line"),
+        ("1" * 5000, "is not JSON; write one object per line"),
         ('{"file_name": "a.jpg", "caption": "\\ud83d"}', "holds half of a surrogate pair; write"),
     ],
 )
