@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pictures import noise
 from tpgbench.core.errors import TpgbenchError, UnknownNameError
 from tpgbench.metrics.base import Pair, format_recipe, make_metric
 
@@ -25,10 +26,6 @@ SCORES = st.lists(
     ),
     max_size=40,
 )
-
-
-def image(seed=0, side=32):
-    return np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("name", WEIGHT_FREE)
@@ -52,17 +49,17 @@ class TestEveryWeightFreeMetric:
 
     def test_scores_within_its_range_and_prefers_the_truth(self, name):
         metric = make_metric(name)
-        truth = np.tile(image(side=16), (4, 4, 1))
+        truth = np.tile(noise(0, (16, 16)), (4, 4, 1))
         low, high = metric.range
         same = metric.score(Pair("a", truth, truth))
-        other = metric.score(Pair("b", image(1, 64), truth))
+        other = metric.score(Pair("b", noise(1, (64, 64)), truth))
         assert low <= other <= high
         assert same > other if metric.higher_is_better else same < other
         assert same == (high if metric.higher_is_better else low)
 
     def test_without_a_truth_it_is_nan_not_an_error(self, name):
         metric = make_metric(name)
-        pair = Pair("a", image())
+        pair = Pair("a", noise(0))
         assert metric.unavailable(pair) == "no truth"
         assert math.isnan(metric.score(pair))
 
