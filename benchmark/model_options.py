@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ..core.documents import first_problem
 from ..core.errors import TpgbenchError, UnknownNameError
 from .model import Model, ModelConfig
 
@@ -42,9 +43,7 @@ def make_config(model: type[Model], options: Mapping[str, Any]) -> ModelConfig:
     try:
         return model.config_type.model_validate(dict(options))
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "options"
-        raise TpgbenchError(
-            f"-o {name}={first['input']}: {first['msg'].lower()}; the default is "
-            f"{fields[name].default if name in fields else 'in tpgbench list models'}"
-        ) from error
+        problem = first_problem(error)
+        name = problem.field.partition(".")[0]
+        default = fields[name].default if name in fields else "in tpgbench list models"
+        raise TpgbenchError(f"-o {problem.in_options}; the default is {default}") from error

@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
+from ...core.documents import Document
 from ...core.errors import TpgbenchError
 from ...core.outcome import Outcome
 from ...metrics.base import Value
 from ...metrics.bootstrap import bootstrap_mean_interval
 from ..run.identity import RunRecord
-from ..run.results import Document, Result
+from ..run.results import Result
 from ..run.store import RunStore
 from ..scoring.table import read_scores
 from .statistics import holm, paired_permutation_test

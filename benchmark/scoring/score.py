@@ -21,7 +21,7 @@ from ...datasets_builders.base import Dataset
 from ...metrics.base import Metric, SampleMetric, SetMetric, Value, make_metric
 from ..fit import RESIZE
 from ..run.identity import RunRecord
-from ..run.results import Result, SampleCounts, write_document
+from ..run.results import Result, SampleCounts
 from ..run.run import Run
 from ..run.store import RunStore
 from ..tasks import get_task
@@ -139,7 +139,7 @@ def score(run: Run, *, metrics: Sequence[str] | None = None, show_progress: bool
         scored = _summarise(
             record, table, [values[metric.key] for metric, _ in chosen], digest, metrics is not None
         )
-        write_document(store.result_path, scored.result)
+        scored.result.write(store.result_path)
     return Scored(scored.result, scored.problems, notes)
 
 

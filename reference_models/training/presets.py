@@ -7,6 +7,7 @@ from typing import Any, TypedDict, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ...core.documents import first_problem
 from ...core.errors import TpgbenchError, UnknownNameError
 from .config import TrainingConfig
 
@@ -99,9 +100,7 @@ def validated(kind: type[PresetT], values: Mapping[str, Any]) -> PresetT:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise TpgbenchError(f"{where}={first['input']}: {first['msg'].lower()}") from error
+        raise TpgbenchError(first_problem(error).in_options) from error
 
 
 def find_preset(presets: Mapping[str, PresetT], model: str, name: str) -> PresetT:

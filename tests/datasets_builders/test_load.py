@@ -342,7 +342,7 @@ def edit_info(**changes):
         (other_columns, "has other columns than"),
         (
             lambda folder: (folder / "build.json").write_text("{"),
-            r"build\.json: is damaged \(the file: Invalid JSON",
+            r"build\.json: is damaged \(invalid JSON",
         ),
         (edit_info(default_size="big"), r"build\.json: is damaged \(default_size: "),
         (edit_info(task="mannequin"), "is no dataset of the task 'mannequin': it lacks"),
