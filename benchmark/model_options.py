@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ..core.documents import first_problem
 from ..core.errors import TpgbenchError, UnknownNameError
 from .model import Model, ModelConfig
 
@@ -42,13 +43,7 @@ def make_config(model: type[Model], options: Mapping[str, Any]) -> ModelConfig:
     try:
         return model.config_type.model_validate(dict(options))
     except ValidationError as error:
-        name = str(error.errors()[0]["loc"][0]) if error.errors()[0]["loc"] else "options"
+        problem = first_problem(error)
+        name = problem.field.partition(".")[0]
         default = fields[name].default if name in fields else "in tpgbench list models"
-        raise TpgbenchError(f"-o {first_problem(error)}; the default is {default}") from error
-
-
-def first_problem(error: ValidationError) -> str:
-    """Return the first value that is wrong, and why: ``"steps=0: input should be ..."``."""
-    first = error.errors()[0]
-    name = ".".join(str(part) for part in first["loc"]) or "options"
-    return f"{name}={first['input']}: {first['msg'].lower()}"
+        raise TpgbenchError(f"-o {problem.in_options}; the default is {default}") from error

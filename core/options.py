@@ -89,6 +89,8 @@ def resolve(options: type, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     from pydantic import ValidationError
 
+    from .documents import first_problem
+
     known = {one.name: one.option for one in listed(options)}
     values = dict(given)
     for name, value in given.items():
@@ -99,9 +101,7 @@ def resolve(options: type, given: Mapping[str, Any]) -> dict[str, Any]:
     try:
         checked: dict[str, Any] = _adapter(options).validate_python(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else "options"
-        raise TpgbenchError(f"{name}={first['input']!r}: {first['msg'].lower()}") from error
+        raise TpgbenchError(first_problem(error).in_options) from error
     defaults: dict[str, Any] = {name: option.default for name, option in known.items()}
     return defaults | checked
 

@@ -11,12 +11,13 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from ...core.documents import Document
 from ...core.errors import TpgbenchError
 from ...core.outcome import Outcome
 from ...metrics.base import Value
 from ...metrics.bootstrap import bootstrap_mean_interval
 from ..run.identity import RunRecord
-from ..run.results import Document, Result
+from ..run.results import Result
 from ..run.store import RunStore
 from ..scoring.table import ScoredSample, read_scores
 from .significance import holm, paired_permutation_test

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ...datasets_builders.reference import DatasetRef
 from .filenames import safe_stem
-from .results import Document
+from .results import RunDocument
 
 
 class Identity(BaseModel):
@@ -103,28 +103,38 @@ class OutsideImages(BaseModel):
     resize: bool = False
 
 
-class RunRecord(Document):
+class RunRecord(RunDocument):
     """`run.json`: the identity, and all that is needed to do the run again.
 
     Attributes:
         identity: See `Identity`.
         dataset_location: What ``--dataset`` was: a name or a folder.
         dataset_config: What ``--config`` was, or None for the dataset's default.
-        dataset_seed: What ``--data-seed`` was; 0 in records of schema version 1.
+        dataset_seed: What ``--data-seed`` was.
         weights_location: What ``--weights`` was, or None.
         limit: How many samples the last command asked for, or None for all.
         images: Where external images are; None when tpgbench generated them.
         sessions: Every process that worked on it, oldest first.
     """
 
+    schema_version: int = 2
+
     identity: Identity
     dataset_location: str
     dataset_config: str | None = None
-    dataset_seed: int = 0
+    dataset_seed: int
     weights_location: str | None = None
     limit: int | None
     images: OutsideImages | None = None
     sessions: tuple[Session, ...] = ()
+
+    @classmethod
+    def migrate(cls, content: dict[str, Any], version: int) -> dict[str, Any]:
+        """Bring an older record to the current schema.
+
+        Version 2 requires ``dataset_seed``; before there was the option, the seed was 0.
+        """
+        return {"dataset_seed": 0} | content
 
     @property
     def dataset_ref(self) -> DatasetRef:

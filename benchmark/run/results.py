@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from ...core.documents import Document
 from ...core.errors import TpgbenchError
-from ...core.files import write_atomic
 from ...metrics.base import Value
 
-SCHEMA_VERSION = 1
 
+class RunDocument(Document):
+    """A JSON file of a run directory."""
 
-class Document(BaseModel):
-    """A JSON file with a schema version."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    schema_version: int = SCHEMA_VERSION
+    way_out: ClassVar[str] = "run the stage again, with --overwrite"
 
 
 class SampleCounts(BaseModel):
@@ -33,7 +28,7 @@ class SampleCounts(BaseModel):
     failed: int
 
 
-class Result(Document):
+class Result(RunDocument):
     """The values of one run.
 
     Attributes:
@@ -72,39 +67,16 @@ class Result(Document):
         return value
 
 
-DocumentType = TypeVar("DocumentType", bound=Document)
-
-
-def write_document(path: Path, document: Document) -> None:
-    """Write a document as indented JSON, atomically and durably."""
-    write_atomic(path, (document.model_dump_json(indent=2) + "\n").encode())
+DocumentType = TypeVar("DocumentType", bound=RunDocument)
 
 
 def read_document(path: Path, kind: type[DocumentType]) -> DocumentType:
-    """Read a document back.
+    """Read a file of a run directory.
 
     Raises:
         TpgbenchError: Missing, damaged, or written by a newer tpgbench.
     """
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        return kind.read(path)
     except FileNotFoundError:
         raise TpgbenchError(f"{path}: no such file; is {path.parent} a run directory?") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise TpgbenchError(
-            f"{path}: cannot be read ({error}); run the stage again, with --overwrite"
-        ) from error
-    version = content.get("schema_version") if isinstance(content, dict) else None
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise TpgbenchError(
-            f"{path}: schema version {version} is newer than this tpgbench reads "
-            f"({SCHEMA_VERSION}): upgrade tpgbench"
-        )
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise TpgbenchError(
-            f"{path}: not a {kind.__name__.lower()} ({where}: {first['msg']})"
-        ) from error

@@ -13,7 +13,7 @@ from ...core.files import explain_os_errors, locked_folder, write_atomic
 from ...core.images import DAMAGE, open_picture
 from .filenames import safe_stem
 from .identity import RunRecord
-from .results import Result, read_document, write_document
+from .results import Result, read_document
 
 
 class RunStore:
@@ -73,7 +73,7 @@ class RunStore:
 
     def write_record(self, record: RunRecord) -> None:
         """Write `run.json`."""
-        write_document(self.record_path, record)
+        record.write(self.record_path)
 
     def read_result(self) -> Result:
         """Read `result.json`."""

@@ -21,7 +21,7 @@ from ...metrics.sample_scores import describe
 from ...metrics.source import Entry
 from ..fit import RESIZE
 from ..run.identity import RunRecord
-from ..run.results import Result, SampleCounts, write_document
+from ..run.results import Result, SampleCounts
 from ..run.run import Run
 from ..run.store import RunStore
 from ..tasks import get_task
@@ -124,7 +124,7 @@ def score(run: Run, metrics: Sequence[str] | None = None, *, show_progress: bool
         write_evidence(store.path, {one.key: _scores(measured, one) for one in by_sample})
         digest = write_scores(store, _table(measured, entries, by_sample), _columns(by_sample))
         result = _result(run, measured, values, digest)
-        write_document(store.result_path, result)
+        result.write(store.result_path)
     return Scored(result, (*_failed_samples(measured), *problems), notes)
 
 

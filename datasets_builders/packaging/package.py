@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from ...core.files import sha256_file
 from ..base import DatasetCard, Track
-from ..reading.build_info import BuildInfo, FileInfo, SplitInfo
+from ..reading.build_info import BUILD_INFO_NAME, BuildInfo, FileInfo, SplitInfo
 from ..reading.findings import Finding
 from ..reading.fingerprint import Fingerprint
 from ..reading.schema import RowSchema
@@ -138,7 +138,7 @@ class PackageWriter:
 def seal(folder: Path, info: BuildInfo) -> BuildInfo:
     """Write ``build.json`` last, with the digests of all that is in the folder, and return it."""
     sealed = info.model_copy(update={"files": describe_files(folder, known=info.files)})
-    sealed.write(folder)
+    sealed.write(folder / BUILD_INFO_NAME)
     return sealed
 
 

@@ -98,7 +98,7 @@ def verify(folder: Path, source: str | Path | None = None) -> Verification:
     Raises:
         TpgbenchError: Not a packaged dataset, or ``build.json`` or the source cannot be read.
     """
-    info = BuildInfo.read(folder) if folder.is_dir() else None
+    info = BuildInfo.find(folder) if folder.is_dir() else None
     if info is None:
         raise TpgbenchError(
             f"{folder}: has no {BUILD_INFO_NAME}; give a folder that build-dataset made"

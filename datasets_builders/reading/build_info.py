@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue
 
+from ...core.documents import Document
 from ...core.errors import TpgbenchError
 from ...core.files import known_sha256
 from ..base import Track
@@ -15,7 +17,6 @@ from .findings import Finding
 from .shards import DATA_FOLDER
 
 BUILD_INFO_NAME = "build.json"
-SCHEMA_VERSION = 1
 
 
 class SplitInfo(BaseModel):
@@ -46,11 +47,10 @@ class FileInfo(BaseModel):
     sha256: str
 
 
-class BuildInfo(BaseModel):
+class BuildInfo(Document):
     """How a dataset was built. It holds no time and no path, so that two builds are equal.
 
     Attributes:
-        schema_version: Of this file; a newer one is refused.
         name: The dataset's name in the registry.
         task: ``"tpg"``, ...
         builder_version: Raised when a builder makes other rows of the same source.
@@ -66,9 +66,8 @@ class BuildInfo(BaseModel):
         files: All other files, by their names in the folder.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    way_out: ClassVar[str] = "copy or build the dataset again"
 
-    schema_version: int = SCHEMA_VERSION
     name: str
     task: str
     builder_version: int
@@ -116,38 +115,17 @@ class BuildInfo(BaseModel):
         rendered = f"{self.fingerprint} rendered at {self.rendered_size}"
         return hashlib.sha256(rendered.encode()).hexdigest()
 
-    def write(self, folder: Path) -> None:
-        """Write ``build.json`` into a folder."""
-        text = self.model_dump_json(indent=2) + "\n"
-        (folder / BUILD_INFO_NAME).write_text(text, encoding="utf-8")
-
     @classmethod
-    def read(cls, folder: Path) -> BuildInfo | None:
+    def find(cls, folder: Path) -> BuildInfo | None:
         """Read a folder's ``build.json``; None if it has none.
 
         Raises:
             TpgbenchError: It is damaged, or a newer tpgbench wrote it.
         """
-        path = folder / BUILD_INFO_NAME
         try:
-            text = path.read_bytes()
-            version = _Versioned.model_validate_json(text).schema_version
-            if version > SCHEMA_VERSION:
-                raise TpgbenchError(
-                    f"{path}: has schema version {version}, this tpgbench reads up to "
-                    f"{SCHEMA_VERSION}; upgrade tpgbench"
-                )
-            return cls.model_validate_json(text)
+            return cls.read(folder / BUILD_INFO_NAME)
         except FileNotFoundError:
             return None
-        except OSError as error:
-            raise TpgbenchError(f"{path}: cannot be read: {error.strerror}") from error
-        except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"])) or "the file"
-            raise TpgbenchError(
-                f"{path}: is damaged ({field}: {first['msg']}); copy or build it again"
-            ) from error
 
 
 def check_digests(folder: Path, info: BuildInfo, paths: Iterable[Path]) -> None:
@@ -175,9 +153,3 @@ def check_digests(folder: Path, info: BuildInfo, paths: Iterable[Path]) -> None:
                 f"{path}: changed since it was built: build it again, or remove "
                 f"{BUILD_INFO_NAME} to read the files as a dataset of your own"
             )
-
-
-class _Versioned(BaseModel):
-    """The one field that every version of the file has."""
-
-    schema_version: int

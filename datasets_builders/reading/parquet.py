@@ -53,7 +53,7 @@ class ParquetDataset(Dataset):
         size: int | None = None,
         config: str | None = None,
     ) -> None:
-        info = BuildInfo.read(folder)
+        info = BuildInfo.find(folder)
         configs = [DEFAULT_CONFIG] if info is None else list(info.configs)
         config = configs[0] if config is None else config
         if config not in configs:

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ...core.documents import first_problem
 from ...core.errors import TpgbenchError
 from ...core.files import write_atomic
 from ...core.folders import recover
@@ -78,11 +79,13 @@ def read_adapter(folder: Path) -> AdapterCard:
     path = folder / ADAPTER
     try:
         return AdapterCard.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise TpgbenchError(
-            f"{path}: cannot be read ({type(error).__name__}): give a folder that "
-            "'tpgbench train lora-dae' made"
-        ) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except ValidationError as error:
+        reason = first_problem(error).in_file
+    raise TpgbenchError(
+        f"{path}: cannot be read ({reason}): give a folder that 'tpgbench train lora-dae' made"
+    )
 
 
 def find_adapter(location: str | Path, lora: str = "full") -> Path:

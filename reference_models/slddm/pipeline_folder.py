@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ...core.documents import first_problem
 from ...core.errors import TpgbenchError
 from ...core.folders import recover
 from ..shared.shipping import checked_files, config_files, read_checksums
@@ -160,8 +161,7 @@ def _read_index(folder: Path) -> PipelineIndex:
         own = {name: value for name, value in stored.items() if not name.startswith("_")}
         return PipelineIndex.model_validate(own)
     except ValidationError as error:
-        first = error.errors()[0]
-        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"
+        reason = first_problem(error).in_file
     except (OSError, ValueError) as error:
         reason = f"cannot be read ({error})"
     raise TpgbenchError(

@@ -7,7 +7,7 @@ from typing import Any, TypedDict, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...benchmark.model_options import first_problem
+from ...core.documents import first_problem
 from ...core.errors import TpgbenchError, UnknownNameError
 from .config import TrainingConfig
 
@@ -100,7 +100,7 @@ def validated(kind: type[PresetT], values: Mapping[str, Any]) -> PresetT:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise TpgbenchError(first_problem(error)) from error
+        raise TpgbenchError(first_problem(error).in_options) from error
 
 
 def find_preset(presets: Mapping[str, PresetT], model: str, name: str) -> PresetT:

@@ -12,6 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...benchmark.run.environment import describe_environment
+from ...core.documents import first_problem
 from ...core.errors import TpgbenchError
 from ...core.files import explain_os_errors
 
@@ -125,5 +126,5 @@ def read_sessions(folder: Path) -> list[TrainingSession]:
         return [TrainingSession.model_validate_json(line) for line in lines]
     except ValidationError as error:
         raise TpgbenchError(
-            f"{path}: is damaged: {error.errors()[0]['msg'].lower()}; remove the broken line"
+            f"{path}: is damaged: {first_problem(error).in_file}; remove the broken line"
         ) from error

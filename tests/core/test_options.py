@@ -59,9 +59,9 @@ def test_a_list_of_names_may_be_one_text():
     ("given", "message"),
     [
         ({"cuont": 3}, "unknown option 'cuont': did you mean 'count'"),
-        ({"count": "many"}, "count='many': input should be a valid integer"),
-        ({"names": [1]}, r"names=1: input should be a valid string"),
-        ({"loud": "perhaps"}, "loud='perhaps': input should be a valid boolean"),
+        ({"count": "many"}, "count=many: input should be a valid integer"),
+        ({"names": [1]}, r"names\.0=1: input should be a valid string"),
+        ({"loud": "perhaps"}, "loud=perhaps: input should be a valid boolean"),
     ],
 )
 def test_what_is_wrong_is_one_line(given, message):

@@ -327,7 +327,7 @@ def other_columns(folder):
         (other_columns, "has other columns than"),
         (
             lambda folder: (folder / "build.json").write_text("{"),
-            r"build\.json: is damaged \(the file: Invalid JSON",
+            r"build\.json: is damaged \(invalid JSON",
         ),
         (edit_info(default_size="big"), r"build\.json: is damaged \(default_size: "),
         (edit_info(task="mannequin"), "is no dataset of the task 'mannequin': it lacks"),

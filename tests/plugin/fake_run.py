@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pictures import noise
 from tpgbench.benchmark.run.identity import Identity, RunRecord, Session
-from tpgbench.benchmark.run.results import Result, SampleCounts, write_document
+from tpgbench.benchmark.run.results import Result, SampleCounts
 from tpgbench.benchmark.run.store import RunStore
 from tpgbench.benchmark.scoring.table import ScoredSample, write_scores
 from tpgbench.core.errors import TpgbenchError
@@ -119,7 +119,7 @@ def write_run(
         for one in samples
     ]
     store.write_record(record)
-    write_document(store.result_path, result)
+    result.write(store.result_path)
     write_scores(store, rows, [value.name for value in values])
     for index, sample in enumerate(samples):
         if sample.error is None:

@@ -242,10 +242,11 @@ def test_not_a_run(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"schema_version": 99}', "newer than this tpgbench"),
-        ('{"schema_version": 1}', "not a runrecord"),
-        ("[1", "cannot be read"),
-        ("[]", "not a runrecord"),
+        ('{"schema_version": 99}', "has schema version 99, .* up to 2; upgrade tpgbench"),
+        ('{"schema_version": 1}', r"is damaged \(identity: field required\); run the stage again"),
+        ("{}", "is damaged .schema_version: it is not a number"),
+        ("[1", "is damaged .invalid JSON"),
+        ("[]", "is damaged .it holds no fields by name"),
     ],
 )
 def test_alien_run_files_are_one_line(run, content, message):
