@@ -31,8 +31,22 @@ if TYPE_CHECKING:
     from .core.weights import WeightFile
     from .datasets_builders.base import Dataset, DatasetCard, DatasetSource, MannequinRow, TpgRow
     from .datasets_builders.packaging.build import PackagedDataset
+    from .datasets_builders.packaging.rows import RawRow
+    from .datasets_builders.reading.findings import Finding, FindingKind
+    from .datasets_builders.reading.schema import MANNEQUIN_SCHEMA, TPG_SCHEMA
+    from .datasets_builders.reading.sources import SourceFolder
     from .datasets_builders.reference import DatasetRef
-    from .metrics.base import FeatureExtractor, Metric, SampleMetric, SetMetric, Value
+    from .metrics.base import (
+        FeatureExtractor,
+        GarmentMetric,
+        Metric,
+        SampleMetric,
+        SetMetric,
+        TruthMetric,
+    )
+    from .metrics.pair import Pair
+    from .metrics.torch import torch_metric
+    from .metrics.value import Estimate, NotAnswered, Score, Value
 
 __version__ = "0.1.0"
 
@@ -42,10 +56,15 @@ _MODULES = {
     "DatasetCard": "datasets_builders.base",
     "DatasetRef": "datasets_builders.reference",
     "DatasetSource": "datasets_builders.base",
+    "Estimate": "metrics.value",
     "FeatureExtractor": "metrics.base",
+    "Finding": "datasets_builders.reading.findings",
+    "FindingKind": "datasets_builders.reading.findings",
+    "GarmentMetric": "metrics.base",
     "GenerateOutcome": "api.outcomes",
     "HubModel": "core.hub",
     "Image": "core.images",
+    "MANNEQUIN_SCHEMA": "datasets_builders.reading.schema",
     "MannequinRow": "datasets_builders.base",
     "MannequinSample": "benchmark.sample",
     "Mask": "core.images",
@@ -53,8 +72,11 @@ _MODULES = {
     "Model": "benchmark.model",
     "ModelCard": "benchmark.model",
     "ModelConfig": "benchmark.model",
+    "NotAnswered": "metrics.value",
     "Outcome": "core.outcome",
     "PackagedDataset": "datasets_builders.packaging.build",
+    "Pair": "metrics.pair",
+    "RawRow": "datasets_builders.packaging.rows",
     "ReportOutcome": "api.outcomes",
     "Result": "benchmark.run.results",
     "Run": "benchmark.run.run",
@@ -62,10 +84,14 @@ _MODULES = {
     "RunOutcome": "api.outcomes",
     "Sample": "benchmark.sample",
     "SampleMetric": "metrics.base",
+    "Score": "metrics.value",
     "SetMetric": "metrics.base",
+    "SourceFolder": "datasets_builders.reading.sources",
+    "TPG_SCHEMA": "datasets_builders.reading.schema",
     "TpgRow": "datasets_builders.base",
     "TpgbenchError": "core.errors",
-    "Value": "metrics.base",
+    "TruthMetric": "metrics.base",
+    "Value": "metrics.value",
     "WeightFile": "core.weights",
     "build_dataset": "api.datasets",
     "compare": "api.runs",
@@ -76,15 +102,22 @@ _MODULES = {
     "score": "api.runs",
     "score_images": "api.runs",
     "show_dataset": "api.datasets",
+    "torch_metric": "metrics.torch",
     "verify_dataset": "api.datasets",
 }
 
 __all__ = [
+    "MANNEQUIN_SCHEMA",
+    "TPG_SCHEMA",
     "Dataset",
     "DatasetCard",
     "DatasetRef",
     "DatasetSource",
+    "Estimate",
     "FeatureExtractor",
+    "Finding",
+    "FindingKind",
+    "GarmentMetric",
     "GenerateOutcome",
     "HubModel",
     "Image",
@@ -95,8 +128,11 @@ __all__ = [
     "Model",
     "ModelCard",
     "ModelConfig",
+    "NotAnswered",
     "Outcome",
     "PackagedDataset",
+    "Pair",
+    "RawRow",
     "ReportOutcome",
     "Result",
     "Run",
@@ -104,9 +140,12 @@ __all__ = [
     "RunOutcome",
     "Sample",
     "SampleMetric",
+    "Score",
     "SetMetric",
+    "SourceFolder",
     "TpgRow",
     "TpgbenchError",
+    "TruthMetric",
     "Value",
     "WeightFile",
     "build_dataset",
@@ -118,6 +157,7 @@ __all__ = [
     "score",
     "score_images",
     "show_dataset",
+    "torch_metric",
     "verify_dataset",
 ]
 

@@ -39,6 +39,11 @@ def run(model: str, **options: Unpack[RunOptions]) -> RunOutcome:
 
     Raises:
         TpgbenchError: Wrong input; nothing is written then. Or the disk refuses.
+
+    Examples:
+        >>> outcome = run("crop", limit=2, size=64, metrics=["ssim", "psnr"], out="runs/crop")
+        >>> outcome.exit_code, outcome.result.metric("psnr").n
+        (0, 2)
     """
     chosen = cast(RunOptions, resolve(RunOptions, options))
     check_metrics(chosen["metrics"], MODELS.get(model).task)  # before hours of generation
@@ -57,6 +62,10 @@ def generate(model: str, **options: Unpack[GenerateOptions]) -> GenerateOutcome:
     Args:
         model: A registered model.
         <options>
+
+    Examples:
+        >>> generate("crop", limit=2, size=64, out="runs/crop").failures
+        {}
     """
     generated = _generate(model, cast(GenerateOptions, resolve(GenerateOptions, options)))
     failures = generated.failures
@@ -77,6 +86,11 @@ def score(path: str | Path, **options: Unpack[ScoreOptions]) -> RunOutcome:
 
     Raises:
         TpgbenchError: Not a run directory, another dataset, an unknown metric.
+
+    Examples:
+        >>> made = generate("crop", limit=2, size=64, out="runs/crop")
+        >>> score(made.path, metrics=["palette"]).result.metric("palette").n
+        2
     """
     chosen = cast(ScoreOptions, resolve(ScoreOptions, options))
     found = Run.open(path, dataset=chosen["dataset"])
@@ -98,6 +112,13 @@ def score_images(
 
     Raises:
         TpgbenchError: Wrong input; nothing is written then.
+
+    Examples:
+        >>> made = generate("crop", limit=2, size=64, out="runs/crop")
+        >>> images = made.path / "generations"
+        >>> outcome = score_images(images, "ctp-synth", limit=2, size=64, metrics=["ssim"])
+        >>> outcome.result.metric("ssim").n
+        2
     """
     chosen = cast(ExternalOptions, resolve(ExternalOptions, options))
     found = open_external(Path(images), dataset, chosen)
@@ -115,6 +136,11 @@ def report(path: str | Path, *, dataset: str | Path | None = None) -> ReportOutc
 
     Raises:
         TpgbenchError: Not a scored run directory.
+
+    Examples:
+        >>> outcome = run("crop", limit=2, size=64, metrics=["ssim"], out="runs/crop")
+        >>> report("runs/crop").path.name
+        'report.html'
     """
     return _report(Run.open(path, dataset=dataset), must_have_photos=dataset is not None)
 
@@ -127,6 +153,12 @@ def compare(paths: Sequence[str | Path]) -> RunComparison:
 
     Raises:
         TpgbenchError: Fewer than two runs, or runs of different data.
+
+    Examples:
+        >>> for model in ("crop", "tile-crop"):
+        ...     outcome = run(model, limit=2, size=64, metrics=["ssim"], out=f"runs/{model}")
+        >>> [one.label for one in compare(["runs/crop", "runs/tile-crop"]).runs]
+        ['crop', 'tile-crop']
     """
     from ..benchmark.comparing.compare import compare_runs
 
