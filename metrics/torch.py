@@ -151,7 +151,8 @@ class TorchMetric(torchmetrics.Metric):
     def _sync_dist(self, *args: Any, **kwargs: Any) -> None:
         # A process without a batch must gather as many tensors, of the same type, as the others.
         for name in self._dtypes:
-            if not getattr(self, name):
+            state = getattr(self, name)
+            if isinstance(state, list) and not state:
                 empty = torch.empty(0, dtype=self._dtype_of(name), device=self.device)
                 setattr(self, name, [empty])
         super()._sync_dist(*args, **kwargs)

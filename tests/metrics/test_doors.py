@@ -85,6 +85,19 @@ class TestSetMetric:
         with pytest.raises(TpgbenchError, match="holds one image only, and toy-distance needs at"):
             compute_metric("toy-distance", [real, alone])
 
+    def test_beside_a_metric_of_pairs_it_takes_each_folder_in_its_own_order(self, tmp_path):
+        real, generated = tmp_path / "real", tmp_path / "generated"
+        write(real, {"x": picture(0), "x.q": picture(1)})
+        generated.mkdir()
+        for seed, name in enumerate(("x", "x.q")):
+            PIL.Image.fromarray(picture(9 + seed)).save(generated / f"{name}.tif")
+        folders = [real, generated]  # x.q.tif comes before x.tif, x.png before x.q.png
+        together = compute_metrics(["psnr", "toy-distance"], folders)
+        assert together.values == (
+            compute_metric("psnr", folders),
+            compute_metric("toy-distance", folders),
+        )
+
     def test_its_statistics_stand_for_a_folder(self, folders, tmp_path):
         real, generated = folders
         path = tmp_path / "real.npz"

@@ -170,6 +170,17 @@ def test_metrics_by_name_must_be_possible_and_defaults_need_not(run, monkeypatch
     assert "TPGBENCH_OFFLINE" in value.not_computed
 
 
+def test_another_packages_metric_that_breaks_while_it_loads_is_one_line(run, monkeypatch):
+    import toy_plugin
+
+    def broken(_):
+        raise RuntimeError("no\nlibrary")
+
+    monkeypatch.setattr(toy_plugin.ToyMean, "load", broken)
+    with pytest.raises(TpgbenchError, match=r"'toy-mean' cannot be loaded \(RuntimeError: no lib"):
+        tpgbench.score(run.path, metrics=["toy-mean"])
+
+
 def test_wrong_metrics_are_refused_before_anything_is_generated(tmp_path):
     with pytest.raises(TpgbenchError, match="unknown metric"):
         tpgbench.run("toy-noise", dataset="toy", metrics=["nope"], out=tmp_path / "run")

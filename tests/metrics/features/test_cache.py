@@ -1,5 +1,6 @@
 """The feature cache, and the pass that it saves."""
 
+import os
 import threading
 
 import numpy as np
@@ -14,7 +15,7 @@ from tpgbench.metrics.features.cache import (
     file_key,
     pixel_key,
 )
-from tpgbench.metrics.features.extraction import FeatureCollector, read_ahead
+from tpgbench.metrics.features.extraction import FeatureCollector, read_ahead, worker_threads
 
 
 class Means(FeatureExtractor):
@@ -135,6 +136,14 @@ def test_clearing_deletes_all_features_and_nothing_else(monkeypatch, tmp_path):
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [stranger]
     FeatureCache("one").put("ab12", np.ones(3, np.float32))
     assert FeatureCache("one").get("ab12") is not None
+
+
+def test_threads_are_as_many_as_this_process_may_use(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7}, raising=False)
+    assert worker_threads() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 9)
+    assert worker_threads() == 9
 
 
 def test_read_ahead_keeps_the_order_and_its_bound():
