@@ -29,8 +29,8 @@ It is a complete text-to-image model at {size} px. `base` is a diffusers folder;
 {rank_attention} on cross-attention, {rank_convolution} on convolutions) and, if present,
 `lora-attention` hold LoRA weights in diffusers' format, with band statistics and trained gains for
 the adaptive enhancement if they were made. Its training is described below. A base that is trained
-here has the vocabulary of mannequin-synth's captions and was shown photos with blurred garments, so
-that it knows no fine texture; the LoRA was trained on the original photos.
+from scratch has the vocabulary of mannequin-synth's captions and was shown photos with blurred
+garments, so that it knows no fine texture; the LoRA was trained on the original photos.
 
 Run it with `tpgbench run --model lora-dae --weights FOLDER`, where FOLDER is this folder."""
 _LIMITS = """\

@@ -54,8 +54,8 @@ tags: [{{ text.tags | join(", ") }}]
 {{ "%.1f" | format(point.seconds / 60) }} |
 {% endfor %}
 
-A stage that is not listed was not trained here: its networks were taken from another checkpoint, \
-or are absent.
+A stage that is not listed is not part of these trainings: its networks were taken from another \
+checkpoint, or are absent.
 
 {% if text.elsewhere %}
 {{ text.elsewhere }}

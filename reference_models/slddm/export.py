@@ -88,7 +88,7 @@ def export_training(
                 limits=_LIMITS,
                 pipeline_tag="image-to-image",
                 tags=("textile-pattern-generation", "fashion", "diffusion"),
-                validation="on the first 64 rows at most of the split `--held-out`, by default "
+                validation="on the first rows, 64 at most, of the split `--held-out`, by default "
                 "`validation`; the number after a name is the number of sampling steps; metrics "
                 "with `shift` tolerate a translation and are of the unaligned track, the others "
                 "of the aligned track",

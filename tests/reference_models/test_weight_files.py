@@ -84,7 +84,7 @@ def test_weights_of_the_wrong_kind_are_refused_before_they_are_loaded():
         ("slddm", SLDDM, "model_index.json", r"has no model_index\.json: give the folder"),
         ("slddm", SLDDM, "ldn", "has no 'ldn': the pipeline is not complete"),
         ("slddm", SLDDM, "unet/config.json", r"as an SLDDM pipeline: there is no unet/config\.js"),
-        ("lora-dae", LORA_DAE, "base", r"its base, \.\./base, is not there"),
+        ("lora-dae", LORA_DAE, "base", r"its base, \.\./base, is missing"),
         ("lora-dae", LORA_DAE, "lora/band_statistics.safetensors", "which the enhancement 'stat"),
         ("lora-dae", LORA_DAE, "base/vae", "cannot be loaded as Stable Diffusion: its 'vae' has"),
         ("lora-dae", LORA_DAE, "lora/pytorch_lora_weights.safetensors", r"has no pytorch_lora_w"),

@@ -49,7 +49,7 @@ def refused(*words: object) -> str:
         (("--start", __file__), "test_cli.py: is no pipeline folder"),
         (
             ("--start", CHECKPOINT),
-            "are trained anew, so nothing is taken over: give --stage",
+            "are trained from scratch, so it has no effect: give --stage",
         ),
         (("--warm",), "--warm: give --start PIPELINE"),
         (("--base", "sd"), "--base sd: the preset 'tiny' has networks of its own"),

@@ -156,11 +156,11 @@ def test_the_extension_starts_from_the_fill():
     ("change", "message"),
     [
         ({"size": 60}, "60 x 60 px: give squares whose side is divisible by 8"),
-        ({"masks": 1}, "give one mask a garment"),
+        ({"masks": 1}, "give one mask per garment"),
         ({"fill": True}, "takes no fill"),
         ({"strength": 0.0}, "give 0 < strength <= 1"),
         ({"num_inference_steps": -1}, "steps >= 1"),
-        ({"size": 128}, r"LDN: latents of shape \(24, 16, 16\) where it reads \(24, 8, 8\)"),
+        ({"size": 128}, r"LDN: latents of shape \(24, 16, 16\), but it takes \(24, 8, 8\)"),
     ],
 )
 def test_wrong_input_is_refused_in_one_line(pipeline, change, message):
