@@ -7,21 +7,16 @@ import zipfile
 import numpy as np
 import PIL.Image
 import pytest
+from pictures import noise, save
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.metrics import compute_psnr, compute_ssim
 from tpgbench.metrics.psnr import psnr
 from tpgbench.metrics.ssim import ssim
 
 
-def picture(seed, height=32, width=40):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
 def write(folder, images, suffix="png"):
     for name, image in images.items():
-        path = folder / f"{name}.{suffix}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        PIL.Image.fromarray(image).save(path)
+        save(image, folder / f"{name}.{suffix}")
     return folder
 
 
@@ -29,8 +24,8 @@ def write(folder, images, suffix="png"):
 def pair(tmp_path):
     """Two folders of five images, nested and of mixed sizes."""
     names = ["a", "b", "sub/a", "sub/deep/c", "z"]
-    real = {name: picture(i, 32 + i, 40) for i, name in enumerate(names)}
-    generated = {name: picture(100 + i, 32 + i, 40) for i, name in enumerate(names)}
+    real = {name: noise(i, (40, 32 + i)) for i, name in enumerate(names)}
+    generated = {name: noise(100 + i, (40, 32 + i)) for i, name in enumerate(names)}
     write(tmp_path / "real", real)
     write(tmp_path / "generated", generated, "bmp")
     return tmp_path / "real", tmp_path / "generated", real, generated
@@ -68,7 +63,7 @@ def test_names_without_a_partner_are_told(pair):
 
 def test_a_pair_of_two_sizes_is_named(pair):
     real, generated, *_ = pair
-    write(generated, {"b": picture(0, 50, 50)}, "bmp")
+    write(generated, {"b": noise(0, (50, 50))}, "bmp")
     with pytest.raises(TpgbenchError, match=r"generated/b\.bmp: the output is 50x50 px and"):
         compute_psnr(real, generated)
 
@@ -82,7 +77,7 @@ def test_a_corrupt_image_is_named(pair):
 
 
 def test_grey_and_alpha_are_read_as_what_they_show(tmp_path):
-    grey = picture(0)[..., 0]
+    grey = noise(0)[..., 0]
     (tmp_path / "real").mkdir()
     (tmp_path / "generated").mkdir()
     PIL.Image.fromarray(grey).save(tmp_path / "real" / "a.png")
@@ -99,18 +94,18 @@ def test_an_empty_folder_is_refused(pair, tmp_path):
 
 
 def test_one_pair_has_a_value_and_no_interval(tmp_path):
-    write(tmp_path / "real", {"a": picture(0)})
-    write(tmp_path / "generated", {"a": picture(1)})
+    write(tmp_path / "real", {"a": noise(0)})
+    write(tmp_path / "generated", {"a": noise(1)})
     value = compute_psnr(tmp_path / "real", tmp_path / "generated")
     assert value.n == 1
     assert value.interval is None
 
 
 def test_two_truth_sets_never_share_a_recipe(tmp_path):
-    write(tmp_path / "generated", {"a": picture(1), "b": picture(2)})
-    write(tmp_path / "real", {"a": picture(3), "b": picture(4)})
-    write(tmp_path / "other", {"a": picture(3), "b": picture(5)})
-    write(tmp_path / "swapped", {"a": picture(4), "b": picture(3)})
+    write(tmp_path / "generated", {"a": noise(1), "b": noise(2)})
+    write(tmp_path / "real", {"a": noise(3), "b": noise(4)})
+    write(tmp_path / "other", {"a": noise(3), "b": noise(5)})
+    write(tmp_path / "swapped", {"a": noise(4), "b": noise(3)})
     recipes = {
         compute_psnr(tmp_path / real, tmp_path / "generated").recipe
         for real in ("real", "other", "swapped")

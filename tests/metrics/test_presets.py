@@ -10,6 +10,7 @@ import pytest
 import torch
 import torchmetrics.functional.image
 from lpips_oracle import peer_network, write_backbones
+from pictures import photo, save
 from skimage.metrics import structural_similarity
 from torchvision import transforms
 from tpgbench.core.errors import TpgbenchError
@@ -38,27 +39,17 @@ def weights(backbones, _random_inception, monkeypatch):
     return backbones
 
 
-def photo(seed, width, height):
-    """A smooth picture with some noise, as resizes would tell apart."""
-    rng = np.random.default_rng(seed)
-    small = PIL.Image.fromarray(rng.integers(0, 256, (9, 7, 3), dtype=np.uint8))
-    smooth = np.asarray(small.resize((width, height), PIL.Image.Resampling.BICUBIC), float)
-    return np.uint8(np.clip(smooth + rng.normal(scale=12, size=smooth.shape), 0, 255))
-
-
-def save(folder, sizes, seed, suffix):
-    folder.mkdir()
-    for index, (width, height) in enumerate(sizes):
-        picture = PIL.Image.fromarray(photo(seed + index, width, height))
-        picture.save(folder / f"{index:05}_00.{suffix}")
+def photos(folder, sizes, seed, suffix):
+    for index, size in enumerate(sizes):
+        save(photo(seed + index, size, grain=20), folder / f"{index:05}_00.{suffix}")
     return folder
 
 
 @pytest.fixture
 def folders(tmp_path):
     """Two true JPEG images of 144x192 and what was generated at 96x128."""
-    real = save(tmp_path / "real", [(144, 192)] * 2, 0, "jpg")
-    return real, save(tmp_path / "generated", [(96, 128)] * 2, 100, "png")
+    real = photos(tmp_path / "real", [(144, 192)] * 2, 0, "jpg")
+    return real, photos(tmp_path / "generated", [(96, 128)] * 2, 100, "png")
 
 
 def opened(folder):
@@ -143,8 +134,8 @@ def test_hrvton(weights, folders):
 def test_ladi_takes_the_inception_score_of_the_resized_images(weights, tmp_path):
     from inception_oracle import torch_fidelity_network
 
-    real = save(tmp_path / "real", [(72, 96)] * 20, 0, "jpg")
-    generated = save(tmp_path / "generated", [(72, 96)] * 20, 100, "png")
+    real = photos(tmp_path / "real", [(72, 96)] * 20, 0, "jpg")
+    generated = photos(tmp_path / "generated", [(72, 96)] * 20, 100, "png")
     (score,) = [v for v in compute_preset("ladi", real, generated) if v.name.startswith("is@")]
     network = torch_fidelity_network(
         weights / "pt_inception-2015-12-05-6726825d.pth", ("logits_unbiased",)
@@ -174,12 +165,16 @@ def test_every_preset_names_its_script_and_existing_metrics():
 
 
 def test_frames_leave_images_of_the_right_size_alone():
-    image = photo(0, 384, 512)
+    image = photo(0, (384, 512), grain=20)
     for frame in (ladi, catvton, hrvton):
         for output in frame(image, image.copy()):
             assert np.array_equal(output, image)
     assert [one.shape for one in hrvton_small(image, image)] == [(128, 128, 3)] * 2
-    assert catvton(photo(0, 50, 60), photo(1, 101, 90))[1].shape == (60, 67, 3)
+    assert catvton(photo(0, (50, 60), grain=20), photo(1, (101, 90), grain=20))[1].shape == (
+        60,
+        67,
+        3,
+    )
 
 
 def test_a_preset_stands_in_the_recipe():
@@ -192,7 +187,7 @@ def test_mse_is_that_of_values_from_0_to_1():
     black = np.zeros((16, 16, 3), np.uint8)
     assert mse(black, ~black) == 1
     assert mse(black, black) == 0
-    one, other = photo(0, 40, 50), photo(1, 40, 50)
+    one, other = photo(0, (40, 50), grain=20), photo(1, (40, 50), grain=20)
     assert mse(one, other) == pytest.approx(np.mean((one / 255 - other / 255) ** 2), abs=1e-15)
     assert make_metric("psnr").key == "psnr"
     from tpgbench.metrics.psnr import psnr
@@ -203,7 +198,7 @@ def test_mse_is_that_of_values_from_0_to_1():
 def test_a_name_that_leads_outside_writes_nothing_there(tmp_path):
     class Evil(ImageSource):
         def read_bytes(self, index):
-            return png_bytes(photo(index, 20, 20))
+            return png_bytes(photo(index, (20, 20), grain=20))
 
     scratch = tmp_path / "scratch"
     scratch.mkdir()

@@ -11,6 +11,7 @@ from inception_oracle import (
     torchmetrics_fid,
     write_clean_weights,
 )
+from pictures import photo
 from tpgbench import TpgbenchError
 from tpgbench.core.files import known_sha256
 from tpgbench.metrics.features import inception_network
@@ -18,14 +19,6 @@ from tpgbench.metrics.features.inception import INCEPTION_WEIGHTS, InceptionFeat
 from tpgbench.metrics.features.protocols import PROTOCOLS
 
 SIZES = [(64, 64), (299, 299), (333, 201), (16, 500)]
-
-
-def image(height, width, seed=0):
-    """Smooth colours with noise on them, as photos have."""
-    rng = np.random.default_rng(seed)
-    small = PIL.Image.fromarray(rng.integers(0, 256, (5, 5, 3), dtype=np.uint8))
-    smooth = np.asarray(small.resize((width, height), PIL.Image.Resampling.BICUBIC), np.int16)
-    return (smooth + rng.integers(-20, 20, smooth.shape)).clip(0, 255).astype(np.uint8)
 
 
 @pytest.fixture
@@ -64,7 +57,7 @@ def library_input(protocol, one):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize(("height", "width"), [*SIZES, (512, 512), (1000, 701)])
 def test_the_resize_is_the_library_s_to_the_last_bit(protocol, height, width):
-    one = image(height, width)
+    one = photo(0, (width, height), grain=20)
     found = PROTOCOLS[protocol].prepare(one)
     assert found.dtype == np.float32
     np.testing.assert_array_equal(found, library_input(protocol, one))
@@ -81,7 +74,7 @@ def assert_close(found, expected):
 
 
 def test_features_are_pytorch_fid_s_and_torchmetrics(weights):
-    images = [image(*size, seed) for seed, size in enumerate(SIZES)]
+    images = [photo(seed, size[::-1], grain=20) for seed, size in enumerate(SIZES)]
     with torch.no_grad():
         network = pytorch_fid_network(weights)
         expected = torch.cat([network(planes(one) / 255)[0].flatten(1) for one in images])
@@ -92,7 +85,7 @@ def test_features_are_pytorch_fid_s_and_torchmetrics(weights):
 
 
 def test_features_and_logits_are_torch_fidelity_s(weights):
-    images = [image(*size, seed) for seed, size in enumerate(SIZES)]
+    images = [photo(seed, size[::-1], grain=20) for seed, size in enumerate(SIZES)]
     network = torch_fidelity_network(weights, ["2048", "logits_unbiased"])
     both = [network(planes(one)) for one in images]
     extractor = InceptionFeatures("torch-fidelity")
@@ -104,7 +97,7 @@ def test_features_and_logits_are_torch_fidelity_s(weights):
 @pytest.mark.slow
 def test_features_are_clean_fid_s(weights, tmp_path):
     write_clean_weights(weights)
-    images = [image(*size, seed) for seed, size in enumerate(SIZES)]
+    images = [photo(seed, size[::-1], grain=20) for seed, size in enumerate(SIZES)]
     for index, one in enumerate(images):
         PIL.Image.fromarray(one).save(tmp_path / f"{index}.png")
     with clean_fid(weights) as library:
@@ -119,7 +112,7 @@ def test_features_are_clean_fid_s(weights, tmp_path):
 
 
 def test_without_the_private_operation_the_features_are_the_same(weights, monkeypatch):
-    images = [image(64, 64)]
+    images = [photo(0, (64, 64), grain=20)]
     packed = InceptionFeatures("clean").extract(images)
     assert any(layer._packed for layer in packed_layers(weights))
     monkeypatch.setattr(inception_network, "_can_pack", lambda: False)
@@ -142,7 +135,9 @@ def packed_layers(weights):
 
 def test_an_image_has_the_same_features_in_any_company(weights):
     extractor = InceptionFeatures("clean")
-    images = [image(40, 50, seed) for seed in range(10)]  # more than one batch of the network
+    images = [
+        photo(seed, (50, 40), grain=20) for seed in range(10)
+    ]  # more than one batch of the network
     together = extractor.extract(images)
     alone = extractor.extract([images[9]])
     np.testing.assert_allclose(together[9:], alone, rtol=1e-5, atol=1e-6)
@@ -151,7 +146,7 @@ def test_an_image_has_the_same_features_in_any_company(weights):
 
 def test_autocast_around_it_changes_nothing(weights):
     extractor = InceptionFeatures("clean")
-    images = [image(40, 50)]
+    images = [photo(0, (50, 40), grain=20)]
     plain = extractor.extract(images)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         np.testing.assert_array_equal(extractor.extract(images), plain)
@@ -183,7 +178,7 @@ def test_another_network_s_file_is_refused_with_the_way_out(weights, tmp_path):
     path = tmp_path / INCEPTION_WEIGHTS.name
     torch.save({"fc.weight": torch.zeros(2, 2)}, path)
     with pytest.raises(TpgbenchError, match=r"holds no weights of the FID Inception.*fetch"):
-        InceptionFeatures("clean", tmp_path).extract([image(20, 20)])
+        InceptionFeatures("clean", tmp_path).extract([photo(0, (20, 20))])
 
 
 def test_pickled_code_in_a_weights_file_is_not_run(weights, tmp_path):
@@ -195,7 +190,7 @@ def test_pickled_code_in_a_weights_file_is_not_run(weights, tmp_path):
 
     torch.save({"fc.weight": Code()}, tmp_path / INCEPTION_WEIGHTS.name)
     with pytest.raises(TpgbenchError, match="holds no weights"):
-        InceptionFeatures("clean", tmp_path).extract([image(20, 20)])
+        InceptionFeatures("clean", tmp_path).extract([photo(0, (20, 20))])
     assert not ran.exists()
 
 
