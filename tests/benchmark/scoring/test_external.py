@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import PIL.Image
 import pytest
+from pictures import save
 from tpgbench.benchmark.run.identity import OutsideImages
 from tpgbench.benchmark.scoring.external import find_images
 from tpgbench.core.images import PICTURE_SUFFIXES, read_image
@@ -15,16 +15,13 @@ from tpgbench.metrics.folders import read_images
 
 # Line breaks to str.splitlines, and plain characters in a file's name.
 ODD = "a\u2028b\x0bc\x85d.png"
-
-
-def save(path):
-    PIL.Image.fromarray(np.full((32, 32, 3), 90, dtype=np.uint8)).save(path)
+GREY = np.full((32, 32, 3), 90, dtype=np.uint8)
 
 
 @pytest.mark.parametrize("suffix", sorted(PICTURE_SUFFIXES))
 def test_every_reader_of_folders_takes_every_format_that_can_be_read(tmp_path, suffix):
     path = tmp_path / f"x{suffix}"
-    save(path)
+    save(GREY, path)
     assert read_image(path, "x").shape == (32, 32, 3)
     assert find_images(OutsideImages(folder=str(tmp_path)), ["x"]).paths == {"x": path}
     assert read_images(tmp_path).ids == ("x",)
@@ -34,7 +31,7 @@ def test_every_reader_of_folders_takes_every_format_that_can_be_read(tmp_path, s
 
 @pytest.mark.parametrize("kind", ["jsonl", "csv"])
 def test_a_manifest_names_files_with_any_character(tmp_path, kind):
-    save(tmp_path / ODD)
+    save(GREY, tmp_path / ODD)
     row = {"sample_id": "x", "file": ODD}
     manifest = tmp_path / f"manifest.{kind}"
     text = (
