@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 import PIL.Image
 import pytest
+from pictures import photo
 from tpgbench.datasets_builders.packaging.near_duplicates import (
     MAX_BITS,
     MAX_COLOUR_DIFFERENCE,
@@ -16,12 +17,7 @@ from tpgbench.datasets_builders.packaging.near_duplicates import (
     find_near_duplicates,
 )
 
-
-def scene(seed, size=(96, 128)):
-    """A few soft shapes, as photos have."""
-    rng = np.random.default_rng(seed)
-    coarse = PIL.Image.fromarray(rng.integers(0, 256, (16, 12, 3), dtype=np.uint8))
-    return np.asarray(coarse.resize(size, PIL.Image.Resampling.BICUBIC))
+SIZE = (96, 128)
 
 
 def jpeg(image, quality):
@@ -52,11 +48,11 @@ def pairs(*images):
 )
 @pytest.mark.parametrize("seed", range(5))
 def test_the_same_photo_stored_otherwise_looks_alike(change, seed):
-    assert pairs(scene(seed), change(scene(seed))) == {(0, 1)}
+    assert pairs(photo(seed, SIZE), change(photo(seed, SIZE))) == {(0, 1)}
 
 
 def test_other_photos_do_not():
-    assert pairs(*(scene(seed) for seed in range(120))) == set()
+    assert pairs(*(photo(seed, SIZE) for seed in range(120))) == set()
 
 
 def test_the_same_cut_in_another_colour_does_not():
@@ -74,9 +70,9 @@ def test_a_plain_colour_has_no_look(colour):
 
 
 def test_a_description_is_of_fixed_size():
-    look = describe_appearance(scene(1))
+    look = describe_appearance(photo(1, SIZE))
     assert (len(look.phash), len(look.colours)) == (8, 192)
-    assert look == describe_appearance(scene(1))
+    assert look == describe_appearance(photo(1, SIZE))
 
 
 def test_all_pairs_within_the_bounds_are_found_across_blocks():
