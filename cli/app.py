@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from .. import __version__
+from ..cli import datasets, metrics, runs, train
 from ..core.errors import TpgbenchError, UnknownNameError
-from . import datasets, metrics, runs, train
 from .options import as_json as json_option
 from .printing import print_json, print_table, say
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .options import FOLDER
+from .options import as_json as json_option
+
 if TYPE_CHECKING:
     from ..metrics.base import Value
-
-_FOLDER = click.Path(path_type=Path)
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 
 
 def _accept_unverified(_: click.Context, __: click.Parameter, given: bool) -> None:
@@ -42,14 +42,14 @@ def _clear_cache(context: click.Context, _: click.Parameter, given: bool) -> Non
 
 @click.command()
 @click.argument("names", metavar="METRIC[,METRIC...]|PRESET")
-@click.argument("folders", metavar="[REAL] GENERATED", nargs=-1, required=True, type=_FOLDER)
+@click.argument("folders", metavar="[REAL] GENERATED", nargs=-1, required=True, type=FOLDER)
 @click.option("--protocol", help="Protocol of fid, kid and is: clean, pytorch-fid, ...")
-@click.option("--weights", type=_FOLDER, help="Folder to look for weights in first.")
+@click.option("--weights", type=FOLDER, help="Folder to look for weights in first.")
 @click.option("--interval", is_flag=True, help="Give fid its interval, which takes a while.")
 @click.option(
     "--save-statistics",
     "statistics",
-    type=_FOLDER,
+    type=FOLDER,
     metavar="FILE.npz",
     help="Write REAL's statistics for fid or kid, to be given in its place later.",
 )
@@ -62,7 +62,7 @@ def _clear_cache(context: click.Context, _: click.Parameter, given: bool) -> Non
     help="Delete the cached features of images (8 KiB each), and do nothing else.",
 )
 @unverified_option
-@_json
+@json_option
 def metrics(names: str, folders: tuple[Path, ...], as_json: bool, **given: Any) -> int:
     """Compute metrics over two folders: ssim, lpips@vgg, fid, kid, ...
 
@@ -73,8 +73,8 @@ def metrics(names: str, folders: tuple[Path, ...], as_json: bool, **given: Any) 
     pattern/, captions in metadata.jsonl or NAME.txt. A preset (ladi, catvton, hrvton) computes what
     that repository's script does.
     """
-    from ..metrics.compute import compute_metrics
-    from ..metrics.presets import PRESETS, measure_preset
+    from ..metrics.folders.compute import compute_metrics
+    from ..metrics.folders.presets import PRESETS, measure_preset
 
     if names in PRESETS:
         if len(folders) != 2 or given["protocol"] or given["interval"] or given["statistics"]:
@@ -103,7 +103,7 @@ def weights() -> None:
 
 
 @weights.command("list")
-@_json
+@json_option
 def list_(as_json: bool) -> int:
     """Show all weights: where they are, or what needs them and how to get them."""
     from ..benchmark.weight_list import list_weights

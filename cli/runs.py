@@ -129,7 +129,7 @@ def _metric_names(texts: Sequence[str], preset: str | None) -> list[str] | None:
     if texts and not names:
         raise TpgbenchError("--metrics: name at least one; see 'tpgbench list metrics'")
     if preset is not None:
-        from ..metrics.presets import get_preset
+        from ..metrics.folders.presets import get_preset
 
         names += get_preset(preset).metrics
     return names or None

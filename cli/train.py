@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .options import FOLDER
+
 if TYPE_CHECKING:
     from ..reference_models.slddm.settings import Preset
     from ..reference_models.training.trainer import TrainingSummary
 
-_FOLDER = click.Path(path_type=Path)
 EXIT_INCOMPLETE = 1
 
 
@@ -25,7 +26,7 @@ _TRAINER_OPTIONS = (
     ),
     click.option(
         "--out",
-        type=_FOLDER,
+        type=FOLDER,
         required=True,
         help="Folder of the training; the same command resumes it.",
     ),
@@ -112,7 +113,7 @@ def train() -> None:
 )
 @click.option(
     "--start",
-    type=_FOLDER,
+    type=FOLDER,
     multiple=True,
     help="Initialise networks from this pipeline folder; needs --stage or --warm. With several, "
     "the first that has the network is used.",
@@ -188,10 +189,10 @@ def slddm(
     help="Stage to train; each continues from the stages before it in --out.",
 )
 @click.option(
-    "--autoencoder", type=_FOLDER, help="Trained autoencoder to use, for the preset tiny only."
+    "--autoencoder", type=FOLDER, help="Trained autoencoder to use, for the preset tiny only."
 )
 @click.option(
-    "--start", type=_FOLDER, help="Initialise the base from this folder, for the preset tiny only."
+    "--start", type=FOLDER, help="Initialise the base from this folder, for the preset tiny only."
 )
 @click.option("--rank-attn", type=int, help="LoRA rank of cross-attention; 0 for no LoRA there.")
 @click.option("--rank-conv", type=int, help="LoRA rank of convolutions; 0 for no LoRA there.")
@@ -253,8 +254,8 @@ def convert() -> None:
 
 
 @convert.command("slddm-release")
-@click.argument("checkpoint", metavar="CKPT", type=_FOLDER)
-@click.option("--out", type=_FOLDER, required=True, help="Folder to write.")
+@click.argument("checkpoint", metavar="CKPT", type=FOLDER)
+@click.option("--out", type=FOLDER, required=True, help="Folder to write.")
 def slddm_release(checkpoint: Path, out: Path) -> int:
     """Convert a checkpoint of the public release of SLDDM-TPG."""
     from ..reference_models.slddm.release import convert_slddm_release
@@ -265,9 +266,9 @@ def slddm_release(checkpoint: Path, out: Path) -> int:
 
 
 @convert.command("slddm-training")
-@click.argument("training", metavar="TRAINING", type=_FOLDER)
-@click.option("--out", type=_FOLDER, required=True, help="Folder of the checkpoint.")
-@click.option("--shared", type=_FOLDER, help="Leave out parts that are equal in this checkpoint.")
+@click.argument("training", metavar="TRAINING", type=FOLDER)
+@click.option("--out", type=FOLDER, required=True, help="Folder of the checkpoint.")
+@click.option("--shared", type=FOLDER, help="Leave out parts that are equal in this checkpoint.")
 @click.option("--steps", type=int, help="Default number of sampling steps.")
 @_card_options
 def slddm_training(training: Path, out: Path, **given: Any) -> int:
@@ -279,8 +280,8 @@ def slddm_training(training: Path, out: Path, **given: Any) -> int:
 
 
 @convert.command("lora-dae-training")
-@click.argument("training", metavar="TRAINING", type=_FOLDER)
-@click.option("--out", type=_FOLDER, required=True, help="Folder of the checkpoint.")
+@click.argument("training", metavar="TRAINING", type=FOLDER)
+@click.option("--out", type=FOLDER, required=True, help="Folder of the checkpoint.")
 @_card_options
 def lora_dae_training(training: Path, out: Path, **given: Any) -> int:
     """Write a checkpoint from a training: half precision, checksums and a model card."""

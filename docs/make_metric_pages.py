@@ -15,8 +15,8 @@ from pathlib import Path
 
 from tpgbench.core.registry import BUILTIN_METRICS
 from tpgbench.metrics.base import METRICS, Metric, make_metric
-from tpgbench.metrics.folder_task import fields_needed
-from tpgbench.metrics.presets import PRESETS, Preset
+from tpgbench.metrics.folders.presets import PRESETS, Preset
+from tpgbench.metrics.folders.task import fields_needed
 
 REPOSITORY = Path(__file__).parents[1]
 _NOTE = "<!-- Made by docs/make_metric_pages.py: change the docstring, not this page. -->"

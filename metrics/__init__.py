@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         Value,
         make_metric,
     )
-    from .compute import (
+    from .folders.compute import (
         compute_fid,
         compute_is,
         compute_kid,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         compute_ssim,
         save_statistics,
     )
-    from .presets import compute_preset
+    from .folders.presets import compute_preset
     from .torch import CTS, FID, KID, LPIPS, PSNR, SSIM, InceptionScore, torch_metric
 
 __all__ = [
@@ -95,17 +95,17 @@ __getattr__, __dir__ = lazy_names(
         "SetMetric": "base",
         "TruthMetric": "base",
         "Value": "base",
-        "compute_fid": "compute",
-        "compute_is": "compute",
-        "compute_kid": "compute",
-        "compute_lpips": "compute",
-        "compute_metric": "compute",
-        "compute_metrics": "compute",
-        "compute_preset": "presets",
-        "compute_psnr": "compute",
-        "compute_ssim": "compute",
+        "compute_fid": "folders.compute",
+        "compute_is": "folders.compute",
+        "compute_kid": "folders.compute",
+        "compute_lpips": "folders.compute",
+        "compute_metric": "folders.compute",
+        "compute_metrics": "folders.compute",
+        "compute_preset": "folders.presets",
+        "compute_psnr": "folders.compute",
+        "compute_ssim": "folders.compute",
         "make_metric": "base",
-        "save_statistics": "compute",
+        "save_statistics": "folders.compute",
         "torch_metric": "torch",
     },
 )

@@ -106,7 +106,8 @@ class SSIMMetric(TruthMetric):
     """`ssim` of the output and the ground truth.
 
     The variants ``ladi``, ``catvton`` and ``hrvton`` first resize the pair as those repositories'
-    evaluation scripts do (HR-VITON's also takes grey images): see `tpgbench.metrics.presets`.
+    evaluation scripts do (HR-VITON's also takes grey images): see
+    `tpgbench.metrics.folders.presets`.
 
     Pitfalls:
         - A right pattern at another phase is penalised as if it were wrong: read `ssim_shift`

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ..core.errors import TpgbenchError
 from ..core.images import Image
+from .engine.source import Entry, ReadPair
 from .inputs import check_garment
 from .pair import Pair
-from .source import Entry, ReadPair
 
 # The argument of `update` for each field of a pair, in their order.
 ARGUMENTS = {

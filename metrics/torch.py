@@ -27,10 +27,10 @@ from torch import Tensor
 
 from ..core.errors import TpgbenchError
 from .base import METRICS, Metric, SampleMetric, SetMetric, Value, make_metric
-from .engine import measure
+from .engine.measure import measure
 from .features.device import has_float64
-from .file_pairs import one_size
-from .folder_task import fields_needed
+from .folders.file_pairs import one_size
+from .folders.task import fields_needed
 from .pair import Pair
 from .tensors import ARGUMENTS, TensorSource, make_pairs, to_images
 

@@ -14,7 +14,7 @@ from ...core.errors import TpgbenchError
 from ...core.images import DAMAGE, open_picture, read_image
 from ...datasets_builders.base import Dataset, Row
 from ...metrics.base import Pair
-from ...metrics.source import Entry, ReadPair
+from ...metrics.engine.source import Entry, ReadPair
 from ..fit import fit_pair, resize
 from .journal import ScoreJournal, expand
 

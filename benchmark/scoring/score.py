@@ -15,10 +15,10 @@ from ...core.progress import progress
 from ...core.weights import without_downloads
 from ...datasets_builders.base import Dataset
 from ...metrics.base import Metric, SampleMetric, Score, Value, make_metric
-from ...metrics.engine import measure
-from ...metrics.measurement import Measurement
-from ...metrics.sample_scores import describe
-from ...metrics.source import Entry
+from ...metrics.engine.measure import measure
+from ...metrics.engine.measurement import Measurement
+from ...metrics.engine.sample_scores import describe
+from ...metrics.engine.source import Entry
 from ..fit import RESIZE
 from ..run.identity import RunRecord
 from ..run.results import Result, SampleCounts

@@ -18,7 +18,7 @@ import tpgbench
 from toy_plugin import ToyDistance, ToyJudge
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.metrics import PSNR, compute_metric, make_metric, torch_metric
-from tpgbench.metrics.compute import compute_metrics
+from tpgbench.metrics.folders.compute import compute_metrics
 from tpgbench.metrics.torch import TorchMetric
 
 DRIVER = Path(__file__).with_name("ddp_empty_driver.py")

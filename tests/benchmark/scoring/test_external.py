@@ -11,7 +11,7 @@ from tpgbench.benchmark.run.identity import OutsideImages
 from tpgbench.benchmark.scoring.external import find_images
 from tpgbench.core.images import PICTURE_SUFFIXES, read_image
 from tpgbench.datasets_builders.reading.folder import PhotoFolder
-from tpgbench.metrics.folders import read_images
+from tpgbench.metrics.folders.image_source import read_images
 
 # Line breaks to str.splitlines, and plain characters in a file's name.
 ODD = "a\u2028b\x0bc\x85d.png"

@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 from pictures import save
 from tpgbench import TpgbenchError
-from tpgbench.metrics.folders import read_images
+from tpgbench.metrics.folders.image_source import read_images
 
 
 def blank(path, value=0, size=(20, 30), mode="RGB"):
@@ -117,7 +117,7 @@ def test_a_damaged_member_is_named(tmp_path):
 
 
 def test_a_member_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("tpgbench.metrics.folders.MAX_BYTES", 1_000)
+    monkeypatch.setattr("tpgbench.metrics.folders.image_source.MAX_BYTES", 1_000)
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.png", bytes(1_001))

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from ..core.errors import TpgbenchError
-from ..core.files import leads_outside
-from ..core.images import PICTURE_SUFFIXES, Image, read_image
+from ...core.errors import TpgbenchError
+from ...core.files import leads_outside
+from ...core.images import PICTURE_SUFFIXES, Image, read_image
 
 _SAME_FORMAT = {"jpeg": "jpg", "tiff": "tif"}
 

@@ -12,7 +12,7 @@ from lpips_oracle import write_backbones
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.metrics import compute_metric, compute_psnr, make_metric
 from tpgbench.metrics.base import Pair
-from tpgbench.metrics.compute import compute_metrics
+from tpgbench.metrics.folders.compute import compute_metrics
 from tpgbench.metrics.lpips_garment import lpips_garment
 from tpgbench.metrics.retrieval_colour import colour_statistics
 
@@ -108,7 +108,7 @@ def test_two_trees_with_a_folder_of_that_name_are_two_trees(folders, tmp_path):
 def test_one_pass_for_metrics_of_pairs_garments_and_sets(folders, monkeypatch):
     _own, _generated = folders
     read = []
-    from tpgbench.metrics import file_pairs
+    from tpgbench.metrics.folders import file_pairs
 
     decode = file_pairs.read_image
     monkeypatch.setattr(

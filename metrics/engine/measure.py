@@ -13,15 +13,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from ..core.errors import TpgbenchError
-from .base import Metric, SampleMetric, SetMetric
-from .features.extraction import read_ahead, worker_threads
+from ...core.errors import TpgbenchError
+from ..base import Metric, SampleMetric, SetMetric
+from ..features.extraction import read_ahead, worker_threads
+from ..pair import Pair
+from ..value import Score
 from .measurement import MeasuredSample, Measurement
-from .pair import Pair
 from .sample_scores import UNDEFINED, Failed, Outcome, score_pairs
 from .set_features import InspectedPair, SetFeatures
 from .source import Entry, PairSource
-from .value import Score
 
 OnScores = Callable[[Entry, Mapping[str, Score]], None]
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.errors import TpgbenchError
-from .base import METRICS, Metric, SetMetric, Value, make_metric
-from .folder_task import FolderTask, fields_needed, save_side_statistics
-from .moments import MomentMetric
+from ...core.errors import TpgbenchError
+from ..base import METRICS, Metric, SetMetric, Value, make_metric
+from ..moments import MomentMetric
+from .task import FolderTask, fields_needed, save_side_statistics
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import TpgbenchError
-from .base import Metric, SampleMetric, SetMetric, Value
+from ...core.errors import TpgbenchError
+from ..base import Metric, SampleMetric, SetMetric, Value
+from ..value import HEADLINE, NotAnswered, Score
 from .sample_scores import Failed, Outcome, describe
 from .set_features import FeatureTable, SetFeatures
 from .source import Entry, ReadPair
-from .value import HEADLINE, NotAnswered, Score
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Measurement:
         samples: Every sample, in the order of the sources.
         features: What the metrics of whole sets compute from.
         whole: Whether the sources hold whole pairs, and not one side each.
-        strict: As for `tpgbench.metrics.engine.measure`.
+        strict: As for `tpgbench.metrics.engine.measure.measure`.
     """
 
     samples: Sequence[MeasuredSample]

@@ -7,10 +7,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..core.errors import TpgbenchError
-from .base import SampleMetric
-from .pair import Pair
-from .value import HEADLINE, NotAnswered, SampleScore, Score
+from ...core.errors import TpgbenchError
+from ..base import SampleMetric
+from ..pair import Pair
+from ..value import HEADLINE, NotAnswered, SampleScore, Score
 
 UNDEFINED = Score({HEADLINE: math.nan})  # of a sample that a metric cannot score
 

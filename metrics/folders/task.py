@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..core.errors import TpgbenchError
-from .base import Metric, SetMetric
-from .engine import measure
-from .features.statistics import write_statistics
+from ...core.errors import TpgbenchError
+from ..base import Metric, SetMetric
+from ..engine.measure import measure
+from ..engine.measurement import Measurement, MetricResult, guarded
+from ..engine.set_features import FeatureTable
+from ..features.statistics import write_statistics
 from .file_pairs import ImageSet, SideSource
 from .folder_pairs import FolderPairs
 from .image_sides import SetInputs, Side, open_side
-from .measurement import Measurement, MetricResult, guarded
 from .own_photos import OwnPhotos
-from .set_features import FeatureTable
 
 _OWN_PHOTOS = frozenset({"garment", "mask", "caption", "meta"})
 

@@ -12,12 +12,12 @@ from pathlib import Path, PurePosixPath
 
 import PIL.Image
 
-from ..core.errors import UnknownNameError
-from ..core.images import Image
-from ..metrics import frames
-from .base import Value
+from ...core.errors import UnknownNameError
+from ...core.images import Image
+from ...metrics import frames
+from ..base import Value
 from .compute import FolderResults, compute_metrics
-from .folders import ImageSource, read_images
+from .image_source import ImageSource, read_images
 
 
 @dataclass(frozen=True)

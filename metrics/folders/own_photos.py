@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..core.errors import TpgbenchError
-from .folders import ImageSource, holds_images, read_images
+from ...core.errors import TpgbenchError
+from .image_source import ImageSource, holds_images, read_images
 
 _PHOTOS = "garment"
 _MASKS = ("mask", "masks")

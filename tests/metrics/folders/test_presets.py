@@ -16,11 +16,11 @@ from torchvision import transforms
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.core.images import png_bytes
 from tpgbench.metrics.base import make_metric
-from tpgbench.metrics.compute import compute_metric
-from tpgbench.metrics.folders import ImageSource
+from tpgbench.metrics.folders.compute import compute_metric
+from tpgbench.metrics.folders.image_source import ImageSource
+from tpgbench.metrics.folders.presets import PRESETS, _rewrite, compute_preset, get_preset
 from tpgbench.metrics.frames import catvton, hrvton, hrvton_small, ladi
 from tpgbench.metrics.mse import mse
-from tpgbench.metrics.presets import PRESETS, _rewrite, compute_preset, get_preset
 
 
 @pytest.fixture(scope="module")

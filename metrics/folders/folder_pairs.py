@@ -6,11 +6,11 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-from ..core.errors import TpgbenchError
+from ...core.errors import TpgbenchError
+from ..engine.source import Entry, ReadPair
 from .file_pairs import FilePair, ImageSet, PictureFile, one_size
-from .folders import ImageSource
+from .image_source import ImageSource
 from .own_photos import OwnPhotos, Place
-from .source import Entry, ReadPair
 
 
 class FolderPairs:

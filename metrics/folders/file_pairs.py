@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ..core.errors import TpgbenchError
-from ..core.images import DAMAGE, Image, Mask, open_picture, read_image, read_mask
-from .features.cache import file_key
-from .folders import ImageSource
-from .inputs import check_garment
-from .pair import Pair
-from .source import Entry, ReadPair
+from ...core.errors import TpgbenchError
+from ...core.images import DAMAGE, Image, Mask, open_picture, read_image, read_mask
+from ..engine.source import Entry, ReadPair
+from ..features.cache import file_key
+from ..inputs import check_garment
+from ..pair import Pair
+from .image_source import ImageSource
 
 FieldFiles = Mapping[str, "PictureFile"]
 

@@ -9,8 +9,8 @@ import pytest
 from toy_plugin import ToyColours, ToyDistance, ToyJudge, ToyMean
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.metrics import Estimate, Pair, SampleMetric, Score, SetMetric, make_metric
-from tpgbench.metrics.engine import measure
-from tpgbench.metrics.source import Entry
+from tpgbench.metrics.engine.measure import measure
+from tpgbench.metrics.engine.source import Entry
 
 
 def picture(seed, side=32):

@@ -9,12 +9,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import TpgbenchError
-from .base import SetMetric
-from .features.cache import FeatureCache
-from .features.extraction import FeatureCollector, Inspected
-from .features.extractor import FeatureExtractor
-from .pair import Pair
+from ...core.errors import TpgbenchError
+from ..base import SetMetric
+from ..features.cache import FeatureCache
+from ..features.extraction import FeatureCollector, Inspected
+from ..features.extractor import FeatureExtractor
+from ..pair import Pair
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from .pair import Pair
-from .value import Score
+from ..pair import Pair
+from ..value import Score
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import TpgbenchError
-from ..core.files import known_sha256
-from .base import SetMetric, Value
-from .features.statistics import Statistics, read_statistics
+from ...core.errors import TpgbenchError
+from ...core.files import known_sha256
+from ..base import SetMetric, Value
+from ..features.statistics import Statistics, read_statistics
+from ..frechet import Gaussian
+from ..moments import MomentMetric
 from .file_pairs import ImageSet
-from .folders import read_images
-from .frechet import Gaussian
-from .moments import MomentMetric
+from .image_source import read_images
 
 Features = NDArray[np.float32]
 

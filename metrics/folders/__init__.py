@@ -1,0 +1,1 @@
+"""Metrics over folders, zip files and files of statistics."""
