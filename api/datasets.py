@@ -55,6 +55,7 @@ def build_dataset(
     workers: int = 1,
     strict: bool = False,
     push_to_hub: str | None = None,
+    show_progress: bool = False,
 ) -> BuildReport:
     """Package a dataset as Parquet that plain ``datasets.load_dataset`` reads.
 
@@ -69,6 +70,7 @@ def build_dataset(
         workers: Processes that read, check and encode. The result does not depend on it.
         strict: Refuse on any finding instead of leaving rows out.
         push_to_hub: Publish the folder as this private Hub dataset, ``"OWNER/NAME"``.
+        show_progress: Show progress on stderr.
 
     Raises:
         TpgbenchError: Wrong source, or a finding under ``strict``; nothing is written then. Or it
@@ -85,12 +87,24 @@ def build_dataset(
     if isinstance(builder, PackagedDataset):
         if train_rows:
             raise TpgbenchError(f"{name}: --train-rows is for procedural datasets; leave it out")
-        report = builder.build(source, Path(out), size=size, workers=workers, strict=strict)
+        report = builder.build(
+            source,
+            Path(out),
+            size=size,
+            workers=workers,
+            strict=strict,
+            show_progress=show_progress,
+        )
     elif source is not None:
         raise TpgbenchError(f"{name} is procedural and has no source files: leave --source out")
     else:
         report = build_procedural(
-            builder, Path(out), size=size, train_rows=train_rows, workers=workers
+            builder,
+            Path(out),
+            size=size,
+            train_rows=train_rows,
+            workers=workers,
+            show_progress=show_progress,
         )
     if push_to_hub is not None:
         push(report.out, push_to_hub)

@@ -26,7 +26,7 @@ def build_dataset(name: str, as_json: bool, **given: Any) -> int:
     """Package a dataset as Parquet, from its owner's files or rendered."""
     from .. import api
 
-    built = api.build_dataset(name, **given)
+    built = api.build_dataset(name, **given, show_progress=True)
     if as_json:
         click.echo(json.dumps(built.as_dict(), indent=2, ensure_ascii=False))
     else:

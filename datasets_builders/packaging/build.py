@@ -14,6 +14,7 @@ from pydantic import JsonValue
 from ...core.errors import TpgbenchError
 from ...core.folders import new_folder
 from ...core.images import MASK_THRESHOLD, check_size
+from ...core.progress import Advance, progress
 from ..base import DatasetSource, Track
 from ..reading.build_info import BuildInfo
 from ..reading.findings import BuildReport, Finding, FindingKind, summarise
@@ -96,6 +97,7 @@ class PackagedDataset(DatasetSource):
         size: int | None = None,
         workers: int = 1,
         strict: bool = False,
+        show_progress: bool = False,
     ) -> BuildReport:
         """Package the owner's files under ``out``. Equal sources give equal bytes.
 
@@ -105,6 +107,7 @@ class PackagedDataset(DatasetSource):
             size: Reduce images whose longer side is longer to this many pixels; None keeps all.
             workers: Processes that read and encode.
             strict: Refuse on any finding instead of leaving rows out.
+            show_progress: Show the number of rows on stderr.
 
         Raises:
             TpgbenchError: Wrong source, or a finding under ``strict``.
@@ -122,7 +125,9 @@ class PackagedDataset(DatasetSource):
                 source, staging.scratch, hub_allowed=self.hub, advice=self.where_to_get
             )
             build = _Build(self, files, staging.folder, size)
-            build.add_rows(self.rows(files), workers)
+            # The source is listed as its rows are read, so their number is not known before.
+            with progress("build", None, unit="rows", show=show_progress) as advance:
+                build.add_rows(self.rows(files), workers, advance)
             if strict and build.findings:
                 raise TpgbenchError(
                     f"{source}: {summarise(build.findings)}; fix them, or build without --strict "
@@ -170,7 +175,7 @@ class _Build:
             ),
         )
 
-    def add_rows(self, items: Iterator[RawRow | Finding], workers: int) -> None:
+    def add_rows(self, items: Iterator[RawRow | Finding], workers: int, advance: Advance) -> None:
         """Store the rows, and note why some are left out."""
         # The workers return results only; the item itself is kept here until its result arrives.
         kept, sent = tee(map(self._check_id, items))
@@ -180,6 +185,7 @@ class _Build:
                     self.findings.append(result)
                 elif isinstance(item, RawRow):
                     self._store(item, result)
+                advance(1)
         self.findings += self._audit.findings()
 
     def finish(self) -> BuildInfo:

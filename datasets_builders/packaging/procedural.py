@@ -14,6 +14,7 @@ from typing import Any
 from ...core.errors import TpgbenchError
 from ...core.folders import new_folder
 from ...core.images import png_bytes
+from ...core.progress import progress
 from ..base import Dataset, DatasetSource, Row
 from ..reading.findings import BuildReport
 from ..reading.schema import DEFAULT_CONFIG, SCHEMAS, RowSchema
@@ -33,6 +34,7 @@ def build_procedural(
     seed: int = 0,
     train_rows: int = 0,
     workers: int = 1,
+    show_progress: bool = False,
 ) -> BuildReport:
     """Write a procedural dataset as the same Parquet files that others come in.
 
@@ -46,6 +48,7 @@ def build_procedural(
         seed: Another seed is another dataset.
         train_rows: How many rows of ``train``; without any there is no such split.
         workers: Processes that render.
+        show_progress: Show the number of rows on stderr.
 
     Raises:
         TpgbenchError: The dataset has to be built from its owner's files, a value is out of
@@ -70,9 +73,14 @@ def build_procedural(
     with new_folder(out) as staging:
         writer = PackageWriter(staging.folder, package)
         renderer = _Renderer(type(dataset), schema, size, seed)
-        with closing(ordered_map(renderer, _tasks(opened, train_rows), workers)) as rows:
+        tasks = list(_tasks(opened, train_rows))
+        with (
+            progress("build", len(tasks), unit="rows", show=show_progress) as advance,
+            closing(ordered_map(renderer, iter(tasks), workers)) as rows,
+        ):
             for row in rows:
                 writer.add(DEFAULT_CONFIG, row.split, row.record, row.images)
+                advance(1)
         info = seal(staging.folder, writer.close((), fingerprint=_fingerprint(opened)))
     return BuildReport(
         out=out,

@@ -1,4 +1,4 @@
-"""How far a training is, on stderr: a bar on a terminal, a line now and then elsewhere."""
+"""The progress of a training: steps, loss, speed and time left."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from contextlib import contextmanager
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from ...core.progress import Display, duration
 from .config import TrainingConfig
 
-_SECONDS_BETWEEN_LINES = 30.0
 _REPORTS_AVERAGED = 20
 _SECONDS_OF_SILENCE = 5.0
 _WAITING = (
-    "train: waits for its first rows; a procedural dataset's are rendered, which takes minutes, "
-    "and kept for later trainings"
+    "train: waiting for the first rows; those of a procedural dataset are rendered first, which "
+    "takes minutes, and kept for later trainings"
 )
 
 
 class TrainingProgress:
-    """Shows steps, loss, samples a second and the time left.
+    """Shows steps, loss, samples per second and the time left.
 
     Args:
         console: Where to.
@@ -36,23 +35,14 @@ class TrainingProgress:
     def __init__(
         self, console: Console, config: TrainingConfig, samples_per_step: int, step: int
     ) -> None:
-        self._console = console
         self._config = config
         self._samples_per_step = samples_per_step
         self._reports = deque([(time.monotonic(), step)], maxlen=_REPORTS_AVERAGED)
-        self._last_line = time.monotonic()
-        self._bar: Progress | None = None
-        if console.is_terminal:
-            columns = (TextColumn("train"), BarColumn(), MofNCompleteColumn())
-            text = TextColumn("{task.description}")
-            self._bar = Progress(*columns, text, console=console, refresh_per_second=2)
-            self._task = self._bar.add_task("", total=config.steps, completed=step)
+        self._display = Display("train", config.steps, done=step, console=console)
 
     def __enter__(self) -> TrainingProgress:
-        self._last_line = time.monotonic()
-        self._reports[0] = (self._last_line, self._reports[0][1])
-        if self._bar is not None:
-            self._bar.start()
+        self._reports[0] = (time.monotonic(), self._reports[0][1])
+        self._display.__enter__()
         return self
 
     def __exit__(
@@ -61,12 +51,11 @@ class TrainingProgress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._display.__exit__(kind, error, traceback)
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Say why nothing happens, if the block takes long: rows may have to be rendered first."""
+        """Say why nothing happens if the block takes long: rows may have to be rendered first."""
         hint = threading.Timer(_SECONDS_OF_SILENCE, self.say, (_WAITING,))
         hint.start()
         try:
@@ -75,16 +64,15 @@ class TrainingProgress:
             hint.cancel()
 
     def advance(self, step: int) -> None:
-        """Say that so many steps are done."""
-        if self._bar is not None:
-            self._bar.update(self._task, completed=step)
+        """Show how many steps are done."""
+        self._display.show(step)
 
     def report(self, step: int, seconds: float, losses: Mapping[str, float]) -> None:
-        """Show figures.
+        """Show the loss, the speed and the time left.
 
         Args:
             step: Steps done.
-            seconds: Trained in all.
+            seconds: Training time of all sessions.
             losses: By name; their sum is shown.
         """
         now = time.monotonic()
@@ -96,20 +84,10 @@ class TrainingProgress:
             left = min(left, max(0.0, self._config.max_minutes * 60 - seconds))
         text = (
             f"loss {sum(losses.values()):.4g}, {speed * self._samples_per_step:.1f} samples/s, "
-            f"{_duration(left)} left"
+            f"{duration(left)} left"
         )
-        if self._bar is not None:
-            self._bar.update(self._task, description=text)
-        elif now - self._last_line >= _SECONDS_BETWEEN_LINES or step == self._config.steps:
-            self._last_line = now
-            self.say(f"train {step}/{self._config.steps}, {text}")
+        self._display.show(step, text)
 
     def say(self, line: str) -> None:
         """Print a line as it is."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}"
+        self._display.say(line)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ...benchmark.memory import is_out_of_memory
 from ...core.errors import TpgbenchError
+from ...core.progress import stderr_console
 from .config import TrainingConfig
 from .devices import make_accelerator, start_tracker
 from .folder import CurvePoint, TrainingFolder
@@ -86,7 +87,7 @@ def train(
     accelerator = make_accelerator(config, place.logs)
     main = accelerator.is_main_process
     if console is None or not main:
-        console = Console(stderr=True, quiet=not main)
+        console = stderr_console(quiet=not main)
     with place.locked() if main else nullcontext():
         try:
             session = _Session(

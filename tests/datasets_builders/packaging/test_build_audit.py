@@ -126,3 +126,12 @@ def test_strict_refuses_it_and_leaves_nothing(source, tmp_path, name):
     with pytest.raises(TpgbenchError, match=rf"1 finding \({kind}: {where}: "):
         CtpHd().build(source, tmp_path / "built", strict=True)
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
+
+
+def test_progress_counts_rows_and_what_is_left_out(source, tmp_path, capsys):
+    spoiled = next((source / "cloth").iterdir())
+    spoiled.write_bytes(b"no picture")
+    report = CtpHd().build(source, tmp_path / "built", show_progress=True)
+    assert report.left_out == 1
+    rows = sum(report.rows.values())
+    assert f"build {rows + 1}, " in capsys.readouterr().err

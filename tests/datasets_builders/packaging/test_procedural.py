@@ -155,3 +155,15 @@ def test_the_command_builds_and_verifies(tmp_path):
     result = CliRunner().invoke(cli, ["verify-dataset", out], standalone_mode=False)
     assert result.return_value == 0
     assert "as it was built" in result.stdout
+
+
+def test_progress_counts_rows_when_it_is_asked_for(tmp_path, capsys):
+    build(tmp_path / "silent")
+    assert capsys.readouterr().err == ""
+    build(tmp_path / "shown", train_rows=2, show_progress=True)
+    assert "build 12/12, " in capsys.readouterr().err
+    words = ["build-dataset", "ctp-synth", "--size", "64", "--out", str(tmp_path / "command")]
+    done = CliRunner().invoke(cli, words, standalone_mode=False)
+    assert done.exception is None
+    assert "build 10/10, " in done.stderr
+    assert tree(tmp_path / "silent") == tree(tmp_path / "command")

@@ -365,7 +365,7 @@ def test_progress_shows_loss_speed_and_time_left(tmp_path, terminal):
     assert "samples/s, 0:00:00 left" in text
     assert "loss 0." in text
     if not terminal:
-        assert text.count("\n") == 1  # one line in thirty seconds, and the last
+        assert text.count("\n") == 1  # one line in ten seconds, and the last
 
 
 @pytest.mark.parametrize("slow", [False, True])
@@ -380,4 +380,4 @@ def test_a_long_wait_for_the_first_rows_is_explained(tmp_path, monkeypatch, slow
 
     stream = io.StringIO()
     train(Regression(), Rendered(), config(), tmp_path, console=Console(file=stream, width=120))
-    assert stream.getvalue().count("waits for its first rows") == slow
+    assert stream.getvalue().count("waiting for the first rows") == slow
