@@ -130,14 +130,28 @@ class Registry(Generic[T]):
             found = getattr(importlib.import_module(module_name), attribute)
         except Exception as error:  # other people's modules may raise anything
             raise TpgbenchError(
-                f"the {self.kind} '{name}' cannot be loaded from {target}: {error}; "
-                "reinstall the package that provides it"
+                f"the {self.kind} '{name}' cannot be loaded from {target}: "
+                f"{_described(error, module_name)}; reinstall the package that provides it, or "
+                "report this to its authors"
             ) from error
         if not (isinstance(found, type) and issubclass(found, self.base)):
             raise TpgbenchError(
                 f"the {self.kind} '{name}' at {target} is not a {self.base.__name__} class"
             )
         return found
+
+
+def _described(error: Exception, module_name: str) -> str:
+    """Return what failed: the module that raised, the kind of error, its first line."""
+    failed = module_name
+    trace = error.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_globals.get("__name__", "")
+        if name != __name__ and name.partition(".")[0] != "importlib":
+            failed = name  # the innermost comes last
+        trace = trace.tb_next
+    line = next(iter(str(error).splitlines()), "")
+    return f"in {failed}, {type(error).__name__}" + (f": {line}" if line else "")
 
 
 def _owner(point: EntryPoint) -> str:

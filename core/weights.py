@@ -8,18 +8,24 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import IO
 
 from pydantic import BaseModel, ConfigDict
 
 from .errors import TpgbenchError
 from .files import explain_os_errors, known_sha256, open_atomic, user_cache
+from .progress import progress
 
 _TIMEOUT_SECONDS = 30
+_SECONDS_BETWEEN_TRIES = (1.0, 3.0)
+_PASSING_STATUSES = (408, 429, 500, 502, 503, 504)  # which the next try may not meet
 _CHUNK = 1 << 20
 
 _downloads_forbidden = ContextVar("downloads_forbidden", default=False)
@@ -88,6 +94,8 @@ def get_weights(weights: WeightFile, folder: Path | None = None) -> Path:
     ``TPGBENCH_UNVERIFIED_WEIGHTS`` a local file may be another one than its owner's; recipes then
     show its own hash, by `weights_hash`. What is downloaded is checked all the same.
 
+    A download shows its progress on stderr, and is tried three times if the network fails.
+
     Raises:
         TpgbenchError: It is not here and cannot be downloaded, or its bytes are not the owner's.
     """
@@ -124,28 +132,81 @@ def _is_set(variable: str) -> bool:
     return os.environ.get(variable, "").lower() not in ("", "0", "false", "no")
 
 
+class _NetworkError(Exception):
+    """A download that was cut off or refused; a disk that refuses is an ``OSError``.
+
+    Args:
+        reason: What happened.
+        lasting: Whether another try would meet the same.
+    """
+
+    def __init__(self, reason: Exception | str, *, lasting: bool = False) -> None:
+        super().__init__(str(reason))
+        self.lasting = lasting
+
+
 def _download(weights: WeightFile, path: Path) -> Path:
+    waits = list(_SECONDS_BETWEEN_TRIES)
+    while True:
+        try:
+            return _try_download(weights, path)
+        except _NetworkError as error:
+            if error.lasting or not waits:
+                raise TpgbenchError(
+                    f"{weights.url}: download failed ({error}); {how_to_get(weights)}"
+                ) from error
+            time.sleep(waits.pop(0))
+
+
+def _try_download(weights: WeightFile, path: Path) -> Path:
     digest = hashlib.sha256()
-    with explain_os_errors(path), open_atomic(path) as target:
-        for chunk in _fetch(weights):
+    with (
+        explain_os_errors(path),
+        open_atomic(path) as target,
+        _opened(weights) as (source, size),
+        progress(f"download {weights.name}", size, unit="MB", scale=1_000_000) as advance,
+    ):
+        for chunk in _chunks(source, size):
             digest.update(chunk)
             target.write(chunk)
+            advance(len(chunk))
         found = digest.hexdigest()
         if found != weights.sha256:
             raise TpgbenchError(
-                f"{weights.url}: what came has a sha256 that begins {found[:12]}, not "
+                f"{weights.url}: the sha256 of what was downloaded begins {found[:12]}, not "
                 f"{weights.sha256[:12]}; it was thrown away: try again, or {how_to_get(weights)}"
             )
     return path
 
 
-def _fetch(weights: WeightFile) -> Iterator[bytes]:
-    """Yield a file's bytes from its owner."""
+@contextmanager
+def _opened(weights: WeightFile) -> Iterator[tuple[IO[bytes], int | None]]:
+    """Open a file at its owner's; the size is None where the owner does not tell it."""
     try:
-        with urllib.request.urlopen(weights.url, timeout=_TIMEOUT_SECONDS) as source:  # noqa: S310
-            while chunk := source.read(_CHUNK):
-                yield chunk
+        source = urllib.request.urlopen(weights.url, timeout=_TIMEOUT_SECONDS)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise _NetworkError(error, lasting=error.code not in _PASSING_STATUSES) from error
     except (OSError, http.client.HTTPException) as error:
-        raise TpgbenchError(
-            f"{weights.url}: download failed ({error}); {how_to_get(weights)}"
-        ) from error
+        missing = isinstance(getattr(error, "reason", None), FileNotFoundError)  # of a file:// URL
+        raise _NetworkError(error, lasting=missing) from error
+    with source:
+        length = source.headers.get("Content-Length")
+        yield source, int(length) if length and length.isdecimal() else None
+
+
+def _chunks(source: IO[bytes], size: int | None) -> Iterator[bytes]:
+    """Yield the bytes of an opened file, ``size`` in all."""
+    received = 0
+    while True:
+        try:
+            chunk = source.read(_CHUNK)
+        except (OSError, http.client.HTTPException) as error:
+            raise _NetworkError(error) from error
+        if not chunk:
+            break
+        received += len(chunk)
+        yield chunk
+    # Python reports no error where a server closes the connection early.
+    if size is not None and received < size:
+        raise _NetworkError(f"the connection was closed after {received:,} of {size:,} bytes")
