@@ -82,7 +82,7 @@ def test_a_given_folder_comes_first(published, tmp_path):
 
 def test_wrong_bytes_are_refused_and_not_kept(published):
     wrong = published.model_copy(update={"sha256": "0" * 64})
-    with pytest.raises(TpgbenchError, match="thrown away"):
+    with pytest.raises(TpgbenchError, match="it was deleted"):
         get_weights(wrong)
     assert list(weights_folder().iterdir()) == []
 
@@ -121,7 +121,7 @@ def test_another_file_is_taken_only_when_that_is_said_and_shows_its_own_hash(
 
 def test_a_download_is_checked_even_where_local_files_are_not(published, monkeypatch):
     monkeypatch.setenv("TPGBENCH_UNVERIFIED_WEIGHTS", "1")
-    with pytest.raises(TpgbenchError, match="thrown away"):
+    with pytest.raises(TpgbenchError, match="it was deleted"):
         get_weights(published.model_copy(update={"sha256": "0" * 64}))
 
 
@@ -208,7 +208,7 @@ def test_a_network_that_fails_twice_is_tried_three_times(served, answers):
         (BUSY, 3, "download failed .HTTP Error 503"),
         (CUT, 3, "closed after 1,000 of 1,048,576 bytes"),
         (MISSING, 1, "download failed .HTTP Error 404"),
-        (OTHER, 1, "thrown away"),
+        (OTHER, 1, "it was deleted"),
     ],
 )
 def test_a_download_that_fails_is_one_line_and_leaves_nothing(served, answer, requests, message):
