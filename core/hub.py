@@ -140,7 +140,7 @@ def get_pipeline_folder(location: str, part: str | None = None) -> Path:
         return _snapshot(location, None, _pipeline_files(location, part), not is_offline())
     except Exception as error:  # of the hub, its HTTP client, or the system
         raise TpgbenchError(
-            f"{location} is not a folder and is unavailable on the hub ({type(error).__name__}): "
+            f"{location} is no folder here, and unavailable on the hub ({type(error).__name__}): "
             "give a folder, or a repository's id where there is a network"
         ) from error
 
