@@ -1,4 +1,4 @@
-"""The one exception that tpgbench raises on purpose."""
+"""The exception for everything that a user can fix."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 
 class TpgbenchError(Exception):
-    """Wrong input, a refused request, or something outside that failed.
+    """Wrong input, a refused request, or a failure outside tpgbench.
 
-    ``str(error)`` is one line that says what failed, where, and the way out. The command line
-    prints it and exits with code 2; nothing half-written is left behind.
+    ``str(error)`` is one line that says what failed, where, and how to fix it. The command line
+    prints it and exits with code 2; no incomplete file is left.
     """
 
     def __init__(self, message: str) -> None:
@@ -30,5 +30,5 @@ class UnknownNameError(TpgbenchError):
         self.name = name
 
     def __reduce__(self) -> tuple[type[TpgbenchError], tuple[str]]:
-        """Cross process boundaries as its message: by its arguments it could not be made again."""
+        """Pickle the message only: the arguments cannot be restored from it."""
         return TpgbenchError, (str(self),)

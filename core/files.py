@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Files that a reader never sees half written."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ TEMPORARY_PREFIX = ".tmp-"
 
 
 def _umask() -> int:
-    # There is no call that only reads it; the value is restored at once.
+    # No call only reads the mask; the value is restored at once.
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
 
 
-# Read once: reading it means setting it, which other threads would notice.
+# Read once: reading it sets it for a moment, which affects other threads.
 _UMASK = _umask()
 
 
 def sha256_file(path: Path) -> str:
-    """Return the hex SHA-256 of a file, read in pieces."""
+    """Return the hex SHA-256 of a file, read in chunks."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
@@ -42,16 +42,16 @@ def sha256_file(path: Path) -> str:
 def user_cache(kind: str) -> Path:
     """Return the user's cache folder for one kind of files, ``~/.cache/tpgbench/<kind>``.
 
-    ``$XDG_CACHE_HOME`` takes the place of ``~/.cache``. The folder may not be there yet.
+    ``$XDG_CACHE_HOME`` replaces ``~/.cache``. The folder may not exist yet.
     """
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "tpgbench" / kind
 
 
 def known_sha256(path: Path) -> str:
-    """Return what `sha256_file` does, but read the file again only if it has changed.
+    """Return the same as `sha256_file`, but read the file again only if it has changed.
 
-    A file counts as changed if it was replaced, or its size or a time of it differs.
+    A file has changed if it was replaced, or if its size or one of its times differs.
     """
     status = path.stat()
     identity = (status.st_dev, status.st_ino)
@@ -65,7 +65,7 @@ def _known_sha256(path: Path, *_: object) -> str:
 
 
 def leads_outside(name: str) -> bool:
-    """Whether a listed name, read as a path of this or another system, leaves its folder."""
+    """Whether a name in a list, as a path of this or another system, points outside its folder."""
     return any(
         path.is_absolute() or ".." in path.parts
         for path in (PurePosixPath(name), PureWindowsPath(name))
@@ -73,11 +73,11 @@ def leads_outside(name: str) -> bool:
 
 
 def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write ``data`` to ``path`` so that the file is there whole or not at all.
+    """Write ``data`` to ``path`` atomically: the file is complete, or it is not there.
 
     Args:
-        path: The file; its folder is made if it is not there.
-        data: All of its bytes.
+        path: The file; its folder is created if it is missing.
+        data: Its whole content.
         durable: As for `open_atomic`.
 
     Raises:
@@ -89,14 +89,15 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 @contextmanager
 def open_atomic(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
-    """Open a new file that takes the name ``path`` when the block ends, and only if it succeeds.
+    """Open a temporary file that is renamed to ``path`` when the block ends without an error.
 
-    The bytes go to a temporary file beside ``path``. ``durable`` waits until they are on the
-    disk; without it a machine that dies may leave an empty or torn file (a process that dies may
-    not), which the caller must be able to notice.
+    Args:
+        path: The file; its folder is created if it is missing.
+        durable: Wait until the bytes are on the disk. Without this, a crash of the machine (not
+            of the process) may leave an empty or incomplete file, which the caller must detect.
 
     Raises:
-        OSError: The disk refuses; `explain_os_errors` puts it into one line.
+        OSError: The disk refuses; `explain_os_errors` turns it into one line.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
@@ -107,7 +108,7 @@ def open_atomic(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
             if durable:
                 stream.flush()
                 os.fsync(stream.fileno())
-        temporary.chmod(0o666 & ~_UMASK)  # mkstemp makes files that only the owner reads
+        temporary.chmod(0o666 & ~_UMASK)  # mkstemp lets only the owner read the file
         temporary.replace(path)
         if durable:
             sync_folder(path.parent)
@@ -117,7 +118,7 @@ def open_atomic(path: Path, *, durable: bool = True) -> Iterator[IO[bytes]]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in ``folder`` are on the disk (after a rename, say)."""
+    """Wait until the names in ``folder`` are on the disk, for example after a rename."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -127,15 +128,15 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def locked_folder(folder: Path, busy: str, *, sweep: Sequence[Path] = ()) -> Iterator[None]:
-    """Keep other processes out of a folder while the block runs, and sweep up after dead ones.
+    """Keep other processes out of a folder while the block runs.
 
     Args:
-        folder: Made if need be.
-        busy: What to say if another process is in it.
-        sweep: Folders that `write_atomic` writes into.
+        folder: Created if it is missing.
+        busy: The error message if another process holds the lock.
+        sweep: Folders from which temporary files of killed processes are removed.
 
     Raises:
-        TpgbenchError: Another process is in it, or it cannot be written.
+        TpgbenchError: Another process holds the lock, or the folder cannot be written.
     """
     with explain_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -156,12 +157,12 @@ def locked_folder(folder: Path, busy: str, *, sweep: Sequence[Path] = ()) -> Ite
 
 @contextmanager
 def explain_os_errors(where: Path) -> Iterator[None]:
-    """Turn an ``OSError`` into one line with the way out."""
+    """Turn an ``OSError`` of the block into a one-line error that says what to do."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
         raise TpgbenchError(
-            f"cannot write {where}: {reason}; make room or rights there, then run the same "
-            "command again: it goes on where it stopped"
+            f"cannot write {where}: {reason}; free disk space or fix the permissions, then run "
+            "the same command again: it resumes"
         ) from error

@@ -1,4 +1,4 @@
-"""Models of the Hugging Face hub: a folder of one's own, else the hub's cache, else a download."""
+"""Models of the Hugging Face hub: from a local folder, the hub's cache, or a download."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .files import known_sha256
 from .folders import recover
 from .weights import is_offline, weights_folder
 
-WEIGHTS = "model.safetensors"  # the only format that is read: others may run code
+WEIGHTS = "model.safetensors"  # the only format that is read: others can run code
 
 _INDEX = "model_index.json"  # of a diffusers pipeline: its parts
 _FILES = ("*.json", "*.safetensors", "*.txt")
@@ -27,12 +27,12 @@ class HubModel(BaseModel):
     """One model that a metric needs.
 
     Attributes:
-        name: What ``tpgbench weights`` calls it: ``"clip"``.
+        name: Its name in ``tpgbench weights``: ``"clip"``.
         repository: Its id on the hub.
-        revision: The commit of that repository, in full.
-        variable: The environment variable that names another id, or a folder.
-        files: Patterns of the files that belong to it beside the weights.
-        licence: SPDX identifier, or a word on the terms.
+        revision: The full commit hash in that repository.
+        variable: The environment variable that gives another id, or a folder.
+        files: Patterns of its files, apart from the weights.
+        licence: SPDX identifier, or a short description of the terms.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,10 +46,10 @@ class HubModel(BaseModel):
 
 
 def hub_location(model: HubModel) -> str:
-    """Return the id or the folder from which a model is taken.
+    """Return the id or the folder from which a model is loaded.
 
-    It is what the model's variable says; else the folder in `weights_folder` that is named as the
-    repository (``clip-vit-large-patch14``), if it is there; else the repository's id.
+    This is the value of the model's variable; without one, the folder in `weights_folder` with
+    the repository's name (``clip-vit-large-patch14``) if it exists; else the repository's id.
     """
     copied = weights_folder() / model.repository.rpartition("/")[2]
     given = os.environ.get(model.variable)
@@ -57,7 +57,7 @@ def hub_location(model: HubModel) -> str:
 
 
 def find_hub_model(model: HubModel) -> Path | None:
-    """Return the folder with the model's files if they are here; None otherwise."""
+    """Return the folder with the model's files if they are available locally, else None."""
     try:
         return _open(model, download=False)
     except TpgbenchError:
@@ -65,16 +65,16 @@ def find_hub_model(model: HubModel) -> Path | None:
 
 
 def get_hub_model(model: HubModel) -> Path:
-    """Return the folder with the model's files, downloading them if need be.
+    """Return the folder with the model's files, downloading them if necessary.
 
     Raises:
-        TpgbenchError: They are not here and cannot be downloaded, or there are no safetensors.
+        TpgbenchError: They cannot be downloaded, or there are no safetensors.
     """
     return _open(model, download=not is_offline())
 
 
 def how_to_get_hub_model(model: HubModel) -> str:
-    """Return one line on how a user gets the model."""
+    """Return one line that tells a user how to get the model."""
     return (
         f"run 'tpgbench weights fetch {model.name}' where there is a network, or set "
         f"{model.variable} to a folder with the files of {model.repository}"
@@ -82,9 +82,9 @@ def how_to_get_hub_model(model: HubModel) -> str:
 
 
 def hub_label(model: HubModel) -> str:
-    """Return what tells a model from others in recipes: its `hub_hash`, wherever its files lie.
+    """Return the `hub_hash` of a model, which identifies it in recipes.
 
-    Where the model is not here it is ``"unknown"``.
+    It is ``"unknown"`` if the model's files are not available locally.
     """
     folder = find_hub_model(model)
     return "unknown" if folder is None else hub_hash(model, folder)
@@ -93,7 +93,7 @@ def hub_label(model: HubModel) -> str:
 def hub_hash(model: HubModel, folder: Path) -> str:
     """Return the first eight hex digits of the SHA-256 of all the model's files in a folder.
 
-    The weights alone would not do: with another configuration or tokenizer they are another model.
+    The weights alone do not identify a model: its configuration and tokenizer matter too.
     """
     paths = {path for pattern in (*model.files, WEIGHTS) for path in folder.glob(pattern)}
     digest = hashlib.sha256()
@@ -106,31 +106,31 @@ def _open(model: HubModel, *, download: bool) -> Path:
     location = hub_location(model)
     folder = Path(location).expanduser()
     if not folder.is_dir():
-        # Another repository is the user's choice, and its newest commit what they asked for.
+        # Of a repository that the user chose, the newest commit is used.
         revision = model.revision if location == model.repository else None
         try:
             folder = _snapshot(location, revision, (*model.files, WEIGHTS), download)
-        except Exception as error:  # the hub's own, its HTTP client's, or the system's
+        except Exception as error:  # of the hub, its HTTP client, or the system
             raise TpgbenchError(
-                f"{location} is not here ({type(error).__name__}): {how_to_get_hub_model(model)}"
+                f"{location} is unavailable ({type(error).__name__}): {how_to_get_hub_model(model)}"
             ) from error
     if not (folder / WEIGHTS).is_file():
         raise TpgbenchError(
-            f"{folder}: holds no {WEIGHTS}, and other formats are not read, for they may run "
+            f"{folder}: holds no {WEIGHTS}; other formats are not read because they can run "
             f"code: {how_to_get_hub_model(model)}"
         )
     return folder
 
 
 def get_pipeline_folder(location: str, part: str | None = None) -> Path:
-    """Return the folder of a diffusers pipeline or model: the given one, or a snapshot.
+    """Return the folder of a diffusers pipeline or model: a local folder, or a snapshot.
 
     Args:
         location: A folder, or a repository's id.
-        part: The one subfolder that is needed of a pipeline; None for all of it.
+        part: The only subfolder of the pipeline that is needed; None for all.
 
     Raises:
-        TpgbenchError: There is no such folder, and no such repository that can be had.
+        TpgbenchError: There is no such folder, and no such repository is available.
     """
     folder = Path(location).expanduser()
     recover(folder)
@@ -138,17 +138,17 @@ def get_pipeline_folder(location: str, part: str | None = None) -> Path:
         return folder
     try:
         return _snapshot(location, None, _pipeline_files(location, part), not is_offline())
-    except Exception as error:  # the hub's own, its HTTP client's, or the system's
+    except Exception as error:  # of the hub, its HTTP client, or the system
         raise TpgbenchError(
-            f"{location} is no folder, and cannot be had from the hub ({type(error).__name__}): "
+            f"{location} is no folder here, and unavailable on the hub ({type(error).__name__}): "
             "give a folder, or a repository's id where there is a network"
         ) from error
 
 
 def _pipeline_files(repository: str, part: str | None) -> tuple[str, ...]:
-    """Return the patterns of the files that are wanted of a repository.
+    """Return the patterns of the files that are needed from a repository.
 
-    Those of Stable Diffusion hold the same weights once more beside the pipeline's parts.
+    Repositories of Stable Diffusion hold a second copy of the weights outside the parts' folders.
     """
     if part is not None:
         return tuple(f"{part}/{pattern}" for pattern in _FILES)
@@ -163,11 +163,11 @@ def _pipeline_files(repository: str, part: str | None) -> tuple[str, ...]:
 def _snapshot(
     repository: str, revision: str | None, patterns: tuple[str, ...], download: bool
 ) -> Path:
-    # Asked once a process: the hub's client would go to the network for every sample.
+    # Cached: the hub's client would ask the network for every sample.
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import logging as hub_logging
 
-    # Without a network it warns at each of its six attempts; our one line says it all.
+    # Without a network, the client warns at each of its six attempts; our error says it once.
     verbosity = hub_logging.get_verbosity()
     hub_logging.set_verbosity(logging.ERROR)
     try:

@@ -28,11 +28,10 @@ MIN_SIDE = 16
 MAX_SIDE = 16_384
 MASK_THRESHOLD = 128  # a JPEG mask is not exactly binary
 _MAX_16_BITS = 65_535
-_SIGNATURE_BYTES = 16  # what Pillow's formats are told apart by
+_SIGNATURE_BYTES = 16  # enough for Pillow to recognise a format
 
-# The formats of photos and how their files' names end. Pillow knows more, and some of those start
-# other programs (EPS) or hold no pixels of their own (WMF). JPEG includes MPO, which is how some
-# cameras write it.
+# The formats of photos and their file name extensions. Pillow knows more, some of which start
+# other programs (EPS) or hold no pixels (WMF). JPEG includes MPO, which some cameras write.
 FORMAT_SUFFIXES = {
     "JPEG": (".jpg", ".jpeg"),
     "PNG": (".png",),
@@ -44,7 +43,7 @@ FORMAT_SUFFIXES = {
 FORMATS = tuple(FORMAT_SUFFIXES)
 PICTURE_SUFFIXES = frozenset(chain.from_iterable(FORMAT_SUFFIXES.values()))
 
-# What Pillow raises on damaged files; the last four come from damaged EXIF and TIFF tags.
+# Raised by Pillow on damaged files; the last four come from damaged EXIF and TIFF tags.
 DAMAGE = (
     OSError,
     SyntaxError,
@@ -59,7 +58,7 @@ DAMAGE = (
 
 @dataclass(frozen=True)
 class Box:
-    """A square window on an image, in whole pixels; it may reach beyond the image's edges."""
+    """A square window on an image, in whole pixels; it may extend beyond the image."""
 
     left: int
     top: int
@@ -68,13 +67,13 @@ class Box:
 
 @dataclass(frozen=True)
 class Photo:
-    """A decoded photo, and what its file was.
+    """A decoded photo, its format, and how it was changed.
 
     Attributes:
-        pixels: The photo as it is meant to be seen, uint8 (height, width, 3).
-        format: Pillow's name of the file's format, by its content: ``"JPEG"``.
+        pixels: The photo as it should be seen, uint8 (height, width, 3).
+        format: Pillow's name of the file's format, from its content: ``"JPEG"``.
         changes: What was done to the file's pixels, a few words each: ``"turned upright by its
-            EXIF orientation"``. Empty if any reader gets these very pixels.
+            EXIF orientation"``. Empty if any decoder gives the same pixels.
     """
 
     pixels: Image
@@ -87,7 +86,7 @@ def read_image(source: Path | bytes, name: str) -> Image:
 
     Args:
         source: A file, or the encoded bytes.
-        name: What to call it in an error.
+        name: Its name in error messages.
 
     Raises:
         TpgbenchError: Unreadable, truncated, with a side outside 16 to 16,384 pixels, or of
@@ -97,15 +96,15 @@ def read_image(source: Path | bytes, name: str) -> Image:
 
 
 def read_photo(source: Path | bytes, name: str) -> Photo:
-    """Decode a photo to RGB and tell what that took.
+    """Decode a photo to RGB and list what was changed.
 
-    It is turned upright by its EXIF orientation; alpha lies on white; of an animation the first
-    frame is taken; 16-bit grey is divided by 257, however dark it is; CMYK is converted without
-    its profile.
+    It is turned upright by its EXIF orientation; transparency is composited on white; the first
+    frame of an animation is used; 16-bit grey is divided by 257, however dark it is; CMYK is
+    converted without its profile.
 
     Args:
         source: A file, or the encoded bytes.
-        name: What to call it in an error.
+        name: Its name in error messages.
 
     Raises:
         TpgbenchError: As `read_image`.
@@ -134,7 +133,7 @@ def read_mask(source: Path | bytes, name: str) -> Mask:
 
 @dataclass(frozen=True)
 class _Opened:
-    """A picture of at most 8 bits a channel, upright."""
+    """An upright image of at most 8 bits per channel."""
 
     picture: PIL.Image.Image
     format: str
@@ -142,16 +141,17 @@ class _Opened:
 
 
 def open_picture(stream: IO[bytes]) -> PIL.Image.Image:
-    """Open a picture without decoding it, as `PIL.Image.open` does for `FORMATS`.
+    """Open an image without decoding it, as `PIL.Image.open` does, but only of `FORMATS`.
 
-    Pillow's limit on the pixels of a picture is one for the whole process, which anyone may set, so
-    it is not asked. Ours is `check_size`, which the caller must ask before it decodes.
+    Pillow's limit on the number of pixels is global and anyone may change it, so it is not used.
+    The caller must call `check_size` before decoding.
 
     Args:
-        stream: An encoded picture, which must stay open until it is decoded.
+        stream: An encoded image, which must stay open until it is decoded.
 
     Raises:
-        PIL.UnidentifiedImageError: It is of no such format. A damaged one raises one of `DAMAGE`.
+        PIL.UnidentifiedImageError: It has none of the formats. A damaged image raises one of
+            `DAMAGE`.
     """
     PIL.Image.init()
     start = stream.read(_SIGNATURE_BYTES)
@@ -169,13 +169,13 @@ def _open(source: Path | bytes, name: str) -> _Opened:
         with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
             picture = open_picture(stream)
             check_size(picture.size, name)
-            # MPO holds the same photo at several sizes. To ask is to seek, so it comes first.
+            # MPO holds the same photo at several sizes. The check seeks, so it comes first.
             animated = picture.format != "MPO" and getattr(picture, "is_animated", False)
             picture.load()
             turned = picture.getexif().get(PIL.ExifTags.Base.Orientation) in range(2, 9)
             upright = PIL.ImageOps.exif_transpose(picture) if turned else picture
     except PIL.Image.DecompressionBombError as error:
-        # The decoders of WebP and TIFF may ask Pillow's limit by themselves.
+        # The decoders of WebP and TIFF may apply Pillow's limit themselves.
         raise TpgbenchError(
             f"{name}: too many pixels for its format's decoder; save it as PNG or JPEG"
         ) from error
@@ -195,19 +195,19 @@ def _open(source: Path | bytes, name: str) -> _Opened:
 
 
 def _scale_deep(picture: PIL.Image.Image, name: str) -> PIL.Image.Image:
-    """Bring 16-bit grey to 8 bits by its mode alone: a dark photo stays dark. Pillow would clip."""
+    """Convert 16-bit grey to 8 bits by the mode only: dark photos stay dark. Pillow would clip."""
     values = np.asarray(picture)
     if picture.mode == "F" or values.min() < 0 or values.max() > _MAX_16_BITS:
         raise TpgbenchError(
-            f"{name}: holds floating-point values or values outside 0 to {_MAX_16_BITS}, of which "
-            "no file says what is white; save it with 8 or 16 bits a channel"
+            f"{name}: holds floating-point values or values outside 0 to {_MAX_16_BITS}, for which "
+            "white is undefined; save it with 8 or 16 bits per channel"
         )
     scaled = np.rint(values / (_MAX_16_BITS / 255))
     return PIL.Image.fromarray(scaled.astype(np.uint8))
 
 
 def check_size(size: tuple[int, int], name: str) -> None:
-    """Refuse a picture too small to measure or too large to hold.
+    """Refuse an image that is too small to score or too large for memory.
 
     Raises:
         TpgbenchError: A side is outside 16 to 16,384 pixels.
@@ -221,7 +221,7 @@ def check_size(size: tuple[int, int], name: str) -> None:
 
 
 def png_bytes(image: Image | Mask) -> bytes:
-    """Encode as PNG, quickly: the same array always gives the same bytes."""
+    """Encode as PNG with fast compression; equal arrays give equal bytes."""
     array = image.astype(np.uint8) * 255 if image.dtype == np.bool_ else image
     buffer = io.BytesIO()
     PIL.Image.fromarray(array).save(buffer, format="PNG", compress_level=1)

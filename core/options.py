@@ -1,4 +1,4 @@
-"""Options that are listed once: the Python signature, the command line and the docs come from it.
+"""Options that are listed once, for the Python signature, the command line and the docs.
 
 A list of options is a ``TypedDict`` whose fields are annotated with an `Option`:
 
@@ -27,14 +27,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Option:
-    """What is said of an option beside its name and type.
+    """An option, apart from its name and type.
 
     Attributes:
         help: One sentence.
-        default: What it is when it is not given.
-        flags: How the command line writes it; by default ``--its-name``.
-        metavar: How the command line shows its value.
-        separated: Whether it is a list of names that may be one text with commas.
+        default: Its value if it is not given.
+        flags: On the command line; by default ``--its-name``.
+        metavar: The placeholder of its value in the help of the command line.
+        separated: Whether it is a list of names that may be given as one text with commas.
         cli: Whether the command line has it.
     """
 
@@ -53,7 +53,7 @@ class ListedOption:
     Attributes:
         name: As Python writes it: ``"batch_size"``.
         kind: Its type, without the annotations.
-        option: What is said of it.
+        option: Its help, default and flags.
     """
 
     name: str

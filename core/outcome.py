@@ -1,4 +1,4 @@
-"""What every call of the Python API returns, whatever else it holds."""
+"""The base of all results of the Python API."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Outcome:
-    """Where a result is, what is missing of it, and the exit code of the command.
+    """The path of a result, what is missing from it, and the exit code of the command.
 
     A subclass has ``path`` and ``problems``, as fields or properties.
 

@@ -1,4 +1,4 @@
-"""Self-contained pages: templates, escaping, and the policy that lets nothing in from outside."""
+"""Self-contained HTML pages: templates, escaping, and a Content-Security-Policy."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ def render_page(package: str, template: str, context: Mapping[str, object]) -> b
     """Return a page as UTF-8; equal contexts give equal bytes.
 
     Everything in ``context`` is escaped where it is inserted, except `Markup`. The page's
-    Content-Security-Policy admits our own style and script by their hashes and pictures within
-    the page; nothing else runs or loads, even if escaping should fail.
+    Content-Security-Policy allows our own style and script by their hashes, and images embedded
+    in the page; nothing else runs or loads, even if the escaping fails.
 
-    The package's ``templates/`` folder holds its templates, which extend our ``base.html``, what
-    it adds to our ``base.css`` as ``page.css``, and, if its pages have a script, ``page.js``.
+    The package's ``templates/`` folder holds its templates, which extend our ``base.html``; a
+    ``page.css`` with its additions to our ``base.css``; and a ``page.js`` if its pages have a
+    script.
 
     Args:
-        package: Whose page it is: ``"tpgbench.leaderboard"``.
+        package: The package of the page: ``"tpgbench.leaderboard"``.
         template: A file of its templates folder.
         context: The variables of the template.
     """
@@ -43,11 +44,11 @@ def render_page(package: str, template: str, context: Mapping[str, object]) -> b
     )
     page = _environment(package).get_template(template)
     text = page.render(policy=policy, style=Markup(style), script=Markup(script), **context)  # noqa: S704
-    return text.encode("utf-8", "replace")  # a lone surrogate in an id is no UTF-8
+    return text.encode("utf-8", "replace")  # a lone surrogate in an id is not UTF-8
 
 
 def shrink(image: Image) -> PIL.Image.Image:
-    """Return a picture at most 160 pixels a side, never enlarged.
+    """Return an image of at most 160 pixels per side, never enlarged.
 
     Args:
         image: uint8, (height, width, 3) or grey (height, width).
@@ -58,11 +59,11 @@ def shrink(image: Image) -> PIL.Image.Image:
 
 
 def data_uri(picture: PIL.Image.Image, *, lossless: bool = False) -> str:
-    """Return a picture as a ``data:`` URI.
+    """Return an image as a ``data:`` URI.
 
     Args:
         picture: A thumbnail.
-        lossless: As PNG, which suits pictures of few colours; otherwise as WebP with some loss.
+        lossless: PNG, which suits images with few colours; otherwise lossy WebP.
     """
     buffer = io.BytesIO()
     if lossless:
@@ -87,7 +88,7 @@ def _environment(package: str) -> jinja2.Environment:
 
 @cache
 def _find(name: str, package: str) -> str:
-    """Return a file of our templates, else of the package's; empty where neither has it."""
+    """Return a file of our templates, else of the package's, else an empty text."""
     for owner in (__package__, package):
         file = files(owner) / "templates" / name
         if file.is_file():

@@ -1,8 +1,8 @@
-"""Names to classes, resolved when they are asked for.
+"""Registries of models, metrics and datasets: names to classes, imported on first use.
 
-A registry maps a short name to a lazy target, ``"package.module:Class"``: listing names imports
-nothing. Other people's packages add theirs through an entry point of the registry's group, so
-``pip install their-package`` is all that a user needs.
+A registry maps a short name to a target, ``"package.module:Class"``; listing names imports
+nothing. Other packages add names through an entry point of the registry's group, so a user only
+needs ``pip install their-package``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .errors import TpgbenchError, UnknownNameError
 
 T = TypeVar("T")
 
-# One line a model, a metric, a dataset. The keys are the names that the command line takes.
+# One line per model, metric and dataset. The keys are the names on the command line.
 BUILTIN_MODELS = {
     "autofill": "tpgbench.baselines.autofill:Autofill",
     "crop": "tpgbench.baselines.crop:Crop",
@@ -59,13 +59,13 @@ BUILTIN_DATASETS = {
 
 
 class Registry(Generic[T]):
-    """The known things of one kind, by name.
+    """The classes of one kind, by name.
 
     Args:
-        kind: What the things are, for error messages: ``"model"``.
+        kind: The kind, for error messages: ``"model"``.
         group: The entry-point group that other packages use: ``"tpgbench.models"``.
-        base: The class that every target must be a subclass of.
-        builtin: Name to ``"module:Class"``, for the things that ship with tpgbench.
+        base: The base class of every target.
+        builtin: Name to ``"module:Class"``, for those that ship with tpgbench.
     """
 
     def __init__(self, kind: str, group: str, base: type[T], builtin: Mapping[str, str]) -> None:
@@ -98,11 +98,11 @@ class Registry(Generic[T]):
         return name in self._targets
 
     def load_all(self) -> tuple[dict[str, type[T]], tuple[str, ...]]:
-        """Import everything that can be imported.
+        """Import all classes.
 
         Returns:
-            The classes by name, and why the others are not among them: another package's broken
-            entry must not hide the rest.
+            The classes by name, and an error message for each that cannot be imported: a broken
+            entry of another package must not hide the rest.
         """
         found: dict[str, type[T]] = {}
         broken: list[str] = []
@@ -128,16 +128,30 @@ class Registry(Generic[T]):
         module_name, _, attribute = target.partition(":")
         try:
             found = getattr(importlib.import_module(module_name), attribute)
-        except Exception as error:  # other people's modules may raise anything
+        except Exception as error:  # a module of another package may raise anything
             raise TpgbenchError(
-                f"the {self.kind} '{name}' cannot be loaded from {target}: {error}; "
-                "reinstall the package that provides it"
+                f"the {self.kind} '{name}' cannot be loaded from {target}: "
+                f"{_described(error, module_name)}; reinstall the package that provides it, or "
+                "report this to its authors"
             ) from error
         if not (isinstance(found, type) and issubclass(found, self.base)):
             raise TpgbenchError(
                 f"the {self.kind} '{name}' at {target} is not a {self.base.__name__} class"
             )
         return found
+
+
+def _described(error: Exception, module_name: str) -> str:
+    """Return what failed: the module that raised, the kind of error, its first line."""
+    failed = module_name
+    trace = error.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_globals.get("__name__", "")
+        if name != __name__ and name.partition(".")[0] != "importlib":
+            failed = name  # the innermost comes last
+        trace = trace.tb_next
+    line = next(iter(str(error).splitlines()), "")
+    return f"in {failed}, {type(error).__name__}" + (f": {line}" if line else "")
 
 
 def _owner(point: EntryPoint) -> str:

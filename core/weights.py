@@ -1,6 +1,6 @@
-"""Weight files: found locally, else downloaded once, and checked by SHA-256.
+"""Weight files: found locally or downloaded once, and checked by SHA-256.
 
-What is downloaded is always checked, a local file unless the user accepts another one.
+A download is always checked; a local file is checked unless the user accepts unverified files.
 """
 
 from __future__ import annotations
@@ -8,18 +8,24 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import IO
 
 from pydantic import BaseModel, ConfigDict
 
 from .errors import TpgbenchError
 from .files import explain_os_errors, known_sha256, open_atomic, user_cache
+from .progress import progress
 
 _TIMEOUT_SECONDS = 30
+_SECONDS_BETWEEN_TRIES = (1.0, 3.0)
+_PASSING_STATUSES = (408, 429, 500, 502, 503, 504)  # which the next try may not meet
 _CHUNK = 1 << 20
 
 _downloads_forbidden = ContextVar("downloads_forbidden", default=False)
@@ -30,9 +36,9 @@ class WeightFile(BaseModel):
 
     Attributes:
         name: The file's name.
-        url: Where its owner publishes it.
+        url: The owner's download address.
         sha256: Hex SHA-256 of its bytes.
-        licence: SPDX identifier, or a word on the terms.
+        licence: SPDX identifier, or a short description of the terms.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,7 +50,7 @@ class WeightFile(BaseModel):
 
 
 def weights_folder() -> Path:
-    """Return where weights are kept: ``$TPGBENCH_WEIGHTS``, or the user's cache."""
+    """Return the folder of weights: ``$TPGBENCH_WEIGHTS``, or the user's cache."""
     given = os.environ.get("TPGBENCH_WEIGHTS")
     return Path(given).expanduser() if given else user_cache("weights")
 
@@ -56,7 +62,7 @@ def is_offline() -> bool:
 
 @contextmanager
 def without_downloads() -> Iterator[None]:
-    """Forbid downloads within: what nobody asked for by name must not cost gigabytes."""
+    """Forbid downloads in the block: nothing large is downloaded unless asked for by name."""
     token = _downloads_forbidden.set(True)
     try:
         yield
@@ -70,11 +76,11 @@ def accepts_unverified() -> bool:
 
 
 def find_weights(weights: WeightFile, folder: Path | None = None) -> Path | None:
-    """Return the file's path if it is here, unchecked; None otherwise.
+    """Return the file's path if it is available locally, unchecked; None otherwise.
 
     Args:
         weights: The file.
-        folder: Where to look first, before `weights_folder`.
+        folder: A folder to search before `weights_folder`.
     """
     places = [weights_folder()] if folder is None else [folder, weights_folder()]
     paths = [place / weights.name for place in places]
@@ -82,21 +88,22 @@ def find_weights(weights: WeightFile, folder: Path | None = None) -> Path | None
 
 
 def get_weights(weights: WeightFile, folder: Path | None = None) -> Path:
-    """Return the file's path, downloading it if need be; its SHA-256 is right.
+    """Return the file's path, downloading it if necessary; its SHA-256 is checked.
 
-    A folder of weights is only read, so that many processes can share one. Under
-    ``TPGBENCH_UNVERIFIED_WEIGHTS`` a local file may be another one than its owner's; recipes then
-    show its own hash, by `weights_hash`. What is downloaded is checked all the same.
+    A local file is only read, so many processes can share a folder. With
+    ``TPGBENCH_UNVERIFIED_WEIGHTS`` a local file may differ from the owner's; recipes then show
+    its own hash, from `weights_hash`. A download is checked in any case, shows its progress on
+    stderr, and is tried three times if the network fails.
 
     Raises:
-        TpgbenchError: It is not here and cannot be downloaded, or its bytes are not the owner's.
+        TpgbenchError: It cannot be downloaded, or its SHA-256 is wrong.
     """
     path = find_weights(weights, folder)
     if path is not None:
         if not accepts_unverified() and (found := known_sha256(path)) != weights.sha256:
             raise TpgbenchError(
                 f"{path}: its sha256 begins {found[:12]}, not {weights.sha256[:12]}: the file is "
-                f"damaged or another one; remove it and fetch {weights.url}, or accept it with "
+                f"damaged or another one; remove it and download {weights.url}, or accept it with "
                 "--unverified-weights (TPGBENCH_UNVERIFIED_WEIGHTS=1)"
             )
         return path
@@ -107,13 +114,13 @@ def get_weights(weights: WeightFile, folder: Path | None = None) -> Path:
 
 
 def weights_hash(weights: WeightFile, folder: Path | None = None) -> str:
-    """Return the first eight hex digits of the SHA-256 of what `get_weights` gives, for recipes."""
+    """Return the first eight hex digits of the SHA-256 of the file from `get_weights`."""
     path = find_weights(weights, folder) if accepts_unverified() else None
     return (weights.sha256 if path is None else known_sha256(path))[:8]
 
 
 def how_to_get(weights: WeightFile) -> str:
-    """Return one line on how a user gets the file."""
+    """Return one line that tells a user how to get the file."""
     return (
         f"download {weights.url} and put it into {weights_folder()}, or run 'tpgbench weights "
         f"fetch {weights.name}' where there is a network"
@@ -124,28 +131,81 @@ def _is_set(variable: str) -> bool:
     return os.environ.get(variable, "").lower() not in ("", "0", "false", "no")
 
 
+class _NetworkError(Exception):
+    """A download that was cut off or refused; a disk that refuses is an ``OSError``.
+
+    Args:
+        reason: What happened.
+        lasting: Whether another try would meet the same.
+    """
+
+    def __init__(self, reason: Exception | str, *, lasting: bool = False) -> None:
+        super().__init__(str(reason))
+        self.lasting = lasting
+
+
 def _download(weights: WeightFile, path: Path) -> Path:
+    waits = list(_SECONDS_BETWEEN_TRIES)
+    while True:
+        try:
+            return _try_download(weights, path)
+        except _NetworkError as error:
+            if error.lasting or not waits:
+                raise TpgbenchError(
+                    f"{weights.url}: download failed ({error}); {how_to_get(weights)}"
+                ) from error
+            time.sleep(waits.pop(0))
+
+
+def _try_download(weights: WeightFile, path: Path) -> Path:
     digest = hashlib.sha256()
-    with explain_os_errors(path), open_atomic(path) as target:
-        for chunk in _fetch(weights):
+    with (
+        explain_os_errors(path),
+        open_atomic(path) as target,
+        _opened(weights) as (source, size),
+        progress(f"download {weights.name}", size, unit="MB", scale=1_000_000) as advance,
+    ):
+        for chunk in _chunks(source, size):
             digest.update(chunk)
             target.write(chunk)
+            advance(len(chunk))
         found = digest.hexdigest()
         if found != weights.sha256:
             raise TpgbenchError(
-                f"{weights.url}: what came has a sha256 that begins {found[:12]}, not "
-                f"{weights.sha256[:12]}; it was thrown away: try again, or {how_to_get(weights)}"
+                f"{weights.url}: the sha256 of what was downloaded begins {found[:12]}, not "
+                f"{weights.sha256[:12]}; it was deleted: try again, or {how_to_get(weights)}"
             )
     return path
 
 
-def _fetch(weights: WeightFile) -> Iterator[bytes]:
-    """Yield a file's bytes from its owner."""
+@contextmanager
+def _opened(weights: WeightFile) -> Iterator[tuple[IO[bytes], int | None]]:
+    """Open a file at its owner's; the size is None where the owner does not tell it."""
     try:
-        with urllib.request.urlopen(weights.url, timeout=_TIMEOUT_SECONDS) as source:  # noqa: S310
-            while chunk := source.read(_CHUNK):
-                yield chunk
+        source = urllib.request.urlopen(weights.url, timeout=_TIMEOUT_SECONDS)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise _NetworkError(error, lasting=error.code not in _PASSING_STATUSES) from error
     except (OSError, http.client.HTTPException) as error:
-        raise TpgbenchError(
-            f"{weights.url}: download failed ({error}); {how_to_get(weights)}"
-        ) from error
+        missing = isinstance(getattr(error, "reason", None), FileNotFoundError)  # of a file:// URL
+        raise _NetworkError(error, lasting=missing) from error
+    with source:
+        length = source.headers.get("Content-Length")
+        yield source, int(length) if length and length.isdecimal() else None
+
+
+def _chunks(source: IO[bytes], size: int | None) -> Iterator[bytes]:
+    """Yield the bytes of an opened file, ``size`` in all."""
+    received = 0
+    while True:
+        try:
+            chunk = source.read(_CHUNK)
+        except (OSError, http.client.HTTPException) as error:
+            raise _NetworkError(error) from error
+        if not chunk:
+            break
+        received += len(chunk)
+        yield chunk
+    # Python reports no error where a server closes the connection early.
+    if size is not None and received < size:
+        raise _NetworkError(f"the connection was closed after {received:,} of {size:,} bytes")

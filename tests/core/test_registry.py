@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -56,7 +57,37 @@ def test_a_module_that_raises_anything_hides_nothing_else(tmp_path, monkeypatch)
     targets = {"bad": "broken_module:X", "crop": "tpgbench.baselines.crop:Crop"}
     found, broken = Registry("model", "no.such.group", Model, targets).load_all()
     assert set(found) == {"crop"}
-    assert "'bad' cannot be loaded from broken_module:X: at import" in broken[0]
+    told = "'bad' cannot be loaded from broken_module:X: in broken_module, RuntimeError: at import;"
+    assert told in broken[0]
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            {"outer": "import inner", "inner": "import no_such_package"},
+            "from outer:X: in inner, ModuleNotFoundError: No module named 'no_such_package';",
+        ),
+        (
+            {"outer": "import inner", "inner": "def f():\n  raise ValueError('a\\nb')\nf()"},
+            "from outer:X: in inner, ValueError: a;",
+        ),
+        ({"outer": "raise KeyError"}, "from outer:X: in outer, KeyError;"),
+        ({"outer": ""}, "in outer, AttributeError: module 'outer' has no attribute 'X';"),
+        ({}, "in outer, ModuleNotFoundError: No module named 'outer';"),
+    ],
+)
+def test_what_failed_at_import_is_named(tmp_path, monkeypatch, files, message):
+    for name, text in files.items():
+        (tmp_path / f"{name}.py").write_text(text)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(TpgbenchError) as caught:
+        Registry("model", "no.such.group", Model, {"x": "outer:X"}).get("x")
+    for name in files:
+        sys.modules.pop(name, None)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_variants_are_parsed_and_checked():

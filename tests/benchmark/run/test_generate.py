@@ -252,7 +252,7 @@ def test_disk_full_ends_in_one_line_and_resumes(tmp_path, monkeypatch):
         real(path, data, **given)
 
     monkeypatch.setattr(module, "write_atomic", filling)
-    with pytest.raises(TpgbenchError, match=r"\.png: No space left on device; make room"):
+    with pytest.raises(TpgbenchError, match=r"\.png: No space left on device; free disk space"):
         generate(out)
     assert len(images(out)) == 5
     monkeypatch.undo()

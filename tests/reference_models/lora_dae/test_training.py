@@ -468,7 +468,7 @@ class TestRefusals:
             add_lora(load_base(str(base)).unet, LoraRanks(*ranks))
 
     def test_bases_of_another_kind(self, tmp_path, base):
-        with pytest.raises(TpgbenchError, match="no folder, and cannot be had from the hub"):
+        with pytest.raises(TpgbenchError, match="no folder here, and unavailable on the hub"):
             load_base(str(tmp_path / "nowhere"))
         with pytest.raises(TpgbenchError, match=r"no readable model_index\.json"):
             load_base(str(tmp_path))
