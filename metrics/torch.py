@@ -34,18 +34,8 @@ from .folders.task import fields_needed
 from .pair import Pair
 from .tensors import ARGUMENTS, TensorSource, make_pairs, to_images
 
-__all__ = [
-    "CTS",
-    "FID",
-    "KID",
-    "LPIPS",
-    "PSNR",
-    "SSIM",
-    "InceptionScore",
-    "TorchMetric",
-    "to_images",
-    "torch_metric",
-]
+__all__ = ["CTS", "FID", "KID", "LPIPS", "PSNR", "SSIM", "InceptionScore"]
+__all__ += ["TorchMetric", "to_images", "torch_metric"]
 
 _ARGS = """
 

@@ -161,7 +161,7 @@ def test_nothing_unpickles(weights, monkeypatch, tmp_path, capsys):
         (np.zeros((64, 64, 3)), "float64 values: give uint8"),
         (np.zeros((64, 64, 4), np.uint8), "give RGB"),
         (np.zeros((31, 64, 3), np.uint8), "each side must be 32 px at least"),
-        (np.zeros((64, 65, 3), np.uint8), "65x64 px and the truth 64x64 px"),
+        (np.zeros((64, 65, 3), np.uint8), "65x64 px and the ground truth 64x64 px"),
     ],
 )
 def test_wrong_input_is_refused_in_one_line(weights, output, reason):

@@ -65,7 +65,7 @@ def test_falls_as_noise_grows(seed):
         (np.zeros((16, 16), np.uint8), r"shape \(16, 16\): give RGB"),
         (np.zeros((16, 16, 4), np.uint8), "give RGB"),
         (np.zeros((0, 16, 3), np.uint8), "each side must be 1 px at least"),
-        (np.zeros((16, 17, 3), np.uint8), "17x16 px and the truth 16x16 px"),
+        (np.zeros((16, 17, 3), np.uint8), "17x16 px and the ground truth 16x16 px"),
     ],
 )
 def test_wrong_input_is_refused_in_one_line(output, reason):

@@ -130,5 +130,5 @@ def test_smaller_than_the_window_is_refused(shape):
 
 
 def test_two_sizes_are_refused():
-    with pytest.raises(TpgbenchError, match="20x16 px and the truth 16x16 px"):
+    with pytest.raises(TpgbenchError, match="20x16 px and the ground truth 16x16 px"):
         ssim(np.zeros((16, 20, 3), np.uint8), np.zeros((16, 16, 3), np.uint8))

@@ -212,9 +212,19 @@ class TestCaptions:
 
 
 def test_a_known_lattice_is_read_and_stands_in_the_recipe(folders):
-    own, _generated = folders
-    before = compute_metric("repeat", folders).recipe
-    assert "|meta:" not in before
+    own, generated = folders
+    for name in NAMES:  # tiles of 16 px, of which a lattice is known
+        tile = np.tile(photo(1, 16, 16), (4, 4, 1))
+        save(own / "pattern" / f"{name}.png", tile)
+        save(generated / f"{name}.png", tile)
+    before = compute_metric("repeat", folders)
+    assert "|meta:" not in before.recipe
     rows = [{"file_name": f"{name}.png", "lattice": [[0.25, 0], [0, 0.25]]} for name in NAMES]
     (own / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    assert "|meta:" in compute_metric("repeat", folders).recipe
+    after = compute_metric("repeat", folders)
+    assert "|meta:" in after.recipe
+    assert after.value == before.value == 0
+    rows[0]["lattice"] = "none"
+    (own / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(TpgbenchError, match="a: the lattice in meta is 'none'"):
+        compute_metric("repeat", folders)
