@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -187,8 +188,9 @@ def _opened(weights: WeightFile) -> Iterator[tuple[IO[bytes], int | None]]:
         error.close()
         raise _NetworkError(error, lasting=error.code not in _PASSING_STATUSES) from error
     except (OSError, http.client.HTTPException) as error:
-        missing = isinstance(getattr(error, "reason", None), FileNotFoundError)  # of a file:// URL
-        raise _NetworkError(error, lasting=missing) from error
+        # No such file (of a file:// URL), or no such host: without a network none is found.
+        lasting = isinstance(getattr(error, "reason", None), FileNotFoundError | socket.gaierror)
+        raise _NetworkError(error, lasting=lasting) from error
     with source:
         length = source.headers.get("Content-Length")
         yield source, int(length) if length and length.isdecimal() else None

@@ -32,6 +32,7 @@ class RunStore:
         self.report_path = path / "report.html"
         self.failures_path = path / "failures.json"
         self.generations = path / "generations"
+        self.evidence = path / "evidence"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -41,14 +42,15 @@ class RunStore:
             TpgbenchError: Another process uses this folder, or it cannot be written.
         """
         busy = "another process is using this run; wait for it, or give another --out"
-        with locked_folder(self.path, busy, sweep=(self.path, self.generations)):
+        with locked_folder(self.path, busy, sweep=(self.path, self.generations, self.evidence)):
             yield
 
     def clear(self) -> None:
         """Remove everything that a run wrote here, and nothing else."""
         with explain_os_errors(self.path):
-            if self.generations.is_dir():
-                shutil.rmtree(self.generations)
+            for folder in (self.generations, self.evidence):
+                if folder.is_dir():
+                    shutil.rmtree(folder)
             for path in (
                 self.journal_path,
                 self.scores_path,

@@ -11,22 +11,19 @@ from ...core.files import TEMPORARY_PREFIX, explain_os_errors, write_atomic
 from ...metrics.value import Score
 from ..run.filenames import safe_stem
 
-FOLDER = "evidence"
 
-
-def write_evidence(run: Path, scores: Mapping[str, Sequence[tuple[str, Score]]]) -> None:
+def write_evidence(folder: Path, scores: Mapping[str, Sequence[tuple[str, Score]]]) -> None:
     """Write the evidence of each metric that has any, and remove the files of all others.
 
     A line is a sample: ``sample_id``, ``values`` (null where a value is missing), ``evidence``.
 
     Args:
-        run: The run directory, locked.
+        folder: The run's folder of evidence; the run is locked.
         scores: By the metric's key its samples' ids and scores, in the dataset's order.
 
     Raises:
         TpgbenchError: The disk is full or refuses.
     """
-    folder = run / FOLDER
     wanted = {
         f"{safe_stem(key)}.jsonl": samples
         for key, samples in scores.items()

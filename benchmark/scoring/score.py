@@ -121,7 +121,7 @@ def score(run: Run, metrics: Sequence[str] | None = None, *, show_progress: bool
             values += found.values
             problems += found.problems if metrics is None else found.incomplete
         by_sample = [metric for metric in loaded if isinstance(metric, SampleMetric)]
-        write_evidence(store.path, {one.key: _scores(measured, one) for one in by_sample})
+        write_evidence(store.evidence, {one.key: _scores(measured, one) for one in by_sample})
         digest = write_scores(store, _table(measured, entries, by_sample), _columns(by_sample))
         result = _result(run, measured, values, digest)
         result.write(store.result_path)

@@ -438,7 +438,7 @@ def test_a_build_that_fails_half_way_leaves_nothing(source, tmp_path, monkeypatc
     with pytest.raises(expected) as caught:
         build(source, tmp_path / "deep" / "built")
     if expected is TpgbenchError:
-        assert "No space left on device; nothing was left there" in str(caught.value)
+        assert "No space left on device; it is as it was before" in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
 
 

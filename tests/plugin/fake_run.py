@@ -102,7 +102,13 @@ def write_run(
         device="cpu",
         environment=dict(environment or {"python": "3.11.7"}),
     )
-    record = RunRecord(identity=identity, dataset_location=dataset, limit=None, sessions=(session,))
+    record = RunRecord(
+        identity=identity,
+        dataset_location=dataset,
+        dataset_seed=0,
+        limit=None,
+        sessions=(session,),
+    )
     failed = sum(sample.error is not None for sample in samples)
     if values is None:
         values = [aggregate(name, samples) for name in metrics]

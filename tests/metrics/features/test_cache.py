@@ -177,7 +177,7 @@ def test_read_ahead_raises_an_error_in_its_turn():
 
 def test_importing_the_metrics_imports_no_torch():
     code = (
-        "import sys, tpgbench.metrics.distribution, tpgbench.benchmark.scoring.set_scores; "
+        "import sys, tpgbench.metrics.folders.compute, tpgbench.benchmark.scoring.score; "
         "print('torch' in sys.modules)"
     )
     assert run_code(code).strip() == "False"
