@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +126,6 @@ class _Renderer:
         return _Rendered(task.split, record, files)
 
 
-@cache
 def _open(dataset: type[DatasetSource], split: str, size: int, seed: int) -> Dataset:
     return dataset().open(split, size=size, seed=seed)
 
