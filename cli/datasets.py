@@ -54,6 +54,7 @@ def verify_dataset(folder: Path, source: Path | None, as_json: bool) -> int:
 @click.argument("dataset", metavar="NAME|DIR")
 @click.option("--split", default="test", show_default=True, help="Split of the dataset.")
 @click.option("--config", help="Configuration of the dataset; default: its first.")
+@click.option("--data-seed", "seed", type=int, default=0, help="Seed of a procedural dataset.")
 @click.option("--limit", type=int, default=48, show_default=True, help="How many rows.")
 @click.option("--size", type=int, help="Side of the pattern, for a procedural dataset.")
 @click.option("--out", type=FOLDER, help="The picture (.png); default: NAME-SPLIT.png.")

@@ -86,7 +86,7 @@ class Session(BaseModel):
     environment: dict[str, str]
 
 
-class OutsideImages(BaseModel):
+class ExternalImages(BaseModel):
     """External images, which tpgbench only scores.
 
     Attributes:
@@ -125,7 +125,7 @@ class RunRecord(RunDocument):
     dataset_seed: int
     weights_location: str | None = None
     limit: int | None
-    images: OutsideImages | None = None
+    images: ExternalImages | None = None
     sessions: tuple[Session, ...] = ()
 
     @classmethod

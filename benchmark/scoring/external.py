@@ -13,7 +13,7 @@ from ...core.errors import TpgbenchError
 from ...core.images import PICTURE_SUFFIXES
 from ...datasets_builders.reading.lists import decode, read_lines
 from ..run.filenames import safe_stem
-from ..run.identity import OutsideImages
+from ..run.identity import ExternalImages
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class FoundImages:
     extra: tuple[str, ...]
 
 
-def find_images(images: OutsideImages, sample_ids: Sequence[str]) -> FoundImages:
+def find_images(images: ExternalImages, sample_ids: Sequence[str]) -> FoundImages:
     """Match images to samples.
 
     Raises:

@@ -207,14 +207,14 @@ def _image_finder(
 
     found = find_images(record.images, sample_ids)
 
-    def outside(sample_id: str) -> ImageFile:
+    def external(sample_id: str) -> ImageFile:
         path = found.paths.get(sample_id)
         return ImageFile(path, "" if path else "no image is named after it")
 
     if not found.extra:
-        return outside, ()
+        return external, ()
     names = ", ".join(found.extra[:5]) + (", ..." if len(found.extra) > 5 else "")
-    return outside, (f"{len(found.extra)} images belong to no sample of this split: {names}",)
+    return external, (f"{len(found.extra)} images belong to no sample of this split: {names}",)
 
 
 def _columns(metrics: Sequence[SampleMetric]) -> list[str]:

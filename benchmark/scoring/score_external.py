@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...datasets_builders.reference import DatasetRef, portable_location
 from ..fit import check_fit
-from ..run.identity import Identity, OutsideImages, RunRecord
+from ..run.identity import ExternalImages, Identity, RunRecord
 from ..run.options import ExternalOptions
 from ..run.run import Run, check_at_least, check_folder, default_folder, new_session
 from ..run.store import RunStore
@@ -43,7 +43,7 @@ def open_external(images: Path, dataset: str | Path, options: ExternalOptions) -
     size, fit = options["size"] or rows.size, options["fit"] or rows.fit
     check_fit(fit, size, get_task(rows.task))
     manifest = options["manifest"]
-    external = OutsideImages(
+    external = ExternalImages(
         folder=str(images.resolve()),
         manifest=None if manifest is None else str(Path(manifest).resolve()),
         resize=options["resize"],

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from tpgbench.benchmark.model import MODELS
 from tpgbench.benchmark.model_options import make_config, parse_assignments
-from tpgbench.benchmark.run.identity import OutsideImages
+from tpgbench.benchmark.run.identity import ExternalImages
 from tpgbench.benchmark.run.store import RunStore
 from tpgbench.benchmark.scoring.table import ScoredSample
 from tpgbench.cli.app import cli
@@ -190,7 +190,7 @@ def test_odd_names_survive_the_shell(tmp_path):
 
 def test_images_made_elsewhere_are_scored_again(tmp_path):
     store, _ = write_run(tmp_path, plain_samples(1))
-    images = OutsideImages(folder="their images", manifest="list.csv", resize=True)
+    images = ExternalImages(folder="their images", manifest="list.csv", resize=True)
     record = store.read_record().model_copy(update={"images": images})
     given = parse_run(reproduce_command(record, store.read_result()))
     assert str(given["path"]) == "their images"

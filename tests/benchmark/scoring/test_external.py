@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from pictures import save
-from tpgbench.benchmark.run.identity import OutsideImages
+from tpgbench.benchmark.run.identity import ExternalImages
 from tpgbench.benchmark.scoring.external import find_images
 from tpgbench.core.images import PICTURE_SUFFIXES, read_image
 from tpgbench.datasets_builders.reading.folder import PhotoFolder
@@ -23,7 +23,7 @@ def test_every_reader_of_folders_takes_every_format_that_can_be_read(tmp_path, s
     path = tmp_path / f"x{suffix}"
     save(GREY, path)
     assert read_image(path, "x").shape == (32, 32, 3)
-    assert find_images(OutsideImages(folder=str(tmp_path)), ["x"]).paths == {"x": path}
+    assert find_images(ExternalImages(folder=str(tmp_path)), ["x"]).paths == {"x": path}
     assert read_images(tmp_path).ids == ("x",)
     with pytest.warns(UserWarning, match="no mask"):
         assert PhotoFolder(tmp_path).sample_ids() == ["x"]
@@ -40,5 +40,5 @@ def test_a_manifest_names_files_with_any_character(tmp_path, kind):
         else "\r\n".join(",".join(part) for part in (row, row.values()))
     )
     manifest.write_bytes(f"\ufeff{text}\r\n".encode())
-    images = OutsideImages(folder=str(tmp_path), manifest=str(manifest))
+    images = ExternalImages(folder=str(tmp_path), manifest=str(manifest))
     assert find_images(images, ["x"]).paths == {"x": tmp_path / ODD}
