@@ -219,7 +219,7 @@ def test_only_safetensors_are_read(monkeypatch, tmp_path, clip):
     (tmp_path / "config.json").write_text((clip / "config.json").read_text())
     (tmp_path / "pytorch_model.bin").write_bytes(b"anything")
     monkeypatch.setenv("TPGBENCH_CLIP", str(tmp_path))
-    with pytest.raises(TpgbenchError, match=r"holds no model\.safetensors, and other"):
+    with pytest.raises(TpgbenchError, match=r"holds no model\.safetensors; other"):
         make_metric("cts").load()
 
 
