@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ..benchmark.model import Model, ModelConfig
 from ..benchmark.sample import Sample
-from ..core.images import Image, Mask
+from ..core.images import Image, Mask, to_uint8
 from .shading import flatten_shading
 
 
@@ -73,4 +73,4 @@ class Baseline(Model):
         if self.config.flatten:
             cloth = flatten_shading(cloth, sample.mask, self.config.flatten_sigma * sample.size)
         pattern = self.fill(cloth, sample.mask, np.random.default_rng(seed))
-        return np.rint(np.clip(pattern, 0, 1) * 255).astype(np.uint8)
+        return to_uint8(pattern)

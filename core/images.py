@@ -220,6 +220,21 @@ def check_size(size: tuple[int, int], name: str) -> None:
         )
 
 
+def to_uint8(values: NDArray[np.floating]) -> Image:
+    """Round computed pixels to 8 bits; none that is not a number becomes black unnoticed.
+
+    Args:
+        values: Any shape, 0 to 1; values outside are clipped.
+
+    Raises:
+        TpgbenchError: A value is NaN or infinite.
+    """
+    if not np.isfinite(values).all():
+        raise TpgbenchError("the model computed NaN or infinite pixels")
+    pixels: Image = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
+    return pixels
+
+
 def png_bytes(image: Image | Mask) -> bytes:
     """Encode as PNG with fast compression; equal arrays give equal bytes."""
     array = image.astype(np.uint8) * 255 if image.dtype == np.bool_ else image

@@ -15,7 +15,7 @@ from ...benchmark.memory import explain_out_of_memory
 from ...benchmark.model import Model, ModelCard, ModelConfig
 from ...benchmark.sample import MannequinSample
 from ...core.errors import TpgbenchError
-from ...core.images import Image
+from ...core.images import Image, to_uint8
 from .adapter import Enhancement, adapter_files, find_adapter, read_adapter
 from .base_folder import base_files
 from .tokens import check_caption, describe_unread
@@ -170,7 +170,7 @@ class LoraDae(Model[MannequinSample]):
                 output_type="np",
                 **extra,
             ).images
-        images = np.rint(photos * 255).astype(np.uint8)
+        images = to_uint8(photos)
         return [resize(one, sample.size) for one, sample in zip(images, samples, strict=True)]
 
     def _adapter(self, weights: str | None) -> Path:

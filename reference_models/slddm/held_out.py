@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...core.errors import TpgbenchError
-from ...core.images import Image
+from ...core.images import Image, to_uint8
 from ...datasets_builders.base import Track
 from ...metrics.psnr import psnr
 from ...metrics.shift import psnr_shift, ssim_shift
@@ -133,6 +133,9 @@ def labelled_rows(source: TpgRows) -> Iterator[Mapping[str, Array]]:
 
 
 def to_images(patterns: Tensor) -> list[Image]:
-    """Return (B, 3, S, S) in [0, 1] as uint8 images (S, S, 3)."""
-    pixels = (patterns.float().clamp(0, 1) * 255).round().to(torch.uint8)
-    return list(pixels.permute(0, 2, 3, 1).cpu().numpy())
+    """Return (B, 3, S, S) in [0, 1] as uint8 images (S, S, 3).
+
+    Raises:
+        TpgbenchError: A value is NaN or infinite.
+    """
+    return list(to_uint8(patterns.float().permute(0, 2, 3, 1).cpu().numpy()))

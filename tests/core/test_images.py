@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tpgbench.core import images
 from tpgbench.core.errors import TpgbenchError
-from tpgbench.core.images import read_image, read_mask, read_photo
+from tpgbench.core.images import read_image, read_mask, read_photo, to_uint8
 
 SIDE = 32
 
@@ -202,3 +202,14 @@ def test_damaged_bytes_are_an_error_of_ours_or_an_image(data, start):
             continue
         else:
             assert min(image.shape[:2]) >= 16
+
+
+def test_computed_pixels_are_rounded_and_clipped():
+    values = np.array([-0.5, 0.0, 0.5 / 255, 1.5 / 255, 0.5, 1.0, 1.7])
+    assert to_uint8(values).tolist() == [0, 0, 0, 2, 128, 255, 255]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_never_becomes_a_colour(value):
+    with pytest.raises(TpgbenchError, match="NaN or infinite"):
+        to_uint8(np.array([0.5, value]))
