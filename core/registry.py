@@ -8,6 +8,7 @@ needs ``pip install their-package``.
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -118,7 +119,8 @@ class Registry(Generic[T]):
 
         Raises:
             UnknownNameError: No such name; the message suggests the nearest one.
-            TpgbenchError: The target cannot be imported or is not of this kind.
+            TpgbenchError: The target cannot be imported, is not of this kind, is incomplete, or
+                has another name.
         """
         if name not in self._targets:
             raise UnknownNameError(self.kind, name, self._targets)
@@ -138,7 +140,34 @@ class Registry(Generic[T]):
             raise TpgbenchError(
                 f"the {self.kind} '{name}' at {target} is not a {self.base.__name__} class"
             )
+        lacking = _lacking(found)
+        if lacking:
+            raise TpgbenchError(
+                f"the {self.kind} '{name}' at {target} lacks {', '.join(lacking)}: see the "
+                f"docstring of {self.base.__name__}"
+            )
+        called = getattr(found, "name", name)
+        if called != name:  # results would carry the name of something else
+            raise TpgbenchError(
+                f"the {self.kind} '{name}' at {target} calls itself '{called}': give the entry "
+                "point and the class one name"
+            )
         return found
+
+
+def _lacking(found: type) -> list[str]:
+    """Return the class variables and methods that our base classes declare and a class has not."""
+    declared = {
+        name
+        for one in found.__mro__
+        if one.__module__.partition(".")[0] == __name__.partition(".")[0]
+        for name, kind in inspect.get_annotations(one).items()
+        if str(kind).startswith("ClassVar")
+    }
+    return sorted(
+        {name for name in declared if not hasattr(found, name)}
+        | getattr(found, "__abstractmethods__", frozenset())
+    )
 
 
 def _described(error: Exception, module_name: str) -> str:

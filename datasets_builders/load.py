@@ -72,6 +72,12 @@ def open_dataset(
 
 
 def _open_folder(folder: Path, split: str, config: str | None, size: int | None) -> Dataset:
+    for parent in folder.resolve().parents[:2]:
+        if (parent / BUILD_INFO_NAME).exists():
+            raise TpgbenchError(
+                f"{folder}: is a part of the packaged dataset {parent}, whose build.json says how "
+                f"it is read: give {parent}"
+            )
     if (folder / BUILD_INFO_NAME).exists() or find_shards(folder):
         return ParquetDataset(folder, split, size=size, config=config)
     source = SourceFolder(folder)

@@ -5,11 +5,12 @@ import sys
 from importlib.metadata import EntryPoint
 
 import pytest
+import toy_plugin
 from tpgbench.benchmark.model import MODELS, Model
 from tpgbench.core.errors import TpgbenchError, UnknownNameError
 from tpgbench.core.registry import Registry
 from tpgbench.datasets_builders.base import DATASETS
-from tpgbench.metrics.base import METRICS, make_metric
+from tpgbench.metrics.base import METRICS, Metric, SampleMetric, make_metric
 
 
 @pytest.mark.parametrize("registry", [MODELS, METRICS, DATASETS], ids=lambda r: r.kind)
@@ -104,3 +105,22 @@ def test_variants_are_parsed_and_checked():
 def test_an_unknown_name_crosses_processes_as_its_message():
     error = UnknownNameError("model", "crpo", ["crop"])
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "message"),
+    [
+        ({}, "impostor", "'impostor' at .* calls itself 'toy-mean': give the entry point and the"),
+        ({"range": None}, "toy-mean", "'toy-mean' at .* lacks range: see the docstring of Metric"),
+        ({"score": None}, "toy-mean", "'toy-mean' at .* lacks score: see"),
+    ],
+)
+def test_an_incomplete_or_misnamed_class_is_refused(changes, key, message, monkeypatch):
+    given = {name: getattr(toy_plugin.ToyMean, name) for name in ("name", "tasks", "source")}
+    given |= {"higher_is_better": True, "range": (0.0, 1.0), "score": lambda self, pair: 0.5}
+    body = {name: value for name, value in given.items() if name not in changes}
+    made = type("Made", (SampleMetric,), body)
+    monkeypatch.setattr(toy_plugin, "Made", made, raising=False)
+    registry = Registry("metric", "no.such.group", Metric, {key: "toy_plugin:Made"})
+    with pytest.raises(TpgbenchError, match=message):
+        registry.get(key)

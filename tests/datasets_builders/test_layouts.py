@@ -80,17 +80,15 @@ def test_a_folder_of_several_layouts_names_them_all(owners):
 
 
 BROKEN = """
-from tpgbench.datasets_builders.packaging.build import PackagedDataset
+from toy_packaged import ToyPackaged
 
-class Fails(PackagedDataset):
+
+class Fails(ToyPackaged):
     name = "a-fails"
 
     @classmethod
     def has_layout(cls, source):
         raise RuntimeError("no idea")
-
-    def rows(self, source):
-        yield from ()
 """
 OPEN = """
 import sys, warnings

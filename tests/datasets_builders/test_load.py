@@ -366,3 +366,10 @@ def test_a_split_whose_files_are_gone_is_no_unknown_split(built):
     edit_info(configs={"default": {"test": {"rows": 6}, "train": {"rows": 2}}})(built)
     with pytest.raises(TpgbenchError, match="has no files of split 'train'"):
         open_dataset(built, "train")
+
+
+def test_a_part_of_a_packaged_dataset_is_not_read_as_another_dataset(tmp_path):
+    (tmp_path / "built" / "data").mkdir(parents=True)
+    (tmp_path / "built" / "build.json").write_text("{}")
+    with pytest.raises(TpgbenchError, match="is a part of the packaged dataset .*built, whose"):
+        open_dataset(tmp_path / "built" / "data")

@@ -24,7 +24,8 @@ def break_schedule(pipeline: object) -> None:
 
 @pytest.mark.parametrize("breaking", [break_weights, break_schedule])
 @pytest.mark.parametrize(
-    ("model", "options"), [(SLDDM, {}), (SLDDMFill, {}), (LoraDae, {"steps": 2, "enhancement": "none"})]
+    ("model", "options"),
+    [(SLDDM, {}), (SLDDMFill, {}), (LoraDae, {"steps": 2, "enhancement": "none"})],
 )
 def test_a_network_that_computes_nan_fails_its_samples(
     model, options, breaking, monkeypatch, tmp_path
