@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .datasets_builders.packaging.build import PackagedDataset
     from .datasets_builders.packaging.rows import RawRow
     from .datasets_builders.reading.findings import Finding, FindingKind
-    from .datasets_builders.reading.schema import MANNEQUIN_SCHEMA, TPG_SCHEMA
+    from .datasets_builders.reading.schema import MANNEQUIN_SCHEMA, TPG_SCHEMA, Column
     from .datasets_builders.reading.sources import SourceFolder
     from .datasets_builders.reference import DatasetRef
     from .metrics.base import (
@@ -52,6 +52,7 @@ __version__ = "0.1.0"
 
 # Where each public name is. A name is added here once it is meant to stay.
 _MODULES = {
+    "Column": "datasets_builders.reading.schema",
     "Dataset": "datasets_builders.base",
     "DatasetCard": "datasets_builders.base",
     "DatasetRef": "datasets_builders.reference",
@@ -109,6 +110,7 @@ _MODULES = {
 __all__ = [
     "MANNEQUIN_SCHEMA",
     "TPG_SCHEMA",
+    "Column",
     "Dataset",
     "DatasetCard",
     "DatasetRef",

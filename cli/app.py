@@ -27,7 +27,8 @@ EXIT_DEFECT = 70
 EXIT_INTERRUPTED = 130
 
 EPILOG = """Exit codes: 0 complete; 1 finished, but something that was asked for is missing; 2
-refused or wrong input, nothing written; 70 a defect of tpgbench or of a plug-in. Results go to
+refused or wrong input, nothing written; 70 a defect of tpgbench or of a plug-in, unless it costs a
+sample or a metric alone: 1. Results go to
 stdout, progress and errors to stderr."""
 
 
