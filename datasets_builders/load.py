@@ -73,7 +73,7 @@ def open_dataset(
 
 def _open_folder(folder: Path, split: str, config: str | None, size: int | None) -> Dataset:
     for parent in folder.resolve().parents[:2]:
-        if (parent / BUILD_INFO_NAME).exists():
+        if (parent / BUILD_INFO_NAME).exists() and find_shards(folder):
             raise TpgbenchError(
                 f"{folder}: is a part of the packaged dataset {parent}, whose build.json says how "
                 f"it is read: give {parent}"

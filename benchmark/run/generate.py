@@ -68,9 +68,10 @@ def generate(
         # Before anything is written: a model that cannot be loaded leaves no folder behind.
         workers = stack.enter_context(engine.start(plan)) if todo else None
         stack.enter_context(store.locked())
-        if replaced:
+        # Asked again: another process may have begun, or ended, this very run meanwhile.
+        if overwrite and _is_another_run(store, identity):
             store.clear()
-        check_folder(store, identity)  # again: another process may have begun meanwhile
+        check_folder(store, identity)
         device = None if workers is None else workers.device
         run.record = _recorded(store, run.record, plan.batch_size, device, command)
         failures = {

@@ -158,7 +158,9 @@ class Measurement:
             context = {**context, "used": _subset(used)}
         if isinstance(table, Exception):
             return guarded(metric, partial(_raise, table), missing, context, strict=self.strict)
-        compute = partial(metric.compute, table.features, missing, context, table.groups or None)
+        # Of two sets that are no pairs, no list of groups fits both.
+        groups = table.groups if self.whole and table.groups else None
+        compute = partial(metric.compute, table.features, missing, context, groups)
         return guarded(metric, compute, missing, context, strict=self.strict)
 
 

@@ -107,6 +107,8 @@ def compute_metrics(
     ]
     if not metrics:
         raise TpgbenchError("name at least one metric")
+    if protocol and len(metrics) > 1 and all(m.variant_argument != "protocol" for m in metrics):
+        raise TpgbenchError(f"--protocol {protocol}: none of {', '.join(names)} has one")
     _check_options(metrics, interval, statistics)
     paths = _check_folders(metrics, [Path(one) for one in folders])
     task = FolderTask(metrics, paths)

@@ -11,6 +11,7 @@ from ..engine.measure import measure
 from ..engine.measurement import Measurement, MetricResult, guarded
 from ..engine.set_features import FeatureTable
 from ..features.statistics import write_statistics
+from ..moments import MomentMetric
 from .file_pairs import ImageSet, SideSource
 from .folder_pairs import FolderPairs
 from .image_sides import SetInputs, Side, open_side
@@ -88,8 +89,8 @@ class FolderTask:
             found = guarded(metric, inputs.compute, 0, context, strict=True)
         else:
             found = measured.result(metric, context)
-        if not interval or found.values[0].value is None:
-            return found
+        if not interval or not isinstance(metric, MomentMetric) or found.values[0].value is None:
+            return found  # others have their own interval, or none
         ends = inputs.interval()
         return MetricResult((found.values[0].model_copy(update={"interval": ends}),), ())
 

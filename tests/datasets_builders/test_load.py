@@ -369,7 +369,7 @@ def test_a_split_whose_files_are_gone_is_no_unknown_split(built):
 
 
 def test_a_part_of_a_packaged_dataset_is_not_read_as_another_dataset(tmp_path):
-    (tmp_path / "built" / "data").mkdir(parents=True)
+    write(tmp_path / "built" / "data" / "test.parquet", [])
     (tmp_path / "built" / "build.json").write_text("{}")
     with pytest.raises(TpgbenchError, match="is a part of the packaged dataset .*built, whose"):
         open_dataset(tmp_path / "built" / "data")

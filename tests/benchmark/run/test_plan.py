@@ -210,3 +210,20 @@ def test_the_local_engine_opens_the_dataset_itself_where_it_is_given_none(tmp_pa
     generated = generate(plan, run, LocalEngine(), show_progress=False)
     assert generated.failures == {}
     assert len(list((tmp_path / "run" / "generations").iterdir())) == 2
+
+
+def test_a_run_that_another_process_finished_meanwhile_is_not_thrown_away(tmp_path):
+    out = tmp_path / "run"
+    tpgbench.generate("toy-noise", dataset="toy", seed=1, out=out)
+    given = {"dataset": "toy", "seed": 2, "overwrite": True, "out": out}
+    plan, run = planned("toy-noise", **given)
+
+    class Slow(Backwards):
+        def start(self, plan):
+            tpgbench.generate("toy-noise", **given)
+            tpgbench.score(out, metrics="psnr")
+            return super().start(plan)
+
+    generate(plan, run, Slow(run.dataset), overwrite=True, show_progress=False)
+    assert (out / "result.json").exists()
+    assert len(list((out / "generations").iterdir())) == 12
