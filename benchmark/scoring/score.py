@@ -31,6 +31,8 @@ from .journal import ScoreJournal, compact
 from .pairs import ImageFile, PairReader, RunEntry, RunSource
 from .table import ScoredSample, write_scores
 
+_DEFECT = "cannot be loaded: "  # a defect of a default metric; missing weights are none
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -71,7 +73,8 @@ def check_metrics(names: Sequence[str] | None, task: str) -> list[tuple[Metric, 
                 metric.load()
         except Exception as error:  # of another package's metric it may be any
             if names is None:
-                chosen.append((metric, describe(error)))
+                defect = not isinstance(error, TpgbenchError)
+                chosen.append((metric, f"{_DEFECT if defect else ''}{describe(error)}"))
             elif isinstance(error, TpgbenchError):
                 raise
             else:
@@ -116,6 +119,8 @@ def score(run: Run, metrics: Sequence[str] | None = None, *, show_progress: bool
         for metric, reason in chosen:
             if reason is not None:
                 values.append(metric.not_computed(reason, len(entries), context))
+                if reason.startswith(_DEFECT):
+                    problems.append(f"{metric.key} {reason}")
                 continue
             found = measured.result(metric, context)
             values += found.values

@@ -74,6 +74,7 @@ def open_external(images: Path, dataset: str | Path, options: ExternalOptions) -
     out = options["out"]
     run = Run(RunStore(Path(out) if out is not None else default_folder(identity)), record, rows)
     find_images(external, run.sample_ids)
+    run.check_outside_of_dataset()
     check_folder(run.store, identity)
     with run.store.locked():
         run.store.write_record(record)

@@ -8,6 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 import tpgbench
+from pictures import noise, save
 from toy_plugin import ODD_IDS
 from tpgbench.benchmark.run.store import RunStore
 from tpgbench.benchmark.scoring.journal import ScoreJournal
@@ -355,3 +356,24 @@ def test_odd_ids_are_scored(tmp_path):
     )
     assert outcome.exit_code == 0
     assert [row.sample_id for row in read_scores(RunStore(outcome.path))] == ODD_IDS
+
+
+def test_a_default_metric_that_is_broken_is_a_problem(tmp_path, monkeypatch):
+    from tpgbench.metrics.ssim import SSIMMetric
+
+    def load(self):
+        raise RuntimeError("no driver")
+
+    monkeypatch.setattr(SSIMMetric, "load", load)
+    outcome = tpgbench.run("toy-noise", dataset="toy", out=tmp_path / "run")
+    assert outcome.exit_code == 1
+    assert "ssim cannot be loaded: RuntimeError: no driver" in outcome.problems
+
+
+def test_scores_of_external_images_stay_out_of_their_dataset(tmp_path):
+    save(noise(0, (32, 32)), tmp_path / "own" / "a.png")
+    save(noise(1, (32, 32)), tmp_path / "images" / "a.png")
+    with pytest.raises(TpgbenchError, match="lies within the dataset"):
+        tpgbench.score_images(
+            tmp_path / "images", tmp_path / "own", size=32, out=tmp_path / "own" / "run"
+        )
