@@ -11,14 +11,16 @@ import struct
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from threading import Lock
 from typing import IO
 
 import numpy as np
 import PIL.ExifTags
 import PIL.Image
-import PIL.ImageOps
+import PIL.ImageFile
 from numpy.typing import NDArray
 
+from .colour_profiles import to_srgb
 from .errors import TpgbenchError
 
 Image = NDArray[np.uint8]
@@ -26,22 +28,41 @@ Mask = NDArray[np.bool_]
 
 MIN_SIDE = 16
 MAX_SIDE = 16_384
-MASK_THRESHOLD = 128  # a JPEG mask is not exactly binary
+MASK_THRESHOLD = 128  # a JPEG mask is not exactly binary, nor is a resized one
 _MAX_16_BITS = 65_535
-_SIGNATURE_BYTES = 16  # enough for Pillow to recognise a format
+SIGNATURE_BYTES = 16  # enough for Pillow to recognise a format
 
-# The formats of photos and their file name extensions. Pillow knows more, some of which start
-# other programs (EPS) or hold no pixels (WMF). JPEG includes MPO, which some cameras write.
+# What files are read to: it is part of recipes and of the names of what is kept. Raise it when
+# `read_image` or `masks.read_mask` read a file to other pixels.
+READING = "srgb-3"
+
+# The formats of photos and their file name extensions, the usual one first. Pillow knows more, some
+# of which start other programs (EPS) or hold no pixels (WMF). JPEG includes MPO, which some cameras
+# write.
 FORMAT_SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg"),
-    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    "PNG": (".png", ".apng"),
     "WEBP": (".webp",),
     "BMP": (".bmp",),
     "TIFF": (".tif", ".tiff"),
     "GIF": (".gif",),
+    "AVIF": (".avif", ".avifs"),
+    "JPEG2000": (".jp2", ".j2k", ".jpc", ".jpf", ".jpx", ".j2c"),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
 }
 FORMATS = tuple(FORMAT_SUFFIXES)
 PICTURE_SUFFIXES = frozenset(chain.from_iterable(FORMAT_SUFFIXES.values()))
+# A file without such an extension is known by its first bytes, if they are this distinct.
+_DISTINCT = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "JPEG2000")
+_TURNS = {
+    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+    3: PIL.Image.Transpose.ROTATE_180,
+    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+    5: PIL.Image.Transpose.TRANSPOSE,
+    6: PIL.Image.Transpose.ROTATE_270,
+    7: PIL.Image.Transpose.TRANSVERSE,
+    8: PIL.Image.Transpose.ROTATE_90,
+}
 
 # Raised by Pillow on damaged files; the last four come from damaged EXIF and TIFF tags.
 DAMAGE = (
@@ -98,9 +119,9 @@ def read_image(source: Path | bytes, name: str) -> Image:
 def read_photo(source: Path | bytes, name: str) -> Photo:
     """Decode a photo to RGB and list what was changed.
 
-    It is turned upright by its EXIF orientation; transparency is composited on white; the first
-    frame of an animation is used; 16-bit grey is divided by 257, however dark it is; CMYK is
-    converted without its profile.
+    It is turned upright by its EXIF orientation; its colour profile is converted to sRGB;
+    transparency is composited on white; the first frame of an animation is used; 16-bit grey is
+    divided by 257, however dark it is; CMYK without a profile is converted by Pillow's rule.
 
     Args:
         source: A file, or the encoded bytes.
@@ -109,35 +130,52 @@ def read_photo(source: Path | bytes, name: str) -> Photo:
     Raises:
         TpgbenchError: As `read_image`.
     """
-    opened = _open(source, name)
+    opened = open_upright(source, name)
     picture, changes = opened.picture, list(opened.changes)
+    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
+        picture = _scale_deep(picture, name)
+        changes.append("16-bit values scaled to 8 bits")
     if picture.has_transparency_data:
         layer = picture.convert("RGBA")
+        colours, converted = to_srgb(layer.convert("RGB"))
+        colours.putalpha(layer.getchannel("A"))
         picture = PIL.Image.new("RGBA", layer.size, "white")
-        picture.alpha_composite(layer)
+        picture.alpha_composite(colours)
         changes.append("transparency laid on white")
-    elif picture.mode != "RGB":
-        changes.append(f"mode {picture.mode} converted to RGB")
+    else:
+        if picture.mode not in ("L", "RGB", "CMYK"):
+            changes.append(f"mode {picture.mode} converted to RGB")
+            picture = picture.convert("RGB")
+        mode = picture.mode
+        picture, converted = to_srgb(picture)
+        if mode != "RGB":
+            changes.append(f"mode {mode} converted to RGB")
+    if converted:
+        changes.append(converted)
     pixels = np.asarray(picture.convert("RGB"), dtype=np.uint8)
     return Photo(pixels, opened.format, tuple(changes))
 
 
-def read_mask(source: Path | bytes, name: str) -> Mask:
-    """Decode a mask: True where its grey value is at least 128.
-
-    Raises:
-        TpgbenchError: As `read_image`.
-    """
-    return np.asarray(_open(source, name).picture.convert("L")) >= MASK_THRESHOLD
-
-
 @dataclass(frozen=True)
-class _Opened:
-    """An upright image of at most 8 bits per channel."""
+class Opened:
+    """A decoded and upright image in the file's own mode.
+
+    Attributes:
+        picture: The image.
+        format: Pillow's name of the file's format.
+        changes: As of `Photo`.
+    """
 
     picture: PIL.Image.Image
     format: str
     changes: tuple[str, ...]
+
+
+def has_picture_signature(start: bytes) -> bool:
+    """Whether a file is a picture by its first `SIGNATURE_BYTES`, whatever its name."""
+    PIL.Image.init()
+    accepts = (PIL.Image.OPEN[name][1] for name in _DISTINCT if name in PIL.Image.OPEN)
+    return any(accept is not None and accept(start) is True for accept in accepts)
 
 
 def open_picture(stream: IO[bytes]) -> PIL.Image.Image:
@@ -154,7 +192,7 @@ def open_picture(stream: IO[bytes]) -> PIL.Image.Image:
             `DAMAGE`.
     """
     PIL.Image.init()
-    start = stream.read(_SIGNATURE_BYTES)
+    start = stream.read(SIGNATURE_BYTES)
     for name in FORMATS:
         factory, accept = PIL.Image.OPEN[name]
         if accept is not None and accept(start) is True:
@@ -164,16 +202,26 @@ def open_picture(stream: IO[bytes]) -> PIL.Image.Image:
     raise PIL.UnidentifiedImageError("unknown format")
 
 
-def _open(source: Path | bytes, name: str) -> _Opened:
+def open_upright(source: Path | bytes, name: str) -> Opened:
+    """Decode an image and turn it upright; its values stay as the file holds them.
+
+    Args:
+        source: A file, or the encoded bytes.
+        name: Its name in error messages.
+
+    Raises:
+        TpgbenchError: Unreadable, truncated, or with a side outside 16 to 16,384 pixels.
+    """
     try:
-        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream:
+        with (
+            io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream,
+            _whole_files_only,
+        ):
             picture = open_picture(stream)
             check_size(picture.size, name)
             # MPO holds the same photo at several sizes. The check seeks, so it comes first.
             animated = picture.format != "MPO" and getattr(picture, "is_animated", False)
             picture.load()
-            turned = picture.getexif().get(PIL.ExifTags.Base.Orientation) in range(2, 9)
-            upright = PIL.ImageOps.exif_transpose(picture) if turned else picture
     except PIL.Image.DecompressionBombError as error:
         # The decoders of WebP and TIFF may apply Pillow's limit themselves.
         raise TpgbenchError(
@@ -186,12 +234,52 @@ def _open(source: Path | bytes, name: str) -> _Opened:
     changes = []
     if animated:
         changes.append("first frame taken of an animation")
-    if turned:
+    turn, damaged = _turn(picture)
+    if damaged:
+        changes.append("damaged EXIF passed over")
+    upright = picture
+    if turn is not None:
+        upright = picture.transpose(turn)
+        upright.info = picture.info
         changes.append("turned upright by its EXIF orientation")
-    if upright.mode.startswith("I;16") or upright.mode in ("I", "F"):
-        upright = _scale_deep(upright, name)
-        changes.append("16-bit values scaled to 8 bits")
-    return _Opened(upright, picture.format or "", tuple(changes))
+    return Opened(upright, picture.format or "", tuple(changes))
+
+
+class _WholeFilesOnly:
+    """Refuses truncated files even where a program has told Pillow to fill them with grey.
+
+    That switch is one for the process. It is off while any image is decoded here, and afterwards
+    what it was.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._decoding = 0
+        self._was_on = False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._decoding == 0:
+                self._was_on = PIL.ImageFile.LOAD_TRUNCATED_IMAGES
+            self._decoding += 1
+            PIL.ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._decoding -= 1
+            if self._decoding == 0 and self._was_on:
+                PIL.ImageFile.LOAD_TRUNCATED_IMAGES = True
+
+
+_whole_files_only = _WholeFilesOnly()
+
+
+def _turn(picture: PIL.Image.Image) -> tuple[PIL.Image.Transpose | None, bool]:
+    """Return how to turn a picture upright, and whether its EXIF is damaged: then by nothing."""
+    try:
+        return _TURNS.get(picture.getexif().get(PIL.ExifTags.Base.Orientation, 1)), False
+    except DAMAGE:
+        return None, True
 
 
 def _scale_deep(picture: PIL.Image.Image, name: str) -> PIL.Image.Image:
@@ -202,8 +290,9 @@ def _scale_deep(picture: PIL.Image.Image, name: str) -> PIL.Image.Image:
             f"{name}: holds floating-point values or values outside 0 to {_MAX_16_BITS}, for which "
             "white is undefined; save it with 8 or 16 bits per channel"
         )
-    scaled = np.rint(values / (_MAX_16_BITS / 255))
-    return PIL.Image.fromarray(scaled.astype(np.uint8))
+    scaled = PIL.Image.fromarray(np.rint(values / (_MAX_16_BITS / 255)).astype(np.uint8))
+    scaled.info = {key: one for key, one in picture.info.items() if key == "icc_profile"}
+    return scaled
 
 
 def check_size(size: tuple[int, int], name: str) -> None:

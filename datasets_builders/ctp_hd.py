@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from ..core.errors import TpgbenchError
+from ..core.picture_files import split_suffix
 from .base import DatasetCard
 from .packaging.build import PackagedDataset
 from .packaging.pictures import Pictures, check_inside
@@ -13,7 +14,7 @@ from .packaging.rows import RawRow, RowRefusedError
 from .reading.findings import Finding, FindingKind
 from .reading.lists import read_lines
 from .reading.schema import DEFAULT_SIZE, TPG_SCHEMA
-from .reading.sources import SourceFolder, split_suffix
+from .reading.sources import SourceFolder
 
 # Test first: a garment that it names is kept from training.
 _LISTS = {"test": "test.txt", "train": "train.txt"}

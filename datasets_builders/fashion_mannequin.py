@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from ..core.errors import TpgbenchError
 from ..core.images import read_image
+from ..core.picture_files import split_suffix
 from .base import DatasetCard
 from .packaging.build import PackagedDataset
 from .packaging.grouped_split import group_rows, split_groups
@@ -21,7 +22,7 @@ from .reading.findings import Finding, FindingKind
 from .reading.metadata import Entry, read_metadata
 from .reading.schema import DEFAULT_SIZE, MANNEQUIN_SCHEMA
 from .reading.shards import find_shards
-from .reading.sources import SourceFolder, split_suffix
+from .reading.sources import SourceFolder
 
 METADATA = ("metadata.jsonl", "metadata.csv")
 _SPLITS = ("test", "validation", "train")  # train last: what the others show is kept from it

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..core.errors import TpgbenchError
+from ..core.picture_files import split_suffix
 from .base import DatasetCard
 from .packaging.build import PackagedDataset
 from .packaging.pictures import Pictures, check_inside
@@ -13,7 +14,7 @@ from .packaging.rows import RawRow, RowRefusedError
 from .reading.findings import Finding, FindingKind
 from .reading.lists import read_pairs
 from .reading.schema import DEFAULT_SIZE, TPG_SCHEMA, Column, RowSchema
-from .reading.sources import SourceFolder, split_suffix
+from .reading.sources import SourceFolder
 
 PAIRED, UNPAIRED = "paired", "unpaired"
 _PUBLISHED = {"test": 2_032, "train": 11_647}  # lines of the pair lists

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.errors import TpgbenchError
-from ...core.images import PICTURE_SUFFIXES
+from ...core.picture_files import (
+    FileList,
+    PassedOver,
+    list_pictures,
+    split_suffix,
+    written_name,
+)
 from ...datasets_builders.reading.lists import decode, read_lines
 from ..run.filenames import safe_stem
 from ..run.identity import ExternalImages
@@ -23,10 +29,12 @@ class FoundImages:
     Attributes:
         paths: The image by sample id, for the samples that have one.
         extra: Images that belong to no sample, by name.
+        passed_over: What else lies in the folder.
     """
 
     paths: dict[str, Path]
     extra: tuple[str, ...]
+    passed_over: PassedOver
 
 
 def find_images(images: ExternalImages, sample_ids: Sequence[str]) -> FoundImages:
@@ -38,41 +46,44 @@ def find_images(images: ExternalImages, sample_ids: Sequence[str]) -> FoundImage
     folder = Path(images.folder)
     if not folder.is_dir():
         raise TpgbenchError(f"{folder}: no such folder of images")
+    files, pictures = list_pictures(folder)
+    passed_over = pictures.passed_over
     if images.manifest is not None:
-        paths = _read_manifest(Path(images.manifest), folder)
+        paths = _read_manifest(Path(images.manifest), files)
     else:
-        paths = _by_stem(folder, sample_ids)
+        paths = _by_stem(files, pictures.names, sample_ids)
     wanted = set(sample_ids)
     extra = tuple(sorted(key for key in paths if key not in wanted))
     matched = {key: path for key, path in paths.items() if key in wanted}
     if not matched:
+        beside = f"; passed over: {passed_over}" if passed_over else ""
         raise TpgbenchError(
             f"{folder}: none of its {len(paths)} images is named after a sample (the first is "
-            f"'{sample_ids[0]}'): rename them, or give --manifest"
+            f"'{sample_ids[0]}'): rename them, or give --manifest{beside}"
         )
-    return FoundImages(matched, extra)
+    return FoundImages(matched, extra, passed_over)
 
 
-def _by_stem(folder: Path, sample_ids: Sequence[str]) -> dict[str, Path]:
-    known = set(sample_ids)
-    ids = {safe_stem(sample_id): sample_id for sample_id in sample_ids}
-    paths: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in PICTURE_SUFFIXES or not path.is_file():
-            continue
-        whole = path.relative_to(folder).with_suffix("").as_posix()
-        stem = whole if whole in known else path.stem
+def _by_stem(
+    files: FileList, pictures: Sequence[str], sample_ids: Sequence[str]
+) -> dict[str, Path]:
+    # A file's name is NFC, and an id may have another form.
+    ids = {written_name(sample_id): sample_id for sample_id in sample_ids}
+    ids |= {safe_stem(sample_id): sample_id for sample_id in sample_ids}
+    found: dict[str, str] = {}
+    for name in pictures:
+        whole = split_suffix(name)[0]
+        stem = whole if whole in ids else whole.rpartition("/")[2]
         key = ids.get(stem, stem)
-        if key in paths:
+        if key in found:
             raise TpgbenchError(
-                f"{folder}: both {paths[key].name} and {path.name} are named after '{key}': "
-                "remove one"
+                f"{files.root}: both {found[key]} and {name} are named after '{key}': remove one"
             )
-        paths[key] = path
-    return paths
+        found[key] = name
+    return {key: files.path(name) for key, name in found.items()}
 
 
-def _read_manifest(manifest: Path, folder: Path) -> dict[str, Path]:
+def _read_manifest(manifest: Path, files: FileList) -> dict[str, Path]:
     try:
         data = manifest.read_bytes()
         if manifest.suffix.lower() in (".jsonl", ".ndjson"):
@@ -91,7 +102,7 @@ def _read_manifest(manifest: Path, folder: Path) -> dict[str, Path]:
     for sample_id, file in pairs:
         if sample_id in paths:
             raise TpgbenchError(f"{manifest}: two rows for the sample '{sample_id}': remove one")
-        paths[sample_id] = folder / file
+        paths[sample_id] = files.path(written_name(file))
     return paths
 
 

@@ -7,8 +7,9 @@ from functools import cached_property
 from itertools import takewhile
 
 from ...core.files import leads_outside
+from ...core.picture_files import split_suffix
 from ..reading.findings import FindingKind
-from ..reading.sources import SourceFolder, is_picture, split_suffix
+from ..reading.sources import SourceFolder, is_picture
 from .rows import RowRefusedError
 
 

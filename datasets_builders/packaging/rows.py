@@ -22,12 +22,13 @@ from ...core.images import (
     Mask,
     open_picture,
     png_bytes,
-    read_mask,
     read_photo,
 )
+from ...core.masks import read_mask
+from ...core.picture_files import split_suffix
 from ..reading.findings import Finding, FindingKind
 from ..reading.schema import DEFAULT_CONFIG, Column, RowSchema
-from ..reading.sources import SourceFolder, split_suffix
+from ..reading.sources import SourceFolder
 from .row_facts import RowFacts, audit_row
 
 _SUFFIXES = {**FORMAT_SUFFIXES, "MPO": FORMAT_SUFFIXES["JPEG"]}

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from ...core.errors import TpgbenchError, UnknownNameError
-from ...core.images import Image, Mask, read_image, read_mask
+from ...core.images import READING, Image, Mask, read_image
+from ...core.masks import mask_warning, read_mask
+from ...core.picture_files import PassedOver
 from ..base import Dataset, TpgRow
 from .schema import DEFAULT_SIZE, TPG_SCHEMA
 from .sources import SourceFolder, by_stem, is_picture
@@ -41,7 +43,8 @@ class PhotoFolder(Dataset):
         TpgbenchError: There are no photos, or two files claim to be one photo, mask or pattern.
 
     Warns:
-        UserWarning: Photos have no mask, or masks or patterns no photo.
+        UserWarning: Photos have no mask, or masks or patterns no photo; something beside them was
+            passed over; a mask covers the whole photo or looks inverted.
     """
 
     task = TPG_SCHEMA.task
@@ -54,13 +57,15 @@ class PhotoFolder(Dataset):
         self.name = folder.resolve().name
         self.split = split
         self.size = DEFAULT_SIZE if size is None else size
-        self._photos, self._masks, self._patterns = _find(self._source)
+        self._photos, self._masks, self._patterns, passed_over = _find(self._source)
         self._ids = list(self._photos)
         if not self._ids:
+            found = f" (passed over: {passed_over})" if passed_over else ""
             raise TpgbenchError(
-                f"{folder}: has no photos (.jpg, .png, ...) in it or in its garment/ folder"
+                f"{folder}: has no photos (.jpg, .png, ...) in it or in its garment/ folder{found}"
             )
-        self._warn()
+        self._warn(passed_over)
+        self._said: set[str] = set()  # what was said of a mask; once each
         self.fingerprint = self._fingerprint()
 
     def sample_ids(self, limit: int | None = None) -> Sequence[str]:
@@ -88,9 +93,20 @@ class PhotoFolder(Dataset):
         name = self._masks.get(sample_id)
         if name is None:
             return np.ones(garment.shape[:2], dtype=np.bool_)
-        return read_mask(self._source.read(name), name)
+        mask = read_mask(self._source.read(name), name)
+        problem = mask_warning(mask)
+        if problem is not None and problem not in self._said:
+            self._said.add(problem)
+            warnings.warn(
+                f"{self._source.root}: the mask {name} {problem}; look at the masks with "
+                "'tpgbench show-dataset' (said once)",
+                stacklevel=4,
+            )
+        return mask
 
-    def _warn(self) -> None:
+    def _warn(self, passed_over: PassedOver) -> None:
+        if passed_over:
+            warnings.warn(f"{self._source.root}: passed over: {passed_over}", stacklevel=3)
         bare = [sample_id for sample_id in self._ids if sample_id not in self._masks]
         if bare:
             warnings.warn(
@@ -115,7 +131,7 @@ class PhotoFolder(Dataset):
     def _fingerprint(self) -> str:
         files = [*self._photos.values(), *self._masks.values(), *self._patterns.values()]
         digests = [(name, self._digest(name)) for name in files]
-        return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([READING, digests]).encode()).hexdigest()
 
     def _digest(self, name: str) -> str:
         try:
@@ -137,23 +153,33 @@ def is_plain(source: SourceFolder) -> bool:
     )
 
 
-def _find(source: SourceFolder) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """Return the photos, masks and patterns by sample id."""
+def _find(
+    source: SourceFolder,
+) -> tuple[dict[str, str], dict[str, str], dict[str, str], PassedOver]:
+    """Return the photos, masks and patterns by sample id, and what was passed over."""
     root = source.root
-    photo_files = source.files(_PHOTO_FOLDER)
-    within = _PHOTO_FOLDER if photo_files else ""
-    if not photo_files:
+    found = source.pictures(_PHOTO_FOLDER)
+    within = _PHOTO_FOLDER if found.names else ""
+    passed_over = found.passed_over
+    names = found.names
+    if not names:
+        everything = source.pictures()
         beside = tuple(f"{name}/" for name in (*_MASK_FOLDERS, _PATTERN_FOLDER))
-        photo_files = [name for name in source.files() if not name.startswith(beside)]
-    photos = by_stem(photo_files, within)
+        names = tuple(name for name in everything.names if not name.startswith(beside))
+        passed_over = everything.passed_over
+    photos = by_stem(names, within)
     masks = {stem: photos[stem + _MASK_ENDING] for stem in photos if stem + _MASK_ENDING in photos}
     for stem in masks:
         del photos[stem + _MASK_ENDING]
     for folder in _MASK_FOLDERS:
-        for stem, names in by_stem(source.files(folder), folder).items():
-            masks.setdefault(stem, []).extend(names)
-    patterns = by_stem(source.files(_PATTERN_FOLDER), _PATTERN_FOLDER)
-    return _single(photos, root), _single(masks, root), _single(patterns, root)
+        found = source.pictures(folder)
+        passed_over = passed_over + found.passed_over if within else passed_over
+        for stem, files in by_stem(found.names, folder).items():
+            masks.setdefault(stem, []).extend(files)
+    found = source.pictures(_PATTERN_FOLDER)
+    passed_over = passed_over + found.passed_over if within else passed_over
+    patterns = by_stem(found.names, _PATTERN_FOLDER)
+    return _single(photos, root), _single(masks, root), _single(patterns, root), passed_over
 
 
 def _single(groups: Mapping[str, Sequence[str]], root: Path) -> dict[str, str]:

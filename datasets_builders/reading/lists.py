@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from collections.abc import Iterator
 
 from ...core.errors import TpgbenchError
@@ -25,7 +26,8 @@ def decode(data: bytes, name: str) -> str:
 def read_lines(data: bytes, name: str) -> Iterator[tuple[int, str]]:
     """Yield a list's lines with their numbers, from 1; blank lines are passed over.
 
-    A byte-order mark, Windows line ends, and blanks around a line are taken off.
+    A byte-order mark, Windows line ends, and blanks around a line are taken off. Lines are NFC, as
+    the names of files are.
 
     Args:
         data: The file's bytes.
@@ -37,7 +39,8 @@ def read_lines(data: bytes, name: str) -> Iterator[tuple[int, str]]:
     text = decode(data, name)
     # Not splitlines(), which also splits at characters that a file's name may hold.
     stream = io.StringIO(text, newline="\n")
-    lines = ((number, line.strip(" \t\r\n")) for number, line in enumerate(stream, 1))
+    normal = (unicodedata.normalize("NFC", line) for line in stream)
+    lines = ((number, line.strip(" \t\r\n")) for number, line in enumerate(normal, 1))
     return ((number, line) for number, line in lines if line)
 
 

@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from ...core.errors import TpgbenchError, UnknownNameError
 from ...core.files import known_sha256
-from ...core.images import Image, Mask, read_image, read_mask
+from ...core.images import Image, Mask, read_image
+from ...core.masks import read_mask
 from ..base import Dataset, MannequinRow, Row, TpgRow
 from .build_info import BuildInfo, SplitInfo, check_digests
 from .schema import (

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 from ...core.errors import TpgbenchError
 from ...core.files import sha256_file
-from ...core.images import PICTURE_SUFFIXES
+from ...core.picture_files import (
+    PictureList,
+    list_files,
+    litter_in,
+    pick_pictures,
+    read_start,
+    split_suffix,
+)
 
 MAX_FILE_BYTES = 1 << 30
-
-# What file managers and archivers leave behind beside the owner's files.
-_LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
-_LITTER_PREFIX = "._"
 
 
 class SourceFolder:
@@ -39,6 +41,7 @@ class SourceFolder:
             raise TpgbenchError(f"{root}: {problem}; give the folder that holds the owner's files")
         self.root = root
         self._given = str(root) if given is None else given
+        self._written_otherwise: dict[str, str] = {}  # names that the disk writes otherwise
 
     def __str__(self) -> str:
         return self._given
@@ -46,26 +49,38 @@ class SourceFolder:
     def files(self, under: str = "") -> list[str]:
         """Return the names of all files in a folder and its subfolders, sorted; none without it.
 
-        Hidden folders, linked subfolders, and what file managers leave behind are passed over.
+        What file managers leave behind is passed over. Names are NFC; see `core.picture_files`.
 
         Raises:
-            TpgbenchError: A folder cannot be listed, or a name is not Unicode.
+            TpgbenchError: A folder cannot be listed.
         """
+        return self._list(under)[0]
+
+    def pictures(self, under: str = "") -> PictureList:
+        """Return the pictures among `files`, and what else is there.
+
+        Raises:
+            TpgbenchError: As `files`; or a file cannot be read.
+        """
+        names, litter = self._list(under)
+        return pick_pictures(names, lambda name: read_start(self._path(name)), litter)
+
+    def _list(self, under: str) -> tuple[list[str], Counter[str]]:
         top = self.root / under
-        names: list[str] = []
         if not top.is_dir():
-            return names
-        for folder, subfolders, files in os.walk(top, onerror=_refuse):
-            subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-            parent = Path(folder).relative_to(self.root)
-            for name in files:
-                if _is_litter(name):
-                    continue
-                names.append(_checked((parent / name).as_posix()))
-        return sorted(names)
+            return [], Counter()
+        found = list_files(top)
+        prefix = f"{under}/" if under else ""
+        self._written_otherwise |= {
+            prefix + name: prefix + raw for name, raw in found.renamed.items()
+        }
+        return [prefix + name for name in found.names], found.litter
+
+    def _path(self, name: str) -> Path:
+        return self.root / self._written_otherwise.get(name, name)
 
     def top(self) -> list[Path]:
-        """Return what lies in the folder itself, without what `files` skips.
+        """Return what lies in the folder itself, without what `files` passes over.
 
         Raises:
             TpgbenchError: The folder cannot be listed.
@@ -73,11 +88,11 @@ class SourceFolder:
         try:
             entries = sorted(self.root.iterdir())
         except OSError as error:
-            _refuse(error)
+            raise TpgbenchError(f"{error.filename}: cannot be listed: {error.strerror}") from error
         return [
             entry
             for entry in entries
-            if not (entry.name.startswith(".") if entry.is_dir() else _is_litter(entry.name))
+            if litter_in(f"{entry.name}/x" if entry.is_dir() else entry.name) is None
         ]
 
     def read(self, name: str) -> bytes:
@@ -86,7 +101,7 @@ class SourceFolder:
         Raises:
             TpgbenchError: It cannot be read, is not a plain file, or is larger than 1 GiB.
         """
-        path = self.root / name
+        path = self._path(name)
         with _explain_errors(name):
             _check_file(path, name)
             if path.stat().st_size > MAX_FILE_BYTES:
@@ -99,22 +114,10 @@ class SourceFolder:
         Raises:
             TpgbenchError: It cannot be read, or is not a plain file.
         """
-        path = self.root / name
+        path = self._path(name)
         with _explain_errors(name):
             _check_file(path, name)
             return path.stat().st_size, sha256_file(path)
-
-
-def _is_litter(name: str) -> bool:
-    return name in _LITTER or name.startswith(_LITTER_PREFIX)
-
-
-def split_suffix(name: str) -> tuple[str, str]:
-    """Split a picture's name before its suffix; a name without one keeps all: ``("a.b", "")``."""
-    stem, dot, suffix = name.rpartition(".")
-    if dot + suffix.lower() in PICTURE_SUFFIXES and stem and not stem.endswith("/"):
-        return stem, dot + suffix
-    return name, ""
 
 
 def is_picture(name: str) -> bool:
@@ -123,12 +126,11 @@ def is_picture(name: str) -> bool:
 
 
 def by_stem(names: Iterable[str], under: str = "") -> dict[str, list[str]]:
-    """Group pictures by their name below ``under`` without the suffix; other files are dropped."""
+    """Group pictures by their name below ``under`` without the suffix."""
     prefix = f"{under}/" if under else ""
     groups: dict[str, list[str]] = {}
     for name in names:
-        if is_picture(name):
-            groups.setdefault(split_suffix(name.removeprefix(prefix))[0], []).append(name)
+        groups.setdefault(split_suffix(name.removeprefix(prefix))[0], []).append(name)
     return groups
 
 
@@ -143,15 +145,3 @@ def _explain_errors(name: str) -> Iterator[None]:
 def _check_file(path: Path, name: str) -> None:
     if not path.is_file():
         raise TpgbenchError(f"{name}: is not a file; replace or remove it")
-
-
-def _refuse(error: OSError) -> NoReturn:
-    raise TpgbenchError(f"{error.filename}: cannot be listed: {error.strerror}") from error
-
-
-def _checked(name: str) -> str:
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise TpgbenchError(f"{name!a}: the file's name is not valid UTF-8; rename it") from None
-    return name

@@ -13,12 +13,9 @@ from numpy.typing import NDArray
 
 from ...core.errors import TpgbenchError
 from ...core.files import explain_os_errors, user_cache, write_atomic
-from ...core.images import Image
+from ...core.images import READING, Image
 
 _CHECK_BYTES = 16
-
-# Part of every key; raise it when `images.read_image` reads a file to other pixels.
-_READER = b"reader 2"
 
 
 def cache_folder() -> Path:
@@ -53,7 +50,7 @@ def clear_cache() -> int:
 
 def file_key(content: bytes) -> str:
     """Return the key of an image by its file's bytes."""
-    return hashlib.sha256(_READER + content).hexdigest()
+    return hashlib.sha256(f"reader {READING} ".encode() + content).hexdigest()
 
 
 def pixel_key(image: Image) -> str:

@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from ...core.errors import TpgbenchError
-from ...core.images import DAMAGE, Image, Mask, open_picture, read_image, read_mask
+from ...core.images import DAMAGE, Image, Mask, open_picture, read_image
+from ...core.masks import read_mask
 from ..engine.source import Entry, ReadPair
 from ..features.cache import file_key
 from ..inputs import check_garment

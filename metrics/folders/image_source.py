@@ -6,16 +6,34 @@ import zipfile
 import zlib
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from ...core.errors import TpgbenchError
 from ...core.files import leads_outside
-from ...core.images import PICTURE_SUFFIXES, Image, read_image
+from ...core.images import FORMAT_SUFFIXES, SIGNATURE_BYTES, Image, read_image
+from ...core.picture_files import (
+    PassedOver,
+    PictureList,
+    list_pictures,
+    litter_in,
+    pick_pictures,
+    split_suffix,
+    written_name,
+)
 
-_SAME_FORMAT = {"jpeg": "jpg", "tiff": "tif"}
+# One name for each format in recipes: "jpg" for ".jpeg", too.
+_FORMAT_OF = {
+    suffix[1:]: ("tif" if name == "TIFF" else suffixes[0][1:])
+    for name, suffixes in FORMAT_SUFFIXES.items()
+    for suffix in suffixes
+}
 
 MAX_BYTES = 1 << 30  # of one image's file: a zip may promise far more than it holds
+
+
+class NoImagesError(TpgbenchError):
+    """A folder or a zip file without an image."""
 
 
 class ImageSource(ABC):
@@ -27,17 +45,20 @@ class ImageSource(ABC):
         path: The folder or the file.
         ids: One name per image: its path below ``path`` without the suffix (``"floral/001"``), or
             with it where two images differ in their suffix only. In the order of the paths.
+        passed_over: What else lies there and was not read.
     """
 
-    def __init__(self, path: Path, files: Sequence[str]) -> None:
-        if not files:
-            raise TpgbenchError(
-                f"{path}: holds no image; name a folder or a zip file with "
-                f"{', '.join(sorted(suffix[1:] for suffix in PICTURE_SUFFIXES))} files in it"
+    def __init__(self, path: Path, pictures: PictureList) -> None:
+        self.passed_over: PassedOver = pictures.passed_over
+        if not pictures.names:
+            found = f" (passed over: {self.passed_over})" if self.passed_over else ""
+            raise NoImagesError(
+                f"{path}: holds no image{found}; name a folder or a zip file with png, jpg or webp "
+                "files in it"
             )
         self.path = path
-        self._files = tuple(sorted(files))
-        stems = [str(PurePosixPath(file).with_suffix("")) for file in self._files]
+        self._files = pictures.names
+        stems = [split_suffix(file)[0] for file in self._files]
         uses = Counter(stems)
         self.ids = tuple(
             stem if uses[stem] == 1 else file for stem, file in zip(stems, self._files, strict=True)
@@ -51,9 +72,9 @@ class ImageSource(ABC):
 
     @property
     def formats(self) -> str:
-        """The files' suffixes, as recipes name them: ``"jpg"``, ``"jpg+png"``."""
-        suffixes = {PurePosixPath(file).suffix[1:].lower() for file in self._files}
-        return "+".join(sorted({_SAME_FORMAT.get(suffix, suffix) for suffix in suffixes}))
+        """The files' formats by their suffixes, as recipes name them: ``"jpg"``, ``"jpg+png"``."""
+        suffixes = {split_suffix(file)[1][1:].lower() for file in self._files}
+        return "+".join(sorted({_FORMAT_OF.get(suffix, "unnamed") for suffix in suffixes}))
 
     def name(self, index: int) -> str:
         """Return what to call an image in an error: its path."""
@@ -78,11 +99,12 @@ class ImageSource(ABC):
 
 class _Folder(ImageSource):
     def __init__(self, path: Path) -> None:
-        super().__init__(path, _images_below(path))
+        self._list, pictures = list_pictures(path)
+        super().__init__(path, pictures)
 
     def read_bytes(self, index: int) -> bytes:
         try:
-            return (self.path / self._files[index]).read_bytes()
+            return self._list.path(self._files[index]).read_bytes()
         except OSError as error:
             raise TpgbenchError(
                 f"{self.name(index)}: cannot be read ({error.strerror}); fix or remove it"
@@ -95,19 +117,30 @@ class _Zip(ImageSource):
             self._archive = zipfile.ZipFile(path)
         except (OSError, zipfile.BadZipFile) as error:
             raise TpgbenchError(f"{path}: cannot be read as a zip file ({error})") from error
-        # Finder puts a shadow of every file into the archives that it makes.
-        members = {name for name in self._archive.namelist() if not name.startswith("__MACOSX/")}
-        for name in sorted(members):
-            if leads_outside(name):
+        self._members: dict[str, zipfile.ZipInfo] = {}
+        litter: Counter[str] = Counter()
+        for member in self._archive.infolist():
+            raw = member.filename
+            if leads_outside(raw):
                 raise TpgbenchError(
-                    f"{path}/{name}: its name leads outside the archive; pack it again with plain "
+                    f"{path}/{raw}: its name leads outside the archive; pack it again with plain "
                     "relative names"
                 )
-        super().__init__(path, _images(members))
+            if member.is_dir():
+                continue
+            name, left_by = written_name(raw), litter_in(raw)
+            if left_by is not None:
+                if split_suffix(name)[1]:
+                    litter[f"in {left_by}" if left_by != PurePosixPath(raw).name else "hidden"] += 1
+            elif name in self._members:
+                raise TpgbenchError(f"{path}: holds {name!a} twice: pack it again")
+            else:
+                self._members[name] = member
+        super().__init__(path, pick_pictures(self._members, self._start, litter))
 
     def read_bytes(self, index: int) -> bytes:
         try:
-            member = self._archive.getinfo(self._files[index])
+            member = self._members[self._files[index]]
             if member.file_size > MAX_BYTES:
                 raise TpgbenchError(
                     f"{self.name(index)}: {member.file_size} bytes unpacked, more than {MAX_BYTES}"
@@ -126,11 +159,19 @@ class _Zip(ImageSource):
                 "without a password"
             ) from error
 
+    def _start(self, name: str) -> bytes:
+        try:
+            with self._archive.open(self._members[name]) as stream:
+                return stream.read(SIGNATURE_BYTES)
+        except (OSError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+            return b""  # no picture that could be read
+
 
 def read_images(source: Path) -> ImageSource:
     """Open a folder, with all folders below it, or a zip file.
 
-    Files that are not images by their suffix, and hidden ones, are ignored.
+    What is no picture, and what file managers and network drives leave behind, is passed over; the
+    source's ``passed_over`` says what that was.
 
     Args:
         source: The folder or the file.
@@ -144,23 +185,3 @@ def read_images(source: Path) -> ImageSource:
     if not source.exists():
         raise TpgbenchError(f"{source}: no such folder or zip file")
     return _Zip(source)
-
-
-def holds_images(folder: Path) -> bool:
-    """Return whether there is an image in a folder or in one below it."""
-    return bool(_images_below(folder))
-
-
-def _images_below(folder: Path) -> list[str]:
-    found = (file for file in folder.rglob("*") if file.is_file())
-    return _images(file.relative_to(folder).as_posix() for file in found)
-
-
-def _images(files: Iterable[str]) -> list[str]:
-    paths = [PurePosixPath(file) for file in files]
-    return [
-        str(path)
-        for path in paths
-        if path.suffix.lower() in PICTURE_SUFFIXES
-        and not any(part.startswith(".") for part in path.parts)
-    ]

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...core.errors import TpgbenchError
-from .image_source import ImageSource, holds_images, read_images
+from ...core.picture_files import split_suffix, written_name
+from .image_source import ImageSource, NoImagesError, read_images
 
 _PHOTOS = "garment"
 _MASKS = ("mask", "masks")
@@ -109,19 +110,24 @@ class OwnPhotos:
             try:
                 row = json.loads(line)
                 name = PurePosixPath(row["file_name"])
+                if not name.name:
+                    raise ValueError("an empty name")
             except (ValueError, TypeError, KeyError, RecursionError):
                 raise TpgbenchError(
                     f"{path}, line {number}: not a JSON object with file_name: correct it"
                 ) from None
             inside = name.relative_to(_PHOTOS) if name.parts[:1] == (_PHOTOS,) else name
-            rows[str(inside.with_suffix(""))] = row
+            rows[written_name(split_suffix(str(inside))[0])] = row
         return rows
 
 
 def _by_name(folder: Path) -> dict[str, Place]:
-    if not folder.is_dir() or not holds_images(folder):
+    if not folder.is_dir():
         return {}
-    images = read_images(folder)
+    try:
+        images = read_images(folder)
+    except NoImagesError:
+        return {}
     return {name: (images, index) for index, name in enumerate(images.ids)}
 
 

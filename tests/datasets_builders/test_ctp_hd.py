@@ -16,7 +16,8 @@ import pytest
 from folders import tree
 from pictures import SIZE, mask, photo, save
 from tpgbench.core.errors import TpgbenchError
-from tpgbench.core.images import read_image, read_mask
+from tpgbench.core.images import read_image
+from tpgbench.core.masks import read_mask
 from tpgbench.datasets_builders.base import DATASETS
 from tpgbench.datasets_builders.ctp_hd import CtpHd
 from tpgbench.datasets_builders.reading import shards
@@ -162,7 +163,8 @@ def test_any_other_photo_becomes_a_png_of_what_we_read(source, out, name, make):
 
 
 def test_masks_are_stored_binary(source, out):
-    ramp = np.tile(np.arange(WIDTH, dtype=np.uint8) * 7, (HEIGHT, 1))
+    soft = [0] * 12 + [30, 90, 127, 128, 160, 230] + [255] * (WIDTH - 18)
+    ramp = np.tile(np.array(soft, dtype=np.uint8), (HEIGHT, 1))
     (source / "cloth_mask" / "A1.jpg").unlink()
     save(ramp, source / "cloth_mask" / "A1.png")
     build(source, out)
@@ -212,14 +214,6 @@ def claim_40000_px(root):
     (root / "cloth" / "A2.jpg").write_bytes(b"\x89PNG\r\n\x1a\n" + data + b"\0\0\0\4IDAT")
 
 
-def damage_exif(root):
-    """A turned photo that gives its width as text, which Pillow trips over while it turns it."""
-    width = struct.pack("<HHI4s", 0x0100, 2, 4, b"wide")
-    orientation = struct.pack("<HHI4s", 0x0112, 3, 1, b"\6\0\0\0")
-    tags = b"II*\0" + struct.pack("<IH", 8, 2) + width + orientation + bytes(4)
-    save(photo(1), root / "cloth" / "A2.jpg", exif=b"Exif\0\0" + tags)
-
-
 def make_unreadable(root):
     (root / "cloth" / "A2.jpg").unlink()
     (root / "cloth" / "A2.jpg").symlink_to(root / "nowhere.jpg")
@@ -244,7 +238,6 @@ SPOILT = {
         lambda root: (root / "cloth" / "A2.jpg").write_text("not a picture"),
         "unreadable", "cloth/A2.jpg", True, REST,
     ),
-    "exif-damaged": (damage_exif, "unreadable", "cloth/A2.jpg", True, REST),
     "dangling-link": (make_unreadable, "unreadable", "cloth/A2.jpg", True, REST),
     "one-pixel": (
         replace("cloth/A2.jpg", lambda: photo(1, (1, 1))),
@@ -348,7 +341,7 @@ def test_the_very_file_that_is_listed_wins(source, out):
     assert stored(out, "train", 0, "garment") == (source / "cloth" / "A1.jpg").read_bytes()
 
 
-@pytest.mark.parametrize("stem", ["sub/dir/x", "...", "蓝 布 é", "x" * 251, "a.b.c", "*", "-"])
+@pytest.mark.parametrize("stem", ["sub/dir/x", "蓝 布 é", "x" * 251, "a.b.c", "*", "-"])
 def test_any_id_goes(source, out, stem):
     add(source, stem)
     append("test.txt", f"{stem}.jpg\n")(source)

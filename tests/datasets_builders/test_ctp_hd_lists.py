@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.core.files import leads_outside
+from tpgbench.core.picture_files import split_suffix
 from tpgbench.datasets_builders.reading.lists import read_lines
-from tpgbench.datasets_builders.reading.sources import split_suffix
 
 # Anything that UTF-8 can hold on one line, without the blanks at its ends.
 names = (

@@ -26,7 +26,8 @@ from tpgbench.api import datasets as api_datasets
 from tpgbench.cli.app import cli
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.core.folders import new_folder
-from tpgbench.core.images import read_image, read_mask
+from tpgbench.core.images import read_image
+from tpgbench.core.masks import read_mask
 from tpgbench.datasets_builders.base import DatasetCard
 from tpgbench.datasets_builders.ctp_hd import CtpHd
 from tpgbench.datasets_builders.packaging.build import PackagedDataset

@@ -15,6 +15,7 @@ from skimage.metrics import structural_similarity
 from torchvision import transforms
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.core.images import png_bytes
+from tpgbench.core.picture_files import PassedOver, PictureList
 from tpgbench.metrics.base import make_metric
 from tpgbench.metrics.folders.compute import compute_metric
 from tpgbench.metrics.folders.image_source import ImageSource
@@ -204,6 +205,11 @@ def test_a_name_that_leads_outside_writes_nothing_there(tmp_path):
 
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    names = ["../x.png", str(tmp_path / "y.png")]
-    _rewrite(Evil(tmp_path, names), scratch / "images.zip", lambda image: image)
+    names = ("../x.png", str(tmp_path / "y.png"))
+    evil = Evil(tmp_path, PictureList(names, PassedOver()))
+    _rewrite(
+        evil,
+        scratch / "images.zip",
+        lambda image: image,
+    )
     assert [path.name for path in tmp_path.rglob("*")] == ["scratch", "images.zip"]
