@@ -92,6 +92,8 @@ def metrics(names: str, folders: tuple[Path, ...], as_json: bool, **given: Any) 
     else:
         for value in results.values:
             _print_value(value)
+    for note in results.notes:
+        click.echo(f"note: {note}", err=True)
     for problem in results.problems:
         click.echo(f"incomplete: {problem}", err=True)
     return 1 if results.problems else 0

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from ...core.errors import TpgbenchError
+from ...core.images import READING
 from ...core.progress import progress
 from ...core.weights import without_downloads
 from ...datasets_builders.base import Dataset
@@ -179,6 +180,7 @@ def recipe_context(
         "fit": record.identity.fit,
         "format": "png" if record.images is None else stored,
         "n": str(len(sample_ids)),
+        "read": READING,
         "resize": RESIZE,
         "size": str(record.identity.size),
         "split": f"{dataset.split}-{hashlib.sha256(samples.encode()).hexdigest()[:8]}",
@@ -216,10 +218,13 @@ def _image_finder(
         path = found.paths.get(sample_id)
         return ImageFile(path, "" if path else "no image is named after it")
 
-    if not found.extra:
-        return external, ()
-    names = ", ".join(found.extra[:5]) + (", ..." if len(found.extra) > 5 else "")
-    return external, (f"{len(found.extra)} images belong to no sample of this split: {names}",)
+    notes = []
+    if found.extra:
+        names = ", ".join(found.extra[:5]) + (", ..." if len(found.extra) > 5 else "")
+        notes.append(f"{len(found.extra)} images belong to no sample of this split: {names}")
+    if found.passed_over:
+        notes.append(f"{record.images.folder}: passed over: {found.passed_over}")
+    return external, tuple(notes)
 
 
 def _columns(metrics: Sequence[SampleMetric]) -> list[str]:

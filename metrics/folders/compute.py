@@ -21,10 +21,12 @@ class FolderResults:
         values: One per metric and further output, in the order asked for.
         problems: What went wrong without ending the computation, and why values are missing, a line
             each.
+        notes: What else a user should know: what was passed over in the folders, a line each.
     """
 
     values: tuple[Value, ...]
     problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def compute_metric(
@@ -55,7 +57,8 @@ def compute_metric(
         TpgbenchError: As `compute_metrics`.
 
     Warns:
-        UserWarning: The metric failed on some images, got no answer for them, or has no value.
+        UserWarning: The metric failed on some images, got no answer for them, or has no value; or
+            something in the folders was passed over.
     """
     results = compute_metrics(
         [name],
@@ -66,8 +69,8 @@ def compute_metric(
         statistics=statistics,
         cache=cache,
     )
-    for problem in results.problems:
-        warnings.warn(problem, stacklevel=2)
+    for line in (*results.problems, *results.notes):
+        warnings.warn(line, stacklevel=2)
     return results.values[0]
 
 
@@ -121,6 +124,7 @@ def compute_metrics(
     return FolderResults(
         tuple(value for one in results for value in one.values),
         tuple(problem for one in results for problem in one.incomplete),
+        task.notes,
     )
 
 

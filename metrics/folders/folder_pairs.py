@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 
 from ...core.errors import TpgbenchError
+from ...core.images import READING
 from ..engine.source import Entry, ReadPair
 from .file_pairs import FilePair, ImageSet, PictureFile, one_size
 from .image_source import ImageSource
@@ -82,6 +83,7 @@ class FolderPairs:
             "n": str(len(self)),
             "size": one_size(self._sizes),
             "format": outputs.formats,
+            "read": READING,
         }
         if needs:
             context["pairs"] = "by-name"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...core.errors import TpgbenchError
 from ...core.files import known_sha256
+from ...core.images import READING
 from ..base import SetMetric, Value
 from ..features.statistics import Statistics, read_statistics
 from ..frechet import Gaussian
@@ -130,6 +131,8 @@ class SetInputs:
                 f"format{ending}": "npz" if images is None else images.images.formats,
                 f"size{ending}": "unknown" if images is None else images.size,
             }
+        if any(side.images is not None for side in self.sides.values()):
+            context["read"] = READING
         if "truth" in self.sides:
             found, images = self._statistics("truth"), self.sides["truth"].images
             label = f"npz-{found.digest}" if found is not None else ""

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ...core.errors import TpgbenchError
-from ...core.picture_files import split_suffix, written_name
+from ...core.picture_files import PassedOver, split_suffix, written_name
 from .image_source import ImageSource, NoImagesError, read_images
 
 _PHOTOS = "garment"
@@ -53,6 +53,17 @@ class OwnPhotos:
         for folder in _MASKS:
             found |= _by_name(self.path / folder)
         return found
+
+    @property
+    def passed_over(self) -> PassedOver:
+        """What lies beside photos and masks and is none of what is read here."""
+        places = [*self.photos.values(), *self.masks.values()]
+        total = PassedOver()
+        for source in {id(source): source for source, _ in places}.values():
+            total += source.passed_over
+        for suffix in (".txt", ".jsonl"):  # captions and facts
+            del total.other[suffix]
+        return total
 
     @property
     def truth_folder(self) -> Path | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ...core.errors import TpgbenchError
@@ -39,6 +39,9 @@ class FolderTask:
         metrics: The metrics.
         paths: The generated images, or what they are judged against and the generated images.
 
+    Attributes:
+        notes: What lies in the folders and was passed over, a line each.
+
     Raises:
         TpgbenchError: Something is missing, of the wrong kind, or without a partner.
     """
@@ -56,6 +59,7 @@ class FolderTask:
         self._sides["output"] = open_side(paths[-1], track=track)
         _check_counts(metrics, self._sides)
         self._pairs = self._match(photos, needs & _OWN_PHOTOS) if self._paired else None
+        self.notes = _passed_over(self._sides.values(), photos)
         self._measured: dict[str, Measurement] = {}
 
     def measure(self, cache: bool) -> None:
@@ -125,6 +129,14 @@ class FolderTask:
             sides.pop("truth", None)
         names = ", ".join(one.name for one in self._paired if fields_needed(one) & _OWN_PHOTOS)
         return FolderPairs(sides["output"], sides.get("truth"), photos, needs, names)
+
+
+def _passed_over(sides: Iterable[Side], photos: OwnPhotos | None) -> tuple[str, ...]:
+    """Return what was passed over, a line for each folder."""
+    found = {side.path: side.images.images.passed_over for side in sides if side.images is not None}
+    if photos is not None:
+        found[photos.path] = photos.passed_over
+    return tuple(f"{path}: passed over: {what}" for path, what in found.items() if what)
 
 
 def _check_counts(metrics: Sequence[Metric], sides: Mapping[str, Side]) -> None:

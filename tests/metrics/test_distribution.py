@@ -7,6 +7,7 @@ import numpy as np
 import PIL.Image
 import pytest
 from tpgbench import TpgbenchError
+from tpgbench.core.images import READING
 from tpgbench.metrics import compute_fid, compute_is, compute_kid, save_statistics
 from tpgbench.metrics.features import inception
 from tpgbench.metrics.features.inception import InceptionFeatures
@@ -75,6 +76,7 @@ def test_the_recipe_names_all_that_matters(real, generated):
     assert parts.pop("real") != ""
     assert parts.pop("weights") not in ("", inception.INCEPTION_WEIGHTS.sha256[:8])
     assert parts == {
+        "read": READING,
         "backbone": "inception-2015-12-05",
         "features": "1",
         "format": "png",

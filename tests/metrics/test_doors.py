@@ -140,7 +140,9 @@ class TestSampleMetric:
         ]
         red = np.mean([picture(50 + index)[..., 0] // 2 for index in range(4)]) / 255
         assert results.values[1].value == pytest.approx(red)
-        assert results.values[0].recipe == "toy-judge|format:png|n:4|size:40x32|version:1"
+        assert results.values[0].recipe == (
+            "toy-judge|format:png|n:4|read:srgb-3|size:40x32|version:1"
+        )
         with pytest.raises(TpgbenchError, match="takes 1 folder, the generated images; got 2"):
             compute_metric("toy-judge", folders)
 

@@ -1,12 +1,17 @@
 """Folders and zip files of images."""
 
+import os
+import shutil
+import unicodedata
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
-from pictures import save
+from pictures import photo, save
 from tpgbench import TpgbenchError
+from tpgbench.metrics.folders.compute import compute_metrics
 from tpgbench.metrics.folders.image_source import read_images
 
 
@@ -132,3 +137,61 @@ def test_a_member_that_leads_outside_is_refused(tmp_path, name):
         archive.writestr(name, blank(tmp_path / "a.png").read_bytes())
     with pytest.raises(TpgbenchError, match="its name leads outside the archive"):
         read_images(path)
+
+
+def test_every_format_counts_and_what_is_passed_over_is_said(tmp_path):
+    real, generated = tmp_path / "real", tmp_path / "generated"
+    for seed, name in enumerate(["a.png", "b.JFIF", "c.avif", "d.ppm", "sub/e.jp2", "f.mpo"]):
+        for folder in (real, generated):
+            save(photo(seed), folder / name, **({"format": "JPEG"} if name[0] == "f" else {}))
+    save(photo(6), real / "g.png").rename(real / "g")  # known by its content
+    save(photo(6), generated / "g.png")
+    save(photo(7), real / "@eaDir" / "a.png" / "SYNOPHOTO_THUMB_M.png")
+    save(photo(7), real / "$RECYCLE.BIN" / "$R1.png")
+    save(photo(7), real / ".ipynb_checkpoints" / "a.png")
+    save(photo(7), real / "._a.png")
+    (real / "h.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    (real / "notes.txt").write_text("x", encoding="utf-8")
+    results = compute_metrics(["mse"], [real, generated])
+    assert results.values[0].n == 7
+    assert results.notes == (
+        f"{real}: passed over: 1 .heic (save them as PNG or JPEG), 1 in $RECYCLE.BIN, 1 hidden, "
+        "1 in .ipynb_checkpoints, 1 in @eaDir, 1 .txt",
+    )
+
+
+def test_a_zip_is_read_like_its_folder(tmp_path):
+    folder = tmp_path / "folder"
+    for name in ("a.png", "sub/b.jpe", "@eaDir/a.png", "__MACOSX/._a.png"):
+        save(photo(1), folder / name)
+    (folder / "c.txt").write_text("x", encoding="utf-8")
+    packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", folder))
+    one, other = read_images(folder), read_images(packed)
+    assert one.ids == other.ids == ("a", "sub/b")
+    assert one.passed_over == other.passed_over
+
+
+def test_names_match_in_whatever_form_of_unicode(tmp_path):
+    for form, folder in (("NFC", "real"), ("NFD", "generated")):
+        save(photo(1), tmp_path / folder / f"{unicodedata.normalize(form, 'café')}.png")
+        latin1 = os.fsencode(tmp_path / folder) + b"/caf\xe9.png"
+        os.link(next((tmp_path / folder).iterdir()), latin1)
+    results = compute_metrics(["mse"], [tmp_path / "real", tmp_path / "generated"])
+    assert (results.values[0].n, results.values[0].value) == (2, 0)
+
+
+def test_two_forms_of_one_name_are_refused(tmp_path):
+    for form in ("NFC", "NFD"):
+        save(photo(1), tmp_path / f"{unicodedata.normalize(form, 'café')}.png")
+    with pytest.raises(TpgbenchError, match="in two forms of Unicode: remove one"):
+        read_images(tmp_path)
+
+
+def test_linked_folders_are_followed_and_a_circle_is_refused(tmp_path):
+    save(photo(1), tmp_path / "elsewhere" / "a.png")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "more").symlink_to(tmp_path / "elsewhere")
+    assert read_images(tmp_path / "set").ids == ("more/a",)
+    (tmp_path / "set" / "round").symlink_to(tmp_path / "set")
+    with pytest.raises(TpgbenchError, match="round: is a link to a folder above it"):
+        read_images(tmp_path / "set")
