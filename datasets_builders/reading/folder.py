@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -157,29 +158,31 @@ def _find(
     source: SourceFolder,
 ) -> tuple[dict[str, str], dict[str, str], dict[str, str], PassedOver]:
     """Return the photos, masks and patterns by sample id, and what was passed over."""
-    root = source.root
-    found = source.pictures(_PHOTO_FOLDER)
-    within = _PHOTO_FOLDER if found.names else ""
-    passed_over = found.passed_over
-    names = found.names
+    everything = source.pictures()
+    passed_over = everything.passed_over
+
+    def below(*folders: str) -> list[str]:
+        return [name for name in everything.names if name.partition("/")[0] in folders]
+
+    names, within = below(_PHOTO_FOLDER), _PHOTO_FOLDER
+    beside = set(everything.names) - set(below(*_MASK_FOLDERS, _PATTERN_FOLDER)) - set(names)
     if not names:
-        everything = source.pictures()
-        beside = tuple(f"{name}/" for name in (*_MASK_FOLDERS, _PATTERN_FOLDER))
-        names = tuple(name for name in everything.names if not name.startswith(beside))
-        passed_over = everything.passed_over
+        names, within = sorted(beside), ""
+    elif beside:
+        passed_over = passed_over + PassedOver(
+            litter=Counter({f"beside {_PHOTO_FOLDER}/": len(beside)})
+        )
     photos = by_stem(names, within)
     masks = {stem: photos[stem + _MASK_ENDING] for stem in photos if stem + _MASK_ENDING in photos}
     for stem in masks:
         del photos[stem + _MASK_ENDING]
     for folder in _MASK_FOLDERS:
-        found = source.pictures(folder)
-        passed_over = passed_over + found.passed_over if within else passed_over
-        for stem, files in by_stem(found.names, folder).items():
+        for stem, files in by_stem(below(folder), folder).items():
             masks.setdefault(stem, []).extend(files)
-    found = source.pictures(_PATTERN_FOLDER)
-    passed_over = passed_over + found.passed_over if within else passed_over
-    patterns = by_stem(found.names, _PATTERN_FOLDER)
-    return _single(photos, root), _single(masks, root), _single(patterns, root), passed_over
+    patterns = by_stem(below(_PATTERN_FOLDER), _PATTERN_FOLDER)
+    found = (_single(group, source.root) for group in (photos, masks, patterns))
+    photo_of, mask_of, pattern_of = found
+    return photo_of, mask_of, pattern_of, passed_over
 
 
 def _single(groups: Mapping[str, Sequence[str]], root: Path) -> dict[str, str]:

@@ -123,6 +123,33 @@ def test_other_files_and_hidden_folders_are_passed_over(mine, add):
         assert PhotoFolder(mine).sample_ids() == ["a"]
 
 
+def test_photos_beside_the_folder_of_photos_are_said(mine, add):
+    add("garment/a.png", noise(0))
+    add("mask/a.png", top_mask(3))
+    add("b.png", noise(1))
+    add("more/c.png", noise(1))
+    with pytest.warns(UserWarning, match=r"passed over: 2 beside garment/$"):
+        assert PhotoFolder(mine).sample_ids() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("marks", "says"),
+    [
+        (np.ones((32, 32), np.uint8) * 255, "marks the whole photo as garment"),
+        (np.pad(np.zeros((16, 16), np.uint8), 8, constant_values=255), "looks inverted"),
+    ],
+    ids=["full", "inverted"],
+)
+def test_a_mask_that_looks_wrong_is_said_once(mine, add, marks, says):
+    for name in "ab":
+        add(f"{name}.png", np.zeros((32, 32, 3), np.uint8))
+        add(f"mask/{name}.png", marks)
+    dataset = PhotoFolder(mine)
+    with pytest.warns(UserWarning, match=rf"the mask mask/a\.png {says}.*show-dataset") as said:
+        dataset[0], dataset[1]
+    assert len(said) == 1
+
+
 def test_an_unreadable_photo_fails_alone(mine, add):
     for name in "ab":
         add(f"{name}.png", noise(0))
@@ -168,10 +195,12 @@ def test_the_fingerprint_tells_other_files(mine, add, tmp_path):
         ("a.png", noise(1)),
         ("mask/a.png", top_mask(4)),
         ("pattern/a.png", noise(2)),
-        ("garment/a.png", noise(1)),
     ]:
         add(name, array)
         prints.append(PhotoFolder(mine).fingerprint)
+    (mine / "garment").mkdir()
+    (mine / "a.png").rename(mine / "garment" / "a.png")
+    prints.append(PhotoFolder(mine).fingerprint)
     assert len(set(prints)) == 5
 
 
