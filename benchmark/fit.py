@@ -17,6 +17,7 @@ from .tasks import Task
 MIN_SIZE = 16
 MAX_SIZE = 2048
 RESIZE = "pil-bicubic-antialias"  # for recipes
+OUTPUT_FRAME = "truth-or-square"  # what `fit_output` does, for recipes
 
 
 def check_fit(fit: str, size: int, task: Task) -> None:
@@ -105,18 +106,58 @@ def fit_truth(row: Row, *, size: int, fit: str = "box") -> Image | None:
     Raises:
         TpgbenchError: A pattern or photo out of bounds.
     """
-    if isinstance(row, MannequinRow):
-        return _whole(row.image, size, fit, f"{row.sample_id}: photo")
-    if row.pattern is None:
+    truth, what = _truth(row)
+    if truth is None:
         return None
-    height, width = row.pattern.shape[:2]
-    check_size((width, height), f"{row.sample_id}: pattern")
-    pattern = row.pattern
+    return _frame_truth(row, truth, size, fit, f"{row.sample_id}: {what}")
+
+
+def fit_output(row: Row, output: Image, *, size: int, fit: str) -> Image:
+    """Bring an external image into the frame of comparison.
+
+    An image of the ground truth's shape gets the very frame that the truth gets, so that the truth
+    as an output is perfect under every fit. A square one is resized. How any other shape relates
+    to the truth is not known.
+
+    Args:
+        row: The row as the dataset holds it.
+        output: The image, uint8 (height, width, 3).
+        size: Side of the square frame, in pixels.
+        fit: As for `fit_truth`.
+
+    Raises:
+        TpgbenchError: The image is neither square nor of the truth's shape.
+    """
+    height, width = output.shape[:2]
+    if (height, width) == (size, size):
+        return output
+    truth, what = _truth(row)
+    if truth is not None and truth.shape == output.shape:
+        return _frame_truth(row, output, size, fit, f"{row.sample_id}: output")
+    if height != width:
+        known = "" if truth is None else f" (the {what} is {truth.shape[1]}x{truth.shape[0]})"
+        raise TpgbenchError(
+            f"{width}x{height} px is neither square nor as large as the ground truth{known}, so "
+            f"its frame is not known: make it {size}x{size}"
+        )
+    return resize(output, size)
+
+
+def _truth(row: Row) -> tuple[Image | None, str]:
+    return (row.image, "photo") if isinstance(row, MannequinRow) else (row.pattern, "pattern")
+
+
+def _frame_truth(row: Row, image: Image, size: int, fit: str, what: str) -> Image:
+    """Frame an image of the truth's shape as the truth of its task is framed."""
+    if isinstance(row, MannequinRow):
+        return _whole(image, size, fit, what)
+    height, width = image.shape[:2]
+    check_size((width, height), what)
     if fit != "stretch":
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
-        pattern = pattern[top : top + side, left : left + side]
-    return resize(pattern, size)
+        image = image[top : top + side, left : left + side]
+    return resize(image, size)
 
 
 def fit_pair(row: Row, output: Image, *, size: int, fit: str) -> Pair:

@@ -93,7 +93,8 @@ class ExternalImages(BaseModel):
         folder: Where they are.
         manifest: A CSV or JSON Lines file with ``sample_id`` and ``file``; None to match an
             image to the sample whose id is its file stem.
-        resize: Resize an image of another size instead of failing its sample.
+        resize: Bring an image of another size into the frame instead of failing its sample: one of
+            the truth's shape as the truth is, a square one by resizing.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

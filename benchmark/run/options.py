@@ -96,5 +96,11 @@ class ExternalOptions(ViewOptions, MetricOptions, ReportingOptions, total=False)
     manifest: Annotated[
         str | Path | None, Option("CSV or JSON Lines file with sample_id and file.")
     ]
-    resize: Annotated[bool, Option("Resize external images of another size.", default=False)]
+    resize: Annotated[
+        bool,
+        Option(
+            "Frame external images of another size: as the truth, or square ones resized.",
+            default=False,
+        ),
+    ]
     out: Annotated[str | Path | None, Option("Where the scores of external images go.")]

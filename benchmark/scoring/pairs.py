@@ -15,7 +15,7 @@ from ...core.images import DAMAGE, open_picture, read_image
 from ...datasets_builders.base import Dataset, Row
 from ...metrics.base import Pair
 from ...metrics.engine.source import Entry, ReadPair
-from ..fit import fit_pair, resize
+from ..fit import fit_output, fit_pair
 from .journal import ScoreJournal, expand
 
 
@@ -35,7 +35,7 @@ class PairReader:
         dataset: Where the rows are.
         size: Side of the frame, in pixels.
         fit: How rows are brought to it.
-        resize_images: Resize an image of another size instead of refusing it.
+        resize_images: Bring an image of another size into the frame instead of refusing it.
     """
 
     dataset: Dataset
@@ -57,7 +57,10 @@ class PairReader:
                     f"{path}: {width}x{height} px, not {self.size}x{self.size}: give --size, or "
                     "--resize"
                 )
-            output = resize(output, self.size)
+            try:
+                output = fit_output(row, output, size=self.size, fit=self.fit)
+            except TpgbenchError as error:
+                raise TpgbenchError(f"{path}: {error}") from error
         return fit_pair(row, output, size=self.size, fit=self.fit)
 
 

@@ -20,7 +20,7 @@ from ...metrics.engine.measure import measure
 from ...metrics.engine.measurement import Measurement
 from ...metrics.engine.sample_scores import describe
 from ...metrics.engine.source import Entry
-from ..fit import RESIZE
+from ..fit import OUTPUT_FRAME, RESIZE
 from ..run.identity import RunRecord
 from ..run.results import Result, SampleCounts
 from ..run.run import Run
@@ -186,15 +186,15 @@ def recipe_context(
         "split": f"{dataset.split}-{hashlib.sha256(samples.encode()).hexdigest()[:8]}",
     }
     if record.images is not None and record.images.resize:
-        context["output-resize"] = RESIZE
+        context["output-frame"] = OUTPUT_FRAME
     return context
 
 
 def _journal_context(run: Run) -> str:
     dataset, identity, images = run.dataset, run.record.identity, run.record.images
-    resized = images is not None and images.resize
+    framed = OUTPUT_FRAME if images is not None and images.resize else None
     return json.dumps(
-        [dataset.fingerprint, dataset.split, identity.size, identity.fit, RESIZE, resized]
+        [dataset.fingerprint, dataset.split, identity.size, identity.fit, RESIZE, framed, READING]
     )
 
 

@@ -307,14 +307,14 @@ class TestImagesMadeElsewhere:
         assert "1 images belong to no sample of this split: holiday" in outcome.notes[0]
 
     def test_another_size_fails_unless_resized_and_the_recipe_says_so(self, images, tmp_path):
-        PIL.Image.new("RGB", (64, 48)).save(images / "toy-000.png")
+        PIL.Image.new("RGB", (64, 64)).save(images / "toy-000.png")
         outcome = self.score(images, tmp_path)
-        assert "64x48 px, not 32x32: give --size, or --resize" in outcome.problems[0]
+        assert "64x64 px, not 32x32: give --size, or --resize" in outcome.problems[0]
         resized = tpgbench.score_images(
             images, "toy", metrics=["psnr"], resize=True, out=tmp_path / "resized"
         )
         assert resized.exit_code == 0
-        assert "output-resize:" in resized.result.metric("psnr").recipe
+        assert "|output-frame:truth-or-square|" in resized.result.metric("psnr").recipe
 
     def test_a_manifest_names_any_file(self, images, tmp_path):
         lines = ["sample_id,file"]
