@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -85,6 +86,14 @@ class Document(BaseModel):
         return content
 
     @classmethod
+    def check(cls, path: Path, content: Mapping[str, Any]) -> None:
+        """Check the content as it stands in the file, before anything else; a kind may override it.
+
+        Raises:
+            TpgbenchError: It is not as it was written.
+        """
+
+    @classmethod
     def read(cls, path: Path) -> Self:
         """Read a document back, whatever earlier version wrote it.
 
@@ -103,6 +112,7 @@ class Document(BaseModel):
         current: int = cls.model_fields["schema_version"].default
         if not isinstance(content, dict):
             raise cls._damaged(path, "it holds no fields by name")
+        cls.check(path, content)
         version = content.get("schema_version")
         if not isinstance(version, int):
             raise cls._damaged(path, "schema_version: it is not a number")

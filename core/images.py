@@ -77,6 +77,9 @@ DAMAGE = (
 )
 
 
+_SIDEWAYS = [_TURNS[orientation] for orientation in (5, 6, 7, 8)]
+
+
 @dataclass(frozen=True)
 class Box:
     """A square window on an image, in whole pixels; it may extend beyond the image."""
@@ -243,6 +246,21 @@ def open_upright(source: Path | bytes, name: str) -> Opened:
         upright.info = picture.info
         changes.append("turned upright by its EXIF orientation")
     return Opened(upright, picture.format or "", tuple(changes))
+
+
+def upright_size(content: bytes) -> tuple[int, int] | None:
+    """Return width and height of an image once it is upright, or None if it cannot be opened.
+
+    Args:
+        content: The encoded image, which is not decoded.
+    """
+    try:
+        picture = open_picture(io.BytesIO(content))
+    except DAMAGE:
+        return None
+    turn, _ = _turn(picture)
+    width, height = picture.size
+    return (height, width) if turn in _SIDEWAYS else (width, height)
 
 
 class _WholeFilesOnly:

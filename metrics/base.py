@@ -45,6 +45,10 @@ __all__ = [
 ]
 
 
+_ROUNDING = 1e-5  # relative to 1 or the value: single precision and its sums
+_PAIR_FIELDS = frozenset({"output", "truth", "garment", "mask", "meta", "caption", "cloth"})
+
+
 class Metric(ABC):
     """What all metrics have in common.
 
@@ -99,6 +103,18 @@ class Metric(ABC):
         """
         return {}
 
+    def check_range(self, value: float) -> float:
+        """Return a headline value that lies in the declared ``range``, but for rounding, or is NaN.
+
+        Raises:
+            ValueError: It lies outside: the metric, or its declaration, is wrong.
+        """
+        low, high = self.range
+        slack = _ROUNDING * max(1.0, abs(value))
+        if not math.isnan(value) and not low - slack <= value <= high + slack:
+            raise ValueError(f"{value:g} is outside of the metric's range, {low:g} to {high:g}")
+        return value
+
     def unavailable(self, pair: Pair) -> str | None:
         """Return why this sample cannot be scored (``"no truth"``), or None."""
         lacking = sorted(name for name in self.needs if not pair.has(name))
@@ -106,8 +122,10 @@ class Metric(ABC):
 
     def recipe(self, context: Mapping[str, str]) -> str:
         """Return the canonical recipe; ``context`` adds what the caller knows (size, split)."""
-        parts = {**context, **self.settings(), "version": str(self.version)}
-        return format_recipe(self.name, parts)
+        known = {**context, "version": str(self.version)}
+        # What the caller measured stands, and a setting of the same name beside it.
+        own = {f"own-{key}" if key in known else key: one for key, one in self.settings().items()}
+        return format_recipe(self.name, {**own, **known})
 
     def not_computed(self, reason: str, missing: int, context: Mapping[str, str]) -> Value:
         """Return the value of a metric that has none, with the reason."""
@@ -310,6 +328,7 @@ class SetMetric(Metric):
             return self.not_computed(self.too_few(count), missing, context)
         found = self.measure(features, groups)
         estimate = found if isinstance(found, Estimate) else Estimate(float(found))
+        self.check_range(estimate.value)
         if math.isnan(estimate.value):
             return self.not_computed("it is not defined for these images (NaN)", missing, context)
         return self.make_value(estimate, len(features[self.uses[-1]]), missing, context)
@@ -357,4 +376,11 @@ def make_metric(text: str, folder: Path | None = None) -> Metric:
     name, at, variant = text.partition("@")
     if at and not variant:
         raise TpgbenchError(f"'{text}' names no variant: write NAME or NAME@VARIANT")
-    return METRICS.get(name)(variant if at else None, folder)
+    metric = METRICS.get(name)(variant if at else None, folder)
+    unknown = sorted(metric.needs - _PAIR_FIELDS)
+    if unknown:
+        raise TpgbenchError(
+            f"the metric '{name}' needs {', '.join(unknown)}, and a pair has "
+            f"{', '.join(sorted(_PAIR_FIELDS))}: correct its `needs`"
+        )
+    return metric

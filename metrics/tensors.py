@@ -6,7 +6,9 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core.errors import TpgbenchError
@@ -24,6 +26,7 @@ ARGUMENTS = {
     "caption": "caption",
     "meta": "meta",
 }
+_ROUNDING = 1e-5  # by which a network's sums may leave 0 to 1
 _PLURALS = {
     "output": "preds",
     "truth": "targets",
@@ -71,7 +74,7 @@ def make_pairs(given: Mapping[str, Any]) -> list[Pair]:
         if field in ("output", "truth", "garment"):
             columns[field] = to_images(batch, ARGUMENTS[field])
         elif field == "mask":
-            columns[field] = list(batch.cpu().numpy())
+            columns[field] = list(_masks(batch))
         else:
             columns[field] = list(batch)
     counts = {field: len(column) for field, column in columns.items()}
@@ -92,6 +95,21 @@ def make_pairs(given: Mapping[str, Any]) -> list[Pair]:
     ]
 
 
+def _masks(batch: Any) -> NDArray[np.bool_]:
+    """Return masks as an array, bool (n, height, width).
+
+    Raises:
+        TpgbenchError: Another shape or type.
+    """
+    masks = batch.detach().cpu().numpy() if isinstance(batch, Tensor) else np.asarray(batch)
+    if masks.ndim != 3 or masks.dtype != np.bool_:
+        raise TpgbenchError(
+            f"mask is {masks.dtype} of shape {masks.shape}: give bool (n, height, width), True on "
+            "the garment"
+        )
+    return masks
+
+
 def to_images(images: Tensor, name: str) -> list[Image]:
     """Return a batch as the arrays that metrics take, rounded to 8 bits.
 
@@ -102,6 +120,8 @@ def to_images(images: Tensor, name: str) -> list[Image]:
     Raises:
         TpgbenchError: Another shape or type, NaN, or a float outside 0 to 1.
     """
+    if not isinstance(images, Tensor):
+        raise TpgbenchError(f"{name} is a {type(images).__name__}: give a torch.Tensor")
     if images.ndim != 4 or images.shape[1] != 3:
         raise TpgbenchError(
             f"{name} has shape {tuple(images.shape)}: give RGB as (n, 3, height, width); repeat a "
@@ -117,12 +137,12 @@ def to_images(images: Tensor, name: str) -> list[Image]:
         pixels = images
     elif images.is_floating_point():
         low, high = (float(bound) for bound in images.aminmax()) if images.numel() else (0.0, 0.0)
-        if not (low >= 0.0 and high <= 1.0):  # false for NaN too
+        if not (low >= -_ROUNDING and high <= 1 + _ROUNDING):  # false for NaN too
             raise TpgbenchError(
-                f"{name} is float from {low:g} to {high:g}: give finite values from 0 to 1, or "
+                f"{name} is float from {low:.9g} to {high:.9g}: give finite values from 0 to 1, or "
                 "uint8 from 0 to 255"
             )
-        pixels = images.detach().float().mul(255).add_(0.5).to(torch.uint8)
+        pixels = images.detach().float().clamp(0, 1).mul(255).add_(0.5).to(torch.uint8)
     else:
         raise TpgbenchError(
             f"{name} holds {images.dtype}: give uint8 from 0 to 255 or float from 0 to 1"

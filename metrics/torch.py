@@ -28,6 +28,7 @@ from torch import Tensor
 from ..core.errors import TpgbenchError
 from .base import METRICS, Metric, SampleMetric, SetMetric, Value, make_metric
 from .engine.measure import measure
+from .engine.sample_scores import Failed, describe
 from .features.device import has_float64
 from .folders.file_pairs import one_size
 from .folders.task import fields_needed
@@ -193,7 +194,12 @@ class _SampleTorchMetric(TorchMetric):
     def _take(self, given: Mapping[str, Any]) -> None:
         pairs = make_pairs(self._needed(given))
         found = measure([self._metric], [TensorSource(pairs)], cache=False, strict=True)
-        for failure in found.failures(self._metric):
+        outcomes = [sample.outcomes.get(self._metric.key) for sample in found.samples]
+        failures = found.failures(self._metric)
+        # The mean of the rest would be another number under the metric's name.
+        if any(isinstance(one, Failed) for one in outcomes):
+            raise TpgbenchError(f"{self._metric.key} {'; '.join(failures)}; nothing was added")
+        for failure in failures:
             warnings.warn(f"{self._metric.key} {failure} of this batch", stacklevel=4)
         for output, name in self._scores.items():
             self._append(name, found.column(self._metric, output))
@@ -253,8 +259,12 @@ class _SetTorchMetric(TorchMetric):
             return
         found = measure([self._metric], [TensorSource(pairs, side)], cache=False, strict=True)
         table = found.features.table(self._metric)
-        if isinstance(table, Exception):
+        if isinstance(table, BaseException):
             raise table
+        for sample_id, error in found.features.refused(self._metric):
+            raise TpgbenchError(
+                f"{self._metric.key}: image {sample_id} of the batch: {describe(error)}"
+            ) from error
         used = [pairs[int(sample_id)] for sample_id in table.sample_ids]
         for role in roles:
             self._append(self._states[role], table.features[role])

@@ -71,7 +71,7 @@ def generate(
         # Asked again: another process may have begun, or ended, this very run meanwhile.
         if overwrite and _is_another_run(store, identity):
             store.clear()
-        check_folder(store, identity)
+        check_folder(store, identity, None if overwrite else run.record.limit)
         device = None if workers is None else workers.device
         run.record = _recorded(store, run.record, plan.batch_size, device, command)
         failures = {

@@ -123,7 +123,7 @@ def make_plan(model: str, options: GenerateOptions) -> tuple[Plan, Run]:
     run.sample_ids  # noqa: B018 (raises where the split has none, or two of one id)
     run.check_outside_of_dataset()
     if not options["overwrite"]:
-        check_folder(run.store, identity)
+        check_folder(run.store, identity, record.limit)
     plan = Plan(
         identity=identity,
         dataset=reference,

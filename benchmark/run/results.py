@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -40,7 +43,13 @@ class Result(RunDocument):
         samples: Counts; a failed sample stays in ``total``.
         metrics: One value per metric, in the order requested.
         scores_sha256: Of the `scores.parquet` that the values come from.
+        inputs_sha256: Of what was scored: the data, the frame, the samples and their images.
+        sha256: Of all else in the file; whoever reads it finds out whether it was edited.
     """
+
+    way_out: ClassVar[str] = "score the run again"
+
+    schema_version: int = 2
 
     model: str
     task: str
@@ -50,6 +59,24 @@ class Result(RunDocument):
     samples: SampleCounts
     metrics: tuple[Value, ...]
     scores_sha256: str | None = None
+    inputs_sha256: str | None = None
+    sha256: str | None = None
+
+    def text(self) -> str:
+        """Return the document as indented JSON, with its checksum."""
+        content = json.loads(self.model_dump_json())
+        content["sha256"] = _checksum(content)
+        return json.dumps(content, indent=2) + "\n"
+
+    @classmethod
+    def check(cls, path: Path, content: Mapping[str, Any]) -> None:
+        """Refuse a file that was edited after it was written.
+
+        Raises:
+            TpgbenchError: Its checksum is another.
+        """
+        if content.get("sha256") not in (None, _checksum(content)):
+            raise TpgbenchError(f"{path}: was changed since it was written; {cls.way_out}")
 
     def find(self, name: str) -> Value | None:
         """Return the value of one metric, or None if the run was not scored with it."""
@@ -65,6 +92,11 @@ class Result(RunDocument):
         if value is None:
             raise KeyError(name)
         return value
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    rest = {name: value for name, value in content.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 DocumentType = TypeVar("DocumentType", bound=RunDocument)

@@ -145,11 +145,17 @@ def default_folder(identity: Identity) -> Path:
     return RUNS_FOLDER / identity.folder_name()
 
 
-def check_folder(store: RunStore, identity: Identity) -> None:
-    """Refuse a folder that holds something else.
+def check_folder(store: RunStore, identity: Identity, limit: int | None) -> None:
+    """Refuse a folder that holds something else, or more.
+
+    Args:
+        store: The folder.
+        identity: The run that wants it.
+        limit: How many samples it wants, or None for all.
 
     Raises:
-        TpgbenchError: Files of no run, or a run of another identity; it shows the difference.
+        TpgbenchError: Files of no run; a run of another identity, with the difference; or the same
+            run of more samples, whose results would be lost.
     """
     if store.path.exists() and not store.path.is_dir():
         raise TpgbenchError(f"{store.path}: is a file; give another --out")
@@ -157,7 +163,14 @@ def check_folder(store: RunStore, identity: Identity) -> None:
         raise TpgbenchError(f"{store.path}: not empty and not a run; give another --out")
     if not store.record_path.exists():
         return
-    differences = store.read_record().identity.differences(identity)
+    record = store.read_record()
+    differences = record.identity.differences(identity)
+    if not differences and limit is not None and (record.limit is None or limit < record.limit):
+        held = "all samples" if record.limit is None else f"{record.limit} samples"
+        raise TpgbenchError(
+            f"{store.path} holds this run of {held}, which --limit {limit} would cut: give another "
+            "--out, or --overwrite to cut it"
+        )
     if differences:
         raise TpgbenchError(
             f"{store.path} holds another run ({'; '.join(differences)}): give --overwrite to "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from ...core.files import TEMPORARY_PREFIX, explain_os_errors, write_atomic
@@ -12,14 +12,19 @@ from ...metrics.value import Score
 from ..run.filenames import safe_stem
 
 
-def write_evidence(folder: Path, scores: Mapping[str, Sequence[tuple[str, Score]]]) -> None:
-    """Write the evidence of each metric that has any, and remove the files of all others.
+def write_evidence(
+    folder: Path,
+    scores: Mapping[str, Sequence[tuple[str, Score]]],
+    keep: Collection[str] = (),
+) -> None:
+    """Write the evidence of each metric that has any, and remove the files of others.
 
     A line is a sample: ``sample_id``, ``values`` (null where a value is missing), ``evidence``.
 
     Args:
         folder: The run's folder of evidence; the run is locked.
         scores: By the metric's key its samples' ids and scores, in the dataset's order.
+        keep: Keys of metrics that were not scored now and whose files stay.
 
     Raises:
         TpgbenchError: The disk is full or refuses.
@@ -29,9 +34,10 @@ def write_evidence(folder: Path, scores: Mapping[str, Sequence[tuple[str, Score]
         for key, samples in scores.items()
         if any(score.evidence is not None for _, score in samples)
     }
+    staying = {*wanted, *(f"{safe_stem(key)}.jsonl" for key in keep)}
     with explain_os_errors(folder):
         for path in folder.iterdir() if folder.is_dir() else ():
-            stale = path.suffix == ".jsonl" and path.name not in wanted
+            stale = path.suffix == ".jsonl" and path.name not in staying
             if stale or path.name.startswith(TEMPORARY_PREFIX):
                 path.unlink()
         if folder.is_dir() and not wanted and not any(folder.iterdir()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import sys
@@ -38,9 +39,9 @@ def expand(known: Known) -> Score:
 class ScoreJournal:
     """An append-only file of scores, keyed by what each depends on.
 
-    A line is a sample's id, the SHA-256 of its image, and its scores by the metrics' recipes; a
-    sample may have several lines. A torn last line, left by a dead process, is not read and is cut
-    off before the next is added.
+    A line is a sample's id, the SHA-256 of its image, its scores by the metrics' recipes, and a
+    checksum of these; a sample may have several lines. A line that was edited is not read, and a
+    torn last one, left by a dead process, is cut off before the next is added.
 
     Args:
         path: The file.
@@ -68,7 +69,9 @@ class ScoreJournal:
             self._stream = self.path.open("a", encoding="utf-8")
         for line in whole.decode("utf-8", "replace").splitlines()[1:]:
             try:
-                sample_id, digest, scores = json.loads(line)
+                sample_id, digest, scores, check = json.loads(line)
+                if check != line_checksum(sample_id, digest, scores):
+                    continue  # edited, or torn in the middle
                 checked = {sys.intern(str(key)): _read(one) for key, one in scores.items()}
                 self._known.setdefault((sample_id, digest), {}).update(checked)
             except (
@@ -96,7 +99,8 @@ class ScoreJournal:
             raise TpgbenchError(f"{self.path}: the journal is closed")
         with explain_os_errors(self.path):
             written = {recipe: _write(one) for recipe, one in scores.items()}
-            self._stream.write(json.dumps([sample_id, digest, written]) + "\n")
+            line = [sample_id, digest, written, line_checksum(sample_id, digest, written)]
+            self._stream.write(json.dumps(line) + "\n")
             self._stream.flush()
 
     def close(self) -> None:
@@ -104,6 +108,12 @@ class ScoreJournal:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+
+
+def line_checksum(sample_id: str, digest: str, scores: Mapping[str, JsonValue]) -> str:
+    """Return the checksum at the end of a line."""
+    text = json.dumps([sample_id, digest, scores])
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _write(known: Known) -> JsonValue:

@@ -110,7 +110,7 @@ class RunSource:
         garment_id, meta = sample_id, "{}"
         try:
             row = self._row(index)
-            garment_id, meta = row.garment_id, json.dumps(dict(row.meta), sort_keys=True)
+            garment_id, meta = row.garment_id, _as_json(row)
             image = self.image_of(sample_id)
             if image.path is None:
                 raise TpgbenchError(image.error)
@@ -142,6 +142,15 @@ class RunSource:
             raise
         except Exception as error:  # another package's dataset: one bad row must not end the run
             raise TpgbenchError(f"row {index}: {type(error).__name__}: {error}") from error
+
+
+def _as_json(row: Row) -> str:
+    try:
+        return json.dumps(dict(row.meta), sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TpgbenchError(
+            f"{row.sample_id}: its meta is not JSON ({error}): correct the dataset"
+        ) from error
 
 
 def _refuse(error: str) -> Pair:

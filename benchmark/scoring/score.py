@@ -18,7 +18,7 @@ from ...datasets_builders.base import Dataset
 from ...metrics.base import Metric, SampleMetric, Score, Value, make_metric
 from ...metrics.engine.measure import measure
 from ...metrics.engine.measurement import Measurement
-from ...metrics.engine.sample_scores import describe
+from ...metrics.engine.sample_scores import PLUGIN_ERRORS, describe
 from ...metrics.engine.source import Entry
 from ..fit import OUTPUT_FRAME, RESIZE
 from ..run.identity import RunRecord
@@ -29,6 +29,7 @@ from ..tasks import get_task
 from .evidence import write_evidence
 from .external import find_images
 from .journal import ScoreJournal, compact
+from .kept import Earlier, digest_inputs
 from .pairs import ImageFile, PairReader, RunEntry, RunSource
 from .table import ScoredSample, write_scores
 
@@ -72,7 +73,7 @@ def check_metrics(names: Sequence[str] | None, task: str) -> list[tuple[Metric, 
         try:
             with without_downloads() if names is None else nullcontext():
                 metric.load()
-        except Exception as error:  # of another package's metric it may be any
+        except PLUGIN_ERRORS as error:
             if names is None:
                 defect = not isinstance(error, TpgbenchError)
                 chosen.append((metric, f"{_DEFECT if defect else ''}{describe(error)}"))
@@ -90,7 +91,7 @@ def check_metrics(names: Sequence[str] | None, task: str) -> list[tuple[Metric, 
 
 
 def score(run: Run, metrics: Sequence[str] | None = None, *, show_progress: bool = True) -> Scored:
-    """Score a run.
+    """Score a run. Earlier values of other metrics stay if all that they depend on is as it was.
 
     Args:
         run: The run.
@@ -127,11 +128,34 @@ def score(run: Run, metrics: Sequence[str] | None = None, *, show_progress: bool
             values += found.values
             problems += found.problems if metrics is None else found.incomplete
         by_sample = [metric for metric in loaded if isinstance(metric, SampleMetric)]
-        write_evidence(store.evidence, {one.key: _scores(measured, one) for one in by_sample})
-        digest = write_scores(store, _table(measured, entries, by_sample), _columns(by_sample))
-        result = _result(run, measured, values, digest)
+        inputs = digest_inputs(_journal_context(run), measured.samples)
+        earlier = Earlier.read(store)
+        others = earlier.without({value.name for value in values})
+        if earlier.inputs_sha256 != inputs:
+            if others.values:
+                notes = (*notes, _dropped(others.values))
+            earlier = others = Earlier()
+        merged = earlier.merge_values(values)
+        write_evidence(
+            store.evidence,
+            {one.key: _scores(measured, one) for one in by_sample},
+            keep=[value.name for value in others.values],
+        )
+        rows = others.merge_rows(_table(measured, entries, by_sample))
+        held = {*_columns(by_sample), *(name for row in others.rows for name in row.scores)}
+        columns = [value.name for value in merged if value.name in held]
+        digest = write_scores(store, rows, columns)
+        result = _result(run, measured, merged, digest, inputs)
         result.write(store.result_path)
     return Scored(result, (*_failed_samples(measured), *problems), notes)
+
+
+def _dropped(values: Sequence[Value]) -> str:
+    names = ", ".join(value.name for value in values)
+    return (
+        f"the earlier values of {names} were of other images or samples and are gone: score with "
+        "these metrics again"
+    )
 
 
 def _measure(
@@ -279,7 +303,13 @@ def _failed_samples(measured: Measurement) -> list[str]:
     ]
 
 
-def _result(run: Run, measured: Measurement, values: Sequence[Value], scores_sha256: str) -> Result:
+def _result(
+    run: Run,
+    measured: Measurement,
+    values: Sequence[Value],
+    scores_sha256: str,
+    inputs_sha256: str,
+) -> Result:
     identity, total = run.record.identity, len(measured.samples)
     failed = sum(sample.error is not None for sample in measured.samples)
     return Result(
@@ -291,4 +321,5 @@ def _result(run: Run, measured: Measurement, values: Sequence[Value], scores_sha
         samples=SampleCounts(total=total, ok=total - failed, failed=failed),
         metrics=tuple(values),
         scores_sha256=scores_sha256,
+        inputs_sha256=inputs_sha256,
     )

@@ -75,7 +75,10 @@ def open_external(images: Path, dataset: str | Path, options: ExternalOptions) -
     run = Run(RunStore(Path(out) if out is not None else default_folder(identity)), record, rows)
     find_images(external, run.sample_ids)
     run.check_outside_of_dataset()
-    check_folder(run.store, identity)
+    check_folder(run.store, identity, record.limit)
     with run.store.locked():
-        run.store.write_record(record)
+        if run.store.record_path.exists():
+            earlier = run.store.read_record().sessions
+            run.record = record.model_copy(update={"sessions": (*earlier, *record.sessions)})
+        run.store.write_record(run.record)
     return run

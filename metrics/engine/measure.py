@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +20,7 @@ from ..features.extraction import read_ahead, worker_threads
 from ..pair import Pair
 from ..value import Score
 from .measurement import MeasuredSample, Measurement
-from .sample_scores import UNDEFINED, Failed, Outcome, score_pairs
+from .sample_scores import PLUGIN_ERRORS, UNDEFINED, Failed, Outcome, score_pairs
 from .set_features import InspectedPair, SetFeatures
 from .source import Entry, PairSource
 
@@ -103,6 +104,7 @@ class _Pass:
             self.settle(position, work.outcomes)
             if work.waiting is not None:
                 self.batches.add(position, work.waiting, work.entry.known)
+            self.batches.collect_finished()
             advance(1)
         self.features.flush()
 
@@ -158,9 +160,16 @@ class _Batches:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._pool is None:
+            return
+        self._pool.shutdown(cancel_futures=True)
+        if kind is None:
+            return
+        for key, positions, future in self._running:  # interrupted: what is computed is kept
+            if not future.cancelled() and future.exception() is None:
+                with suppress(Exception):
+                    self._pass_on(key, positions, future)
 
     def add(self, position: int, pair: Pair, known: Mapping[str, Score]) -> None:
         for metric in self._metrics:
@@ -169,6 +178,16 @@ class _Batches:
             self._waiting[metric.key].append((position, pair))
             if len(self._waiting[metric.key]) == metric.batch_size:
                 self._start(metric)
+
+    def collect_finished(self) -> None:
+        """Pass on the batches that are computed, in any order."""
+        running, self._running = self._running, deque()
+        for batch in running:
+            future = batch[2]
+            if not future.done():
+                self._running.append(batch)
+            else:
+                self._pass_on(*batch)
 
     def finish(self) -> None:
         for metric in self._metrics:
@@ -188,7 +207,9 @@ class _Batches:
             self._collect()
 
     def _collect(self) -> None:
-        key, positions, future = self._running.popleft()
+        self._pass_on(*self._running.popleft())
+
+    def _pass_on(self, key: str, positions: list[int], future: Future[list[Outcome]]) -> None:
         for position, outcome in zip(positions, future.result(), strict=True):
             self._settle(position, {key: outcome})
 
@@ -197,7 +218,7 @@ def _unavailable(metric: SampleMetric, pair: Pair) -> Outcome | None:
     """Return the outcome of a sample that a metric cannot score, or None if it can."""
     try:
         return None if metric.unavailable(pair) is None else UNDEFINED
-    except Exception as error:
+    except PLUGIN_ERRORS as error:
         return Failed(error)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ...core.errors import TpgbenchError
 from ..base import Metric, SampleMetric, SetMetric, Value
 from ..value import HEADLINE, NotAnswered, Score
-from .sample_scores import Failed, Outcome, describe
+from .sample_scores import PLUGIN_ERRORS, Failed, Outcome, describe
 from .set_features import FeatureTable, SetFeatures
 from .source import Entry, ReadPair
 
@@ -115,7 +115,7 @@ class Measurement:
             column = self.column(metric, output)
             aggregate = partial(metric.aggregate, column, context, groups, output)
             missing = int(np.isnan(column).sum())
-            found = guarded(metric, aggregate, missing, context, strict=self.strict)
+            found = guarded(metric, aggregate, missing, context, strict=self.strict, output=output)
             lines += found.problems
             for value in found.values:
                 text = value.not_computed
@@ -156,12 +156,21 @@ class Measurement:
         missing = len(self.samples) - len(used) if self.whole else 0
         if missing and isinstance(table, FeatureTable):
             context = {**context, "used": _subset(used)}
-        if isinstance(table, Exception):
+        if isinstance(table, BaseException):
             return guarded(metric, partial(_raise, table), missing, context, strict=self.strict)
         # Of two sets that are no pairs, no list of groups fits both.
         groups = table.groups if self.whole and table.groups else None
         compute = partial(metric.compute, table.features, missing, context, groups)
-        return guarded(metric, compute, missing, context, strict=self.strict)
+        found = guarded(metric, compute, missing, context, strict=self.strict)
+        refused = self.features.refused(metric)
+        if not refused:
+            return found
+        sample_id, error = refused[0]
+        line = (
+            f"{metric.key} left out {len(refused)} of {len(self.samples)} samples; the first, "
+            f"{sample_id}: {describe(error)}"
+        )
+        return MetricResult(found.values, (*found.problems, line))
 
 
 def guarded(
@@ -171,6 +180,7 @@ def guarded(
     context: Mapping[str, str],
     *,
     strict: bool,
+    output: str | None = None,
 ) -> MetricResult:
     """Return a value, or that it is not computed and why if its computation raises.
 
@@ -180,19 +190,20 @@ def guarded(
         missing: How many samples are missing if it raises.
         context: What the recipe holds in addition to the metric's own settings.
         strict: Let a `TpgbenchError` through.
+        output: Which of the metric's further outputs the value is of; None for its headline.
     """
     try:
         return MetricResult((compute(),), ())
-    except Exception as error:  # a defect, or too little memory, must not cost the other metrics
+    except PLUGIN_ERRORS as error:  # a defect, or too little memory, must not cost other metrics
         if strict and isinstance(error, TpgbenchError):
             raise
         reason = f"failed: {describe(error)}"
-        return MetricResult(
-            (metric.not_computed(reason, missing, context),), (f"{metric.key} {reason}",)
-        )
+        name = metric.key if output is None else f"{metric.key}:{output}"
+        value = metric.not_computed(reason, missing, context).model_copy(update={"name": name})
+        return MetricResult((value,), (f"{name} {reason}",))
 
 
-def _raise(error: Exception) -> Value:
+def _raise(error: BaseException) -> Value:
     raise error
 
 

@@ -12,6 +12,8 @@ from ..base import SampleMetric
 from ..pair import Pair
 from ..value import HEADLINE, NotAnswered, SampleScore, Score
 
+# What another package's code may raise; `sys.exit` must not end this program with its code.
+PLUGIN_ERRORS = (Exception, SystemExit)
 UNDEFINED = Score({HEADLINE: math.nan})  # of a sample that a metric cannot score
 
 
@@ -23,7 +25,7 @@ class Failed:
         error: What it raised.
     """
 
-    error: Exception
+    error: BaseException
 
     @property
     def reason(self) -> str:
@@ -53,7 +55,7 @@ def score_pairs(metric: SampleMetric, pairs: Sequence[Pair]) -> list[Outcome]:
         found = list(metric.score_batch(pairs))
         if len(found) != len(pairs):
             raise ValueError(f"{len(found)} scores returned for {len(pairs)} samples")
-    except Exception as error:  # a metric may raise anything, and must cost no other's scores
+    except PLUGIN_ERRORS as error:  # must cost no other metric's scores
         if len(pairs) > 1:
             return [score_pairs(metric, [pair])[0] for pair in pairs]
         return [Failed(error)]
@@ -66,11 +68,13 @@ def _checked(metric: SampleMetric, found: SampleScore) -> Outcome:
         return found
     try:
         if not isinstance(found, Score):
-            return Score({HEADLINE: float(found)})
+            return Score({HEADLINE: metric.check_range(float(found))})
         unknown = sorted(found.values.keys() - {HEADLINE, *metric.outputs})
         if unknown:
             raise ValueError(f"{', '.join(unknown)}: not among the metric's outputs")
         json.dumps(found.evidence, allow_nan=False)
-        return Score({name: float(value) for name, value in found.values.items()}, found.evidence)
+        values = {name: float(value) for name, value in found.values.items()}
+        metric.check_range(values.get(HEADLINE, math.nan))
+        return Score(values, found.evidence)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         return Failed(error)

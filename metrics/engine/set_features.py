@@ -15,6 +15,7 @@ from ..features.cache import FeatureCache
 from ..features.extraction import FeatureCollector, Inspected
 from ..features.extractor import FeatureExtractor
 from ..pair import Pair
+from .sample_scores import PLUGIN_ERRORS
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,13 @@ class InspectedPair:
     Attributes:
         images: By backbone and role.
         ready: The keys of the metrics that can use the pair.
-        failed: The error of each backbone that refused an image, and of each metric that raised
-            when it was asked whether it can use the pair.
+        refused: By the key of each metric that cannot because something raised: its backbone on an
+            image, or the metric itself when it was asked whether it can use the pair.
     """
 
     images: Mapping[tuple[str, str], Inspected]
     ready: tuple[str, ...]
-    failed: Mapping[str, Exception]
+    refused: Mapping[str, BaseException]
 
 
 @dataclass
@@ -60,8 +61,8 @@ class _Usable:
 class SetFeatures:
     """Gathers the features that some metrics need; those that share a backbone share its pass.
 
-    `inspect` may run in many threads; all else is for one thread. A backbone that raises costs the
-    metrics that use it, and no others.
+    `inspect` may run in many threads; all else is for one thread. A backbone that refuses an image
+    costs its metrics that sample; one that raises on a batch costs them all of theirs.
 
     Args:
         metrics: The metrics, loaded.
@@ -72,7 +73,8 @@ class SetFeatures:
     def __init__(self, metrics: Sequence[SetMetric], *, cache: bool, strict: bool) -> None:
         self._strict = strict
         self._cache = cache
-        self._failed: dict[str, Exception] = {}  # by backbone, or by a metric's key
+        self._failed: dict[str, BaseException] = {}  # by backbone, or by a metric's key
+        self._refused: dict[str, list[tuple[str, BaseException]]] = {}  # by a metric's key
         self._backbones: dict[str, str] = {}
         self._extractors: dict[str, FeatureExtractor] = {}
         self._metrics: list[SetMetric] = []
@@ -80,7 +82,7 @@ class SetFeatures:
             try:
                 extractor = metric.extractor()
                 backbone = extractor.key
-            except Exception as error:
+            except PLUGIN_ERRORS as error:
                 self._fail(metric.key, error)
                 continue
             self._metrics.append(metric)
@@ -118,7 +120,7 @@ class SetFeatures:
             TpgbenchError: In strict mode, what a backbone raised; an image that cannot be read.
         """
         ready: list[str] = []
-        failed: dict[str, Exception] = {}
+        refused: dict[str, BaseException] = {}
         images: dict[tuple[str, str], Inspected] = {}
         for metric in self._metrics:
             roles = [role for role in metric.uses if side in (None, role)]
@@ -127,23 +129,17 @@ class SetFeatures:
                     continue
                 if not roles or not all(pair.has(role) for role in roles):
                     continue
-            except Exception as error:
+                backbone = self._backbones[metric.key]
+                for role in roles:
+                    if backbone not in self._failed and (backbone, role) not in images:
+                        images[backbone, role] = self._inspect_image(backbone, role, pair)
+            except PLUGIN_ERRORS as error:
                 if self._strict and isinstance(error, TpgbenchError):
                     raise
-                failed[metric.key] = error
-                continue
-            ready.append(metric.key)
-            backbone = self._backbones[metric.key]
-            for role in roles:
-                if backbone in failed or backbone in self._failed or (backbone, role) in images:
-                    continue
-                try:
-                    images[backbone, role] = self._inspect_image(backbone, role, pair)
-                except Exception as error:
-                    if self._strict and isinstance(error, TpgbenchError):
-                        raise
-                    failed[backbone] = error
-        return InspectedPair(images, tuple(ready), failed)
+                refused[metric.key] = error
+            else:
+                ready.append(metric.key)
+        return InspectedPair(images, tuple(ready), refused)
 
     def _inspect_image(self, backbone: str, role: str, pair: Pair) -> Inspected:
         collector = self._collectors[backbone, role]
@@ -156,8 +152,8 @@ class SetFeatures:
         Raises:
             TpgbenchError: In strict mode, what a backbone raised.
         """
-        for name, error in inspected.failed.items():
-            self._fail(name, error)
+        for key, refusal in inspected.refused.items():
+            self._refused.setdefault(key, []).append((sample_id, refusal))
         rows: dict[tuple[str, str], int] = {}
         for (backbone, role), image in inspected.images.items():
             if backbone in self._failed:
@@ -181,12 +177,18 @@ class SetFeatures:
             if backbone not in self._failed:
                 self._guarded(backbone, collector.flush)
 
-    def table(self, metric: SetMetric) -> FeatureTable | Exception:
+    def refused(self, metric: SetMetric) -> Sequence[tuple[str, BaseException]]:
+        """Return the samples that a metric lacks because something raised on them, and what."""
+        return self._refused.get(metric.key, ())
+
+    def table(self, metric: SetMetric) -> FeatureTable | BaseException:
         """Return what a metric computes from, or the error that cost it its features."""
         error = self._failed.get(metric.key) or self._failed.get(self._backbones[metric.key])
         if error is not None:
             return error
-        usable = self._usable[metric.key]
+        usable, refused = self._usable[metric.key], self.refused(metric)
+        if refused and not usable.sample_ids:
+            return refused[0][1]
         features = {}
         for role, rows in usable.rows.items():
             place = (self._backbones[metric.key], role)
@@ -198,10 +200,10 @@ class SetFeatures:
     def _guarded(self, name: str, step: Callable[[], None]) -> None:
         try:
             step()
-        except Exception as error:
+        except PLUGIN_ERRORS as error:
             self._fail(name, error)
 
-    def _fail(self, name: str, error: Exception) -> None:
+    def _fail(self, name: str, error: BaseException) -> None:
         if self._strict and isinstance(error, TpgbenchError):
             raise error
         self._failed.setdefault(name, error)

@@ -80,6 +80,11 @@ class FeatureCollector:
             return
         prepared = [one.prepared for _, one in self._waiting if one.prepared is not None]
         rows = self._extractor.embed(prepared)
+        if len(rows) != len(prepared):
+            raise ValueError(
+                f"{type(self._extractor).__name__}.embed returned {len(rows)} rows for "
+                f"{len(prepared)} images"
+            )
         for (place, one), row in zip(self._waiting, rows, strict=True):
             self._features[place] = row
             if self._cache is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.errors import TpgbenchError
+from ...core.options import split_names
 from ..base import METRICS, Metric, SetMetric, Value, make_metric
 from ..moments import MomentMetric
 from .task import FolderTask, fields_needed, save_side_statistics
@@ -75,7 +76,7 @@ def compute_metric(
 
 
 def compute_metrics(
-    names: Sequence[str],
+    names: str | Sequence[str],
     folders: Sequence[str | Path],
     *,
     protocol: str | None = None,
@@ -87,7 +88,8 @@ def compute_metrics(
     """Compute metrics over folders in one pass; each image is decoded once for all of them.
 
     Args:
-        names: The metrics, built-in or of plug-ins, with variants if need be: ``"lpips@vgg"``.
+        names: The metrics, built-in or of plug-ins, with variants if need be: ``"lpips@vgg"``; one
+            text may hold several, separated by commas.
         folders: The real images and the generated ones; the generated ones alone for metrics that
             need no more. Either is a folder, with all folders below it, a zip file, or, for
             unpaired metrics, a ``.npz`` file of statistics. Where pairs matter they are matched by
@@ -105,9 +107,8 @@ def compute_metrics(
             an unreadable image, a pair of two sizes, too few images, or unavailable weights.
     """
     folder = None if weights is None else Path(weights)
-    metrics = [
-        _make(name, protocol, folder, alone=len(names) == 1) for name in dict.fromkeys(names)
-    ]
+    names = list(dict.fromkeys(split_names([names] if isinstance(names, str) else names)))
+    metrics = [_make(name, protocol, folder, alone=len(names) == 1) for name in names]
     if not metrics:
         raise TpgbenchError("name at least one metric")
     if protocol and len(metrics) > 1 and all(m.variant_argument != "protocol" for m in metrics):

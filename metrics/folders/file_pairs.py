@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from ...core.errors import TpgbenchError
-from ...core.images import DAMAGE, Image, Mask, open_picture, read_image
+from ...core.images import Image, Mask, read_image, upright_size
 from ...core.masks import read_mask
 from ..engine.source import Entry, ReadPair
 from ..features.cache import file_key
@@ -60,12 +59,12 @@ class PictureFile:
 
     @cached_property
     def size(self) -> tuple[int, int]:
-        """Width and height in the file's first bytes, before it is turned upright."""
-        try:
-            return open_picture(io.BytesIO(self.content)).size
-        except DAMAGE:
+        """Width and height of the upright image; the file is not decoded for it."""
+        size = upright_size(self.content)
+        if size is None:
             height, width = self.image.shape[:2]  # says what is wrong with the file
             return width, height
+        return size
 
 
 class FilePair(Pair):

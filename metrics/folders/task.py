@@ -199,7 +199,7 @@ def save_side_statistics(metric: SetMetric, images: Path, path: Path, *, cache: 
     _check_counts([metric], {"truth": side})
     found = measure([metric], [SideSource("truth", side.images)], cache=cache, strict=True)
     table = found.features.table(metric)
-    if isinstance(table, Exception):
+    if isinstance(table, BaseException):
         raise table
     keep = metric.statistics == "features"
     write_statistics(path, table.features["truth"], metric.extractor().key, keep_features=keep)

@@ -89,9 +89,15 @@ class TestRecipe:
     def test_a_bar_in_a_value_is_no_second_setting(self):
         assert format_recipe("m", {"a": "1|b:2"}) != format_recipe("m", {"a": "1", "b": "2"})
 
-    def test_the_context_cannot_override_what_the_metric_is(self):
+    def test_neither_the_context_nor_a_metric_overrides_the_other(self):
+        parts = make_metric("ssim").recipe({"sigma": "9", "version": "9"}).split("|")
+        assert {"sigma:9", "own-sigma:1.5", "version:1"} <= set(parts)
+
+    def test_a_score_outside_of_the_declared_range_is_no_score(self):
         metric = make_metric("ssim")
-        assert metric.recipe({"sigma": "9", "version": "9"}) == metric.recipe({})
+        assert metric.check_range(1.000001) == 1.000001
+        with pytest.raises(ValueError, match=r"^1\.1 is outside of the metric's range, -1 to 1$"):
+            metric.check_range(1.1)
 
 
 class TestAggregate:

@@ -247,7 +247,7 @@ def test_the_torchmetrics_class_gives_the_harness_number(clip):
         metric.update(
             torch.zeros(2, 3, 96, 96), torch.zeros(2, 3, 96, 96), torch.ones(1, 96, 96) > 0
         )
-    with pytest.raises(TpgbenchError, match="the mask holds float32 values"):
+    with pytest.raises(TpgbenchError, match="mask is float32 of shape"):
         metric.update(torch.zeros(1, 3, 96, 96), torch.zeros(1, 3, 96, 96), torch.ones(1, 96, 96))
 
 

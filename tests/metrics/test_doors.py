@@ -170,6 +170,10 @@ class TestSampleMetric:
         with pytest.warns(UserWarning, match="toy-judge got no answer for 1 of 4 samples"):
             metric.update(tensors(outputs))
         assert (metric.value().n, metric.value().missing) == (7, 1)
+        monkeypatch.setattr(ToyJudge, "broken", frozenset({"1"}))
+        with pytest.raises(TpgbenchError, match=r"failed on 1 of 4 .*; nothing was added"):
+            metric.update(tensors(outputs))
+        assert (metric.value().n, metric.value().missing) == (7, 1)
 
     def test_a_metric_of_captions_in_a_training_loop(self):
         metric = torch_metric("toy-caption")()

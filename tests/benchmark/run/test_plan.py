@@ -16,7 +16,7 @@ from tpgbench.benchmark.run.generate import generate
 from tpgbench.benchmark.run.options import GenerateOptions
 from tpgbench.benchmark.run.plan import Plan, make_plan
 from tpgbench.benchmark.run.worker import Finished, Worker, read_sample
-from tpgbench.core import images
+from tpgbench.core import images, masks
 from tpgbench.core.options import resolve
 
 FINISHED_RUN = """
@@ -191,7 +191,7 @@ def test_a_run_decodes_each_photo_of_a_folder_three_times_at_most(tmp_path, monk
             PIL.Image.fromarray(picture).save(path)
             contents[path.read_bytes()] = f"{folder}/{index}"
     counts = dict.fromkeys(contents.values(), 0)
-    decode = images._open
+    decode = images.open_upright
 
     def counted(source, name):
         data = source if isinstance(source, bytes) else source.read_bytes()
@@ -199,7 +199,8 @@ def test_a_run_decodes_each_photo_of_a_folder_three_times_at_most(tmp_path, monk
             counts[contents[data]] += 1
         return decode(source, name)
 
-    monkeypatch.setattr(images, "_open", counted)
+    monkeypatch.setattr(images, "open_upright", counted)
+    monkeypatch.setattr(masks, "open_upright", counted)
     outcome = tpgbench.run("crop", dataset=photos, size=64, out=tmp_path / "run")
     assert outcome.result.samples.ok == 3
     assert all(1 <= count <= 3 for count in counts.values()), counts

@@ -8,8 +8,9 @@ import numpy as np
 import PIL.Image
 import pytest
 import tpgbench
+from pictures import noise, save
 from toy_plugin import ToyDistance, ToyJudge
-from tpgbench.benchmark.scoring.journal import ScoreJournal, compact, expand
+from tpgbench.benchmark.scoring.journal import ScoreJournal, compact, expand, line_checksum
 from tpgbench.benchmark.scoring.table import read_scores
 from tpgbench.metrics import Score
 
@@ -77,6 +78,7 @@ def test_stale_evidence_is_removed(run):
     tpgbench.score(run.path, metrics=["toy-judge", "psnr"])
     (run.path / "evidence" / ".tmp-left-behind").write_bytes(b"torn")
     assert [path.name for path in (run.path / "evidence").glob("*.jsonl")] == ["toy-judge.jsonl"]
+    save(noise(3), run.image_path("toy-001"))  # so that the judge's scores are of other images
     tpgbench.score(run.path, metrics=["psnr"])
     assert not (run.path / "evidence").exists()
 
@@ -150,9 +152,9 @@ def test_a_damaged_score_with_evidence_is_asked_again(run, written):
     tpgbench.score(run.path, metrics=["toy-judge"])
     ToyJudge.asked.clear()
     lines = run.journal_path.read_text().splitlines()
-    sample_id, digest, scores = json.loads(lines[1])
-    recipe = next(iter(scores))
-    lines[1] = f'["{sample_id}", "{digest}", {{{json.dumps(recipe)}: {written}}}]'
+    sample_id, digest, scores, _ = json.loads(lines[1])
+    damaged = {next(iter(scores)): json.loads(written)}
+    lines[1] = json.dumps([sample_id, digest, damaged, line_checksum(sample_id, digest, damaged)])
     run.journal_path.write_text("\n".join(lines) + "\n")
     assert tpgbench.score(run.path, metrics=["toy-judge"]).exit_code == 0
     assert ToyJudge.asked == [(sample_id,)]

@@ -11,7 +11,7 @@ import tpgbench
 from pictures import noise, save
 from toy_plugin import ODD_IDS
 from tpgbench.benchmark.run.store import RunStore
-from tpgbench.benchmark.scoring.journal import ScoreJournal
+from tpgbench.benchmark.scoring.journal import ScoreJournal, line_checksum
 from tpgbench.benchmark.scoring.pairs import PairReader
 from tpgbench.benchmark.scoring.table import read_scores
 from tpgbench.core.errors import TpgbenchError
@@ -124,11 +124,96 @@ def test_a_journal_of_other_data_is_not_believed(tmp_path):
 def test_a_journal_line_that_holds_no_number_is_computed_again(run, score):
     expected = tpgbench.score(run.path, metrics=["psnr"]).result
     lines = run.journal_path.read_text().splitlines()
-    sample_id, digest, scores = json.loads(lines[1])
-    recipe = next(iter(scores))
-    lines[1] = f'["{sample_id}", "{digest}", {{{json.dumps(recipe)}: {score}}}]'
+    sample_id, digest, scores, _ = json.loads(lines[1])
+    written = {next(iter(scores)): json.loads(score)}
+    lines[1] = json.dumps([sample_id, digest, written, line_checksum(sample_id, digest, written)])
     run.journal_path.write_text("\n".join(lines) + "\n")
     assert tpgbench.score(run.path, metrics=["psnr"]).result == expected
+
+
+def test_an_edited_journal_line_is_computed_again(run):
+    expected = tpgbench.score(run.path, metrics=["psnr"]).result
+    lines = run.journal_path.read_text().splitlines()
+    sample_id, digest, scores, check = json.loads(lines[1])
+    lines[1] = json.dumps([sample_id, digest, dict.fromkeys(scores, 99.0), check])
+    run.journal_path.write_text("\n".join(lines) + "\n")
+    assert tpgbench.score(run.path, metrics=["psnr"]).result == expected
+
+
+def test_an_edited_result_is_believed_by_no_one(run):
+    first = tpgbench.score(run.path, metrics=["psnr"])
+    text = run.result_path.read_text()
+    edited = text.replace(json.dumps(first.result.metric("psnr").value), "99.0")
+    assert edited != text
+    run.result_path.write_text(edited)
+    refused = r"result\.json: was changed since it was written; score the run again$"
+    for use in (tpgbench.report, lambda path: tpgbench.compare([path, path])):
+        with pytest.raises(TpgbenchError, match=refused):
+            use(run.path)
+    assert tpgbench.score(run.path, metrics=["psnr"]).result == first.result
+    assert run.result_path.read_text() == text
+
+
+def test_earlier_values_of_other_metrics_stay(run):
+    both = tpgbench.score(run.path, metrics=["psnr", "ssim", "toy-judge", "toy-distance"])
+    table = run.scores_path.read_bytes()
+    evidence = (run.evidence / "toy-judge.jsonl").read_bytes()
+    again = tpgbench.score(run.path, metrics=["psnr"])
+    assert again.result == both.result
+    assert again.notes == ()
+    assert run.scores_path.read_bytes() == table
+    assert (run.evidence / "toy-judge.jsonl").read_bytes() == evidence
+    more = tpgbench.score(run.path, metrics=["mse"]).result
+    assert [one.name for one in more.metrics] == [one.name for one in both.result.metrics] + ["mse"]
+    assert {*read_scores(run)[0].scores} >= {"psnr", "ssim", "mse", "toy-judge:red"}
+
+
+def test_earlier_values_of_other_images_go_and_are_named(run):
+    tpgbench.score(run.path, metrics=["psnr", "ssim"])
+    save(noise(3), run.image_path("toy-001"))
+    outcome = tpgbench.score(run.path, metrics=["psnr"])
+    assert [one.name for one in outcome.result.metrics] == ["psnr"]
+    assert outcome.notes == (
+        "the earlier values of ssim were of other images or samples and are gone: score with "
+        "these metrics again",
+    )
+
+
+def test_a_lower_limit_does_not_replace_a_fuller_result(tmp_path):
+    options = {"dataset": "toy", "metrics": ["psnr"], "out": tmp_path / "run"}
+    for more in (5, None):
+        full = tpgbench.run("toy-noise", limit=more, **options).result
+    for limit in (3, 5):
+        with pytest.raises(
+            TpgbenchError, match=rf"of all samples, which --limit {limit} would cut"
+        ):
+            tpgbench.run("toy-noise", limit=limit, **options)
+    assert tpgbench.score(tmp_path / "run", metrics=["psnr"]).result == full
+    cut = tpgbench.run("toy-noise", limit=3, overwrite=True, **options).result
+    assert cut.metric("psnr").n == 3
+
+
+def test_external_images_keep_their_sessions_and_their_limit(run, tmp_path):
+    options = {"metrics": ["psnr"], "out": tmp_path / "scored"}
+    for _ in range(2):
+        tpgbench.score_images(run.generations, "toy", command=["typed"], **options)
+    assert len(RunStore(tmp_path / "scored").read_record().sessions) == 2
+    with pytest.raises(TpgbenchError, match="of all samples, which --limit 2 would cut"):
+        tpgbench.score_images(run.generations, "toy", limit=2, **options)
+
+
+def test_meta_that_is_not_json_costs_its_sample(run, monkeypatch):
+    dataset = tpgbench.load_dataset("toy")
+    row = type(dataset).__getitem__
+
+    def odd(self, index):
+        found = row(self, index)
+        return dataclasses.replace(found, meta={"odd": object()}) if index == 1 else found
+
+    monkeypatch.setattr(type(dataset), "__getitem__", odd)
+    outcome = tpgbench.score(run.path, metrics=["psnr"])
+    assert outcome.result.metric("psnr").n == 11
+    assert "toy-001: toy-001: its meta is not JSON" in outcome.problems[0]
 
 
 def test_nan_and_infinity_survive_the_journal(tmp_path):
