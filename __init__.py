@@ -18,9 +18,10 @@ from .core.lazy import lazy_names
 if TYPE_CHECKING:
     from .api.datasets import build_dataset, load_dataset, show_dataset, verify_dataset
     from .api.outcomes import GenerateOutcome, ReportOutcome, RunOutcome
-    from .api.runs import compare, generate, report, run, score, score_images
+    from .api.runs import compare, export_inputs, generate, report, run, score, score_images
     from .benchmark.comparing.compare import RunComparison
     from .benchmark.model import Model, ModelCard, ModelConfig
+    from .benchmark.run.export_inputs import ExportOutcome
     from .benchmark.run.results import Result
     from .benchmark.run.run import Run
     from .benchmark.sample import MannequinSample, Sample
@@ -58,6 +59,7 @@ _MODULES = {
     "DatasetRef": "datasets_builders.reference",
     "DatasetSource": "datasets_builders.base",
     "Estimate": "metrics.value",
+    "ExportOutcome": "benchmark.run.export_inputs",
     "FeatureExtractor": "metrics.base",
     "Finding": "datasets_builders.reading.findings",
     "FindingKind": "datasets_builders.reading.findings",
@@ -96,6 +98,7 @@ _MODULES = {
     "WeightFile": "core.weights",
     "build_dataset": "api.datasets",
     "compare": "api.runs",
+    "export_inputs": "api.runs",
     "generate": "api.runs",
     "load_dataset": "api.datasets",
     "report": "api.runs",
@@ -116,6 +119,7 @@ __all__ = [
     "DatasetRef",
     "DatasetSource",
     "Estimate",
+    "ExportOutcome",
     "FeatureExtractor",
     "Finding",
     "FindingKind",
@@ -152,6 +156,7 @@ __all__ = [
     "WeightFile",
     "build_dataset",
     "compare",
+    "export_inputs",
     "generate",
     "load_dataset",
     "report",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..core.outcome import Outcome
 from .datasets import build_dataset, load_dataset, show_dataset, verify_dataset
 from .outcomes import GenerateOutcome, ReportOutcome, RunOutcome
-from .runs import compare, generate, report, run, score, score_images
+from .runs import compare, export_inputs, generate, report, run, score, score_images
 
 __all__ = [
     "GenerateOutcome",
@@ -14,6 +14,7 @@ __all__ = [
     "RunOutcome",
     "build_dataset",
     "compare",
+    "export_inputs",
     "generate",
     "load_dataset",
     "report",

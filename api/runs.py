@@ -9,19 +9,28 @@ from typing import TYPE_CHECKING, cast
 
 from typing_extensions import Unpack
 
-from ..benchmark.model import MODELS
+from ..benchmark.given_model import AnyModel, GivenModel
 from ..benchmark.run.engines.local import LocalEngine
+from ..benchmark.run.export_inputs import ExportOutcome
+from ..benchmark.run.export_inputs import export_inputs as write_inputs
 from ..benchmark.run.generate import Generated
 from ..benchmark.run.generate import generate as generate_stage
-from ..benchmark.run.options import ExternalOptions, GenerateOptions, RunOptions, ScoreOptions
+from ..benchmark.run.options import (
+    ExportOptions,
+    ExternalOptions,
+    GenerateOptions,
+    RunOptions,
+    ScoreOptions,
+)
 from ..benchmark.run.plan import make_plan
-from ..benchmark.run.run import Run
+from ..benchmark.run.run import Run, check_at_least
 from ..benchmark.scoring.external import find_images
 from ..benchmark.scoring.score import Scored, check_metrics
 from ..benchmark.scoring.score import score as score_stage
 from ..benchmark.scoring.score_external import open_external
 from ..core.errors import TpgbenchError
 from ..core.options import resolve, takes
+from ..datasets_builders.reference import DatasetRef, portable_location
 from ..leaderboard.report_page import write_report
 from .outcomes import GenerateOutcome, ReportOutcome, RunOutcome
 
@@ -30,11 +39,14 @@ if TYPE_CHECKING:
 
 
 @takes(RunOptions)
-def run(model: str, **options: Unpack[RunOptions]) -> RunOutcome:
+def run(model: AnyModel, **options: Unpack[RunOptions]) -> RunOutcome:
     """Generate, score and report; the same call resumes what was interrupted.
 
     Args:
-        model: A registered model: ``"quilting"``.
+        model: A registered model, ``"quilting"``; a `Model` class or an instance of one; or, for
+            the task ``tpg``, a function ``f(garment, mask) -> image`` of arrays: uint8 (size, size,
+            3), bool (size, size) and uint8 (size, size, 3). An edited class or function is another
+            run.
         <options>
 
     Raises:
@@ -44,10 +56,15 @@ def run(model: str, **options: Unpack[RunOptions]) -> RunOutcome:
         >>> outcome = run("crop", limit=2, size=64, metrics=["ssim", "psnr"], out="runs/crop")
         >>> outcome.exit_code, outcome.result.metric("psnr").n
         (0, 2)
+        >>> def negative(garment, mask):
+        ...     return 255 - garment
+        >>> run(negative, limit=2, size=64, metrics=["ssim"], out="runs/negative").result.model
+        'negative'
     """
     chosen = cast(RunOptions, resolve(RunOptions, options))
-    check_metrics(chosen["metrics"], MODELS.get(model).task)  # before hours of generation
-    generated = _generate(model, chosen)
+    given = GivenModel.find(model)
+    check_metrics(chosen["metrics"], given.kind.task)  # before hours of generation
+    generated = _generate(given, chosen)
     scored = score_stage(
         generated.run, metrics=chosen["metrics"], show_progress=chosen["show_progress"]
     )
@@ -56,11 +73,11 @@ def run(model: str, **options: Unpack[RunOptions]) -> RunOutcome:
 
 
 @takes(GenerateOptions)
-def generate(model: str, **options: Unpack[GenerateOptions]) -> GenerateOutcome:
+def generate(model: AnyModel, **options: Unpack[GenerateOptions]) -> GenerateOutcome:
     """Only generate; arguments and errors as in `run`.
 
     Args:
-        model: A registered model.
+        model: As in `run`.
         <options>
 
     Examples:
@@ -74,6 +91,48 @@ def generate(model: str, **options: Unpack[GenerateOptions]) -> GenerateOutcome:
         sample_id, error = next(iter(failures.items()))
         problems.append(f"{len(failures)} samples failed; the first, {sample_id}: {error}")
     return GenerateOutcome(generated.run.path, generated.run, failures, problems=tuple(problems))
+
+
+@takes(ExportOptions)
+def export_inputs(
+    dataset: str | Path, out: str | Path, **options: Unpack[ExportOptions]
+) -> ExportOutcome:
+    """Write what the harness gives a model as files, for programs that are not called from Python.
+
+    Photos and masks are framed as a model gets them; the ground truth is never written. What the
+    program makes of them is scored by `score_images(out, dataset, manifest=out/manifest.jsonl)`.
+
+    Args:
+        dataset: A registered dataset or a folder.
+        out: The folder to make; it appears only when it is complete.
+        <options>
+
+    Raises:
+        TpgbenchError: Wrong input, or the folder is there already; nothing is written then.
+
+    Examples:
+        >>> export_inputs("ctp-synth", "inputs", limit=2, size=64).samples
+        2
+    """
+    chosen = cast(ExportOptions, resolve(ExportOptions, options))
+    check_at_least("limit", chosen["limit"], 1)
+    check_at_least("seed", chosen["seed"], 0)
+    check_at_least("data_seed", chosen["data_seed"], 0)
+    reference = DatasetRef(
+        location=portable_location(dataset),
+        split=chosen["split"],
+        config=chosen["config"],
+        size=chosen["size"],
+        seed=chosen["data_seed"],
+    )
+    return write_inputs(
+        reference,
+        Path(out),
+        limit=chosen["limit"],
+        fit=chosen["fit"],
+        seed=chosen["seed"],
+        show_progress=chosen["show_progress"],
+    )
 
 
 @takes(ScoreOptions)
@@ -165,12 +224,16 @@ def compare(paths: Sequence[str | Path]) -> RunComparison:
     return compare_runs([Path(path) for path in paths])
 
 
-def _generate(model: str, options: GenerateOptions) -> Generated:
-    plan, planned = make_plan(model, options)
+def _generate(model: AnyModel | GivenModel, options: GenerateOptions) -> Generated:
+    given = GivenModel.find(model)
+    plan, planned = make_plan(given, options)
+    own = given.instance
+    if own is None and given.code is not None:
+        own = given.make(given.config(options["options"] or {}))
     return generate_stage(
         plan,
         planned,
-        LocalEngine(planned.dataset),
+        LocalEngine(planned.dataset, own),
         overwrite=options["overwrite"],
         command=options["command"],
         show_progress=options["show_progress"],

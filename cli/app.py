@@ -88,6 +88,7 @@ def doctor(as_json: bool) -> int:
 for command in (
     runs.run,
     runs.generate,
+    runs.export_inputs,
     runs.score,
     runs.report,
     runs.compare,

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ..benchmark.run.options import (
+    ExportOptions,
     ExternalOptions,
     GenerateOptions,
     RunOptions,
@@ -59,6 +60,19 @@ def generate(options: Sequence[str], **given: Any) -> int:
     outcome = api.generate(
         **given, options=parse_assignments(options), show_progress=True, command=typed()
     )
+    click.echo(outcome.path)
+    return show_problems(outcome)
+
+
+@click.command("export-inputs")
+@click.option("--dataset", required=True, metavar="NAME|DIR", help="Dataset's name or folder.")
+@click.option("--out", required=True, type=FOLDER, help="Folder to make.")
+@options_of(ExportOptions)
+def export_inputs(dataset: str, out: Path, **given: Any) -> int:
+    """Write what a model is given as files: photos, masks, manifest.jsonl; never the truth."""
+    from .. import api
+
+    outcome = api.export_inputs(dataset, out, **given, show_progress=True)
     click.echo(outcome.path)
     return show_problems(outcome)
 

@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from .errors import TpgbenchError, UnknownNameError
 
@@ -130,29 +130,39 @@ class Registry(Generic[T]):
         module_name, _, attribute = target.partition(":")
         try:
             found = getattr(importlib.import_module(module_name), attribute)
-        except Exception as error:  # a module of another package may raise anything
+        except (Exception, SystemExit) as error:  # a module of another package may raise anything
             raise TpgbenchError(
                 f"the {self.kind} '{name}' cannot be loaded from {target}: "
                 f"{_described(error, module_name)}; reinstall the package that provides it, or "
                 "report this to its authors"
             ) from error
-        if not (isinstance(found, type) and issubclass(found, self.base)):
-            raise TpgbenchError(
-                f"the {self.kind} '{name}' at {target} is not a {self.base.__name__} class"
-            )
-        lacking = _lacking(found)
-        if lacking:
-            raise TpgbenchError(
-                f"the {self.kind} '{name}' at {target} lacks {', '.join(lacking)}: see the "
-                f"docstring of {self.base.__name__}"
-            )
+        self.check(found, f"'{name}' at {target}")
         called = getattr(found, "name", name)
         if called != name:  # results would carry the name of something else
             raise TpgbenchError(
                 f"the {self.kind} '{name}' at {target} calls itself '{called}': give the entry "
                 "point and the class one name"
             )
-        return found
+        return cast("type[T]", found)
+
+    def check(self, found: object, where: str) -> None:
+        """Refuse what is no complete class of this kind.
+
+        Args:
+            found: The class.
+            where: Its name and place, for the message: ``"'crop' at package.module:Class"``.
+
+        Raises:
+            TpgbenchError: It is none, or lacks something.
+        """
+        if not (isinstance(found, type) and issubclass(found, self.base)):
+            raise TpgbenchError(f"the {self.kind} {where} is not a {self.base.__name__} class")
+        lacking = _lacking(found)
+        if lacking:
+            raise TpgbenchError(
+                f"the {self.kind} {where} lacks {', '.join(lacking)}: see the docstring of "
+                f"{self.base.__name__}"
+            )
 
 
 def _lacking(found: type) -> list[str]:
@@ -170,7 +180,7 @@ def _lacking(found: type) -> list[str]:
     )
 
 
-def _described(error: Exception, module_name: str) -> str:
+def _described(error: BaseException, module_name: str) -> str:
     """Return what failed: the module that raised, the kind of error, its first line."""
     failed = module_name
     trace = error.__traceback__

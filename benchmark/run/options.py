@@ -79,6 +79,13 @@ class RunOptions(GenerateOptions, MetricOptions, total=False):
     """Everything that decides a run."""
 
 
+class ExportOptions(ViewOptions, total=False):
+    """Which inputs are exported."""
+
+    seed: Annotated[int, Option("Seed of the run, from which each sample's follows.", default=0)]
+    show_progress: Annotated[bool, Option("Show progress on stderr.", default=False, cli=False)]
+
+
 class ScoreOptions(MetricOptions, total=False):
     """How a run directory is scored again."""
 

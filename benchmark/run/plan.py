@@ -11,6 +11,7 @@ from ...core.errors import TpgbenchError
 from ...core.files import known_sha256
 from ...datasets_builders.reference import DatasetRef, portable_location
 from ..fit import check_fit
+from ..given_model import AnyModel, GivenModel
 from ..model import MODELS, Model
 from ..model_options import make_config
 from ..tasks import get_task
@@ -55,11 +56,11 @@ class Plan(BaseModel):
         return model_class(make_config(model_class, self.identity.options))
 
 
-def make_plan(model: str, options: GenerateOptions) -> tuple[Plan, Run]:
+def make_plan(model: AnyModel | GivenModel, options: GenerateOptions) -> tuple[Plan, Run]:
     """Check what is asked for and resolve names and defaults. Nothing is written or loaded.
 
     Args:
-        model: A registered model.
+        model: As for `GivenModel.find`.
         options: All of them, as `tpgbench.core.options.resolve` returns them.
 
     Returns:
@@ -68,16 +69,17 @@ def make_plan(model: str, options: GenerateOptions) -> tuple[Plan, Run]:
     Raises:
         TpgbenchError: Anything that is wrong with it.
     """
-    model_class = MODELS.get(model)
+    given = GivenModel.find(model)
+    model_class, name = given.kind, given.kind.name
     task = get_task(model_class.task)
-    config = make_config(model_class, options["options"] or {})
-    for name, least in (("limit", 1), ("batch_size", 1), ("seed", 0), ("data_seed", 0)):
-        check_at_least(name, options[name], least)  # type: ignore[literal-required]
-    check_device_kind(options["device"], model_class.devices, model)
+    config = given.config(options["options"] or {})
+    for key, least in (("limit", 1), ("batch_size", 1), ("seed", 0), ("data_seed", 0)):
+        check_at_least(key, options[key], least)  # type: ignore[literal-required]
+    check_device_kind(options["device"], model_class.devices, name)
     precision = options["precision"] or model_class.precisions[0]
     if precision not in model_class.precisions:
         raise TpgbenchError(
-            f"--precision {precision}: {model} runs in {', '.join(model_class.precisions)}"
+            f"--precision {precision}: {name} runs in {', '.join(model_class.precisions)}"
         )
     asked = options["dataset"]
     reference = DatasetRef(
@@ -98,10 +100,10 @@ def make_plan(model: str, options: GenerateOptions) -> tuple[Plan, Run]:
     weights = None if options["weights"] is None else str(options["weights"])
     identity = Identity(
         task=task.name,
-        model=model,
+        model=name,
         model_version=model_class.version,
         options=config.model_dump(mode="json"),
-        weights=_hash_weights(model_class(config), weights),
+        weights=_hash_weights(given.make(config), weights) | given.code_digest,
         dataset=dataset.name,
         dataset_fingerprint=dataset.fingerprint,
         split=dataset.split,

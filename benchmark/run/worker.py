@@ -46,6 +46,7 @@ class Worker:
 
     Args:
         plan: The work.
+        model: The plan's model, where it is no registered one; None to make it from the plan.
 
     Attributes:
         device: Where the model runs: ``"cuda:0"``.
@@ -54,17 +55,17 @@ class Worker:
         TpgbenchError: The device is not there, or the model cannot be loaded.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, model: Model[Any] | None = None) -> None:
         identity = plan.identity
         self._seed = identity.seed
-        self._model: Model[Any] = plan.make_model()
+        self._model = plan.make_model() if model is None else model
         self.device = choose_device(plan.device, self._model.devices, identity.model)
         try:
             load: Callable[..., object] = self._model.load
             returned = load(self.device, identity.precision, plan.weights)
         except TpgbenchError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise TpgbenchError(
                 f"the model '{identity.model}' cannot be loaded on {self.device} "
                 f"({type(error).__name__}: {error}); see its card in 'tpgbench list models --json'"

@@ -91,10 +91,13 @@ def _read_manifest(manifest: Path, files: FileList) -> dict[str, Path]:
         else:
             text = decode(data, str(manifest))
             rows = list(csv.DictReader(io.StringIO(text, newline="")))
-        pairs = [(_text(row["sample_id"]), _text(row["file"])) for row in rows]
+        # What `export-inputs` writes calls the file "output".
+        pairs = [
+            (_text(row["sample_id"]), _text(row.get("file", row.get("output")))) for row in rows
+        ]
     except (OSError, ValueError, csv.Error) as error:
         raise TpgbenchError(f"{manifest}: cannot be read ({error})") from error
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         raise TpgbenchError(
             f"{manifest}: each row needs the columns sample_id and file (CSV or JSON Lines)"
         ) from None

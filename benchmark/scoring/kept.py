@@ -13,7 +13,7 @@ from ...metrics.base import Value
 from ...metrics.engine.measurement import MeasuredSample
 from ..run.store import RunStore
 from .pairs import RunEntry
-from .table import ScoredSample, read_scores
+from .table import ScoredSample, read_earlier_scores
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Earlier:
             return cls()
         try:
             result = store.read_result()
-            return cls(result.inputs_sha256, result.metrics, tuple(read_scores(store)))
+            rows = read_earlier_scores(store, result)
+            return cls(result.inputs_sha256, result.metrics, tuple(rows))
         except TpgbenchError:
             return cls()
 

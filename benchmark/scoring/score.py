@@ -144,7 +144,7 @@ def score(run: Run, metrics: Sequence[str] | None = None, *, show_progress: bool
         rows = others.merge_rows(_table(measured, entries, by_sample))
         held = {*_columns(by_sample), *(name for row in others.rows for name in row.scores)}
         columns = [value.name for value in merged if value.name in held]
-        digest = write_scores(store, rows, columns)
+        digest = write_scores(store, rows, columns, inputs)
         result = _result(run, measured, merged, digest, inputs)
         result.write(store.result_path)
     return Scored(result, (*_failed_samples(measured), *problems), notes)

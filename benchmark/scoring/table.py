@@ -16,8 +16,10 @@ import pyarrow.parquet as pq
 
 from ...core.errors import TpgbenchError
 from ...core.files import write_atomic
+from ..run.results import Result
 from ..run.store import RunStore
 
+_INPUTS = "inputs_sha256"
 _FACTS = ("sample_id", "garment_id", "error", "meta")
 
 
@@ -54,8 +56,17 @@ class ScoredSample:
         return facts if isinstance(facts, dict) else {}
 
 
-def write_scores(store: RunStore, rows: Sequence[ScoredSample], metrics: Sequence[str]) -> str:
-    """Write the table and return its SHA-256; equal rows give equal bytes."""
+def write_scores(
+    store: RunStore, rows: Sequence[ScoredSample], metrics: Sequence[str], inputs_sha256: str
+) -> str:
+    """Write the table and return its SHA-256; equal rows give equal bytes.
+
+    Args:
+        store: The run, locked.
+        rows: The samples, in the order of the dataset.
+        metrics: The columns of scores.
+        inputs_sha256: As of `Result`; the table holds it, too.
+    """
     columns: dict[str, pa.Array] = {
         "sample_id": pa.array([row.sample_id for row in rows], pa.string()),
         "garment_id": pa.array([row.garment_id for row in rows], pa.string()),
@@ -64,8 +75,9 @@ def write_scores(store: RunStore, rows: Sequence[ScoredSample], metrics: Sequenc
     }
     for metric in metrics:
         columns[metric] = pa.array([row.scores.get(metric) for row in rows], pa.float64())
+    table = pa.table(columns).replace_schema_metadata({_INPUTS: inputs_sha256})
     buffer = io.BytesIO()
-    pq.write_table(pa.table(columns), buffer, compression="zstd")
+    pq.write_table(table, buffer, compression="zstd")
     write_atomic(store.scores_path, buffer.getvalue())
     return hashlib.sha256(buffer.getvalue()).hexdigest()
 
@@ -78,6 +90,34 @@ def read_scores(store: RunStore) -> list[ScoredSample]:
             scoring (its process died between the two).
     """
     result = store.read_result()
+    table, digest = _read(store)
+    if result.scores_sha256 not in (None, digest):
+        raise TpgbenchError(
+            f"{store.path}: scores.parquet and result.json are of two scorings; run 'tpgbench "
+            f"score {store.path}' again"
+        )
+    return _rows(table, result, store)
+
+
+def read_earlier_scores(store: RunStore, result: Result) -> list[ScoredSample]:
+    """Read the scores that belong to a result, or to a later scoring of the very same inputs.
+
+    Args:
+        store: The run, locked.
+        result: Its `result.json`.
+
+    Raises:
+        TpgbenchError: The file is damaged, or of other inputs.
+    """
+    table, _ = _read(store)
+    inputs = (table.schema.metadata or {}).get(_INPUTS.encode(), b"").decode()
+    if inputs != result.inputs_sha256:
+        raise TpgbenchError(f"{store.scores_path}: is of another scoring; score the run again")
+    return _rows(table, result, store)
+
+
+def _read(store: RunStore) -> tuple[pa.Table, str]:
+    """Return the table and its SHA-256."""
     try:
         # From bytes: given a path, pyarrow looks for partitions in the names of its folders.
         content = store.scores_path.read_bytes()
@@ -90,11 +130,10 @@ def read_scores(store: RunStore) -> list[ScoredSample]:
         raise TpgbenchError(
             f"{store.scores_path}: cannot be read ({error}); score the run again"
         ) from error
-    if result.scores_sha256 not in (None, hashlib.sha256(content).hexdigest()):
-        raise TpgbenchError(
-            f"{store.path}: scores.parquet and result.json are of two scorings; run 'tpgbench "
-            f"score {store.path}' again"
-        )
+    return table, hashlib.sha256(content).hexdigest()
+
+
+def _rows(table: pa.Table, result: Result, store: RunStore) -> list[ScoredSample]:
     metrics = [one.name for one in result.metrics if one.name in table.column_names]
     numeric = all(pa.types.is_floating(table.schema.field(name).type) for name in metrics)
     if not numeric or not set(_FACTS) <= set(table.column_names):

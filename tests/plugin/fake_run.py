@@ -126,7 +126,7 @@ def write_run(
     ]
     store.write_record(record)
     result.write(store.result_path)
-    write_scores(store, rows, [value.name for value in values])
+    write_scores(store, rows, [value.name for value in values], "")
     for index, sample in enumerate(samples):
         if sample.error is None:
             store.write_png(sample.sample_id, png_bytes(picture(index + 1000)))

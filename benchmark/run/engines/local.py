@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 from ....datasets_builders.base import Dataset
+from ...model import Model
 from ...sample import AnySample
 from ..identity import Identity
 from ..plan import Plan
@@ -21,10 +23,12 @@ class LocalEngine(Engine):
 
     Args:
         dataset: The plan's dataset if it is open already; None to open it.
+        model: The plan's model where it is no registered one; None to make it from the plan.
     """
 
-    def __init__(self, dataset: Dataset | None = None) -> None:
+    def __init__(self, dataset: Dataset | None = None, model: Model[Any] | None = None) -> None:
         self._dataset = dataset
+        self._model = model
 
     @contextmanager
     def start(self, plan: Plan) -> Iterator[Workers]:
@@ -34,7 +38,7 @@ class LocalEngine(Engine):
             TpgbenchError: Its device is unavailable, or it cannot be loaded.
         """
         dataset = plan.dataset.open() if self._dataset is None else self._dataset
-        yield _LocalWorkers(Worker(plan), dataset, plan.identity)
+        yield _LocalWorkers(Worker(plan, self._model), dataset, plan.identity)
 
 
 class _LocalWorkers(Workers):

@@ -147,9 +147,11 @@ def test_an_edited_result_is_believed_by_no_one(run):
     assert edited != text
     run.result_path.write_text(edited)
     refused = r"result\.json: was changed since it was written; score the run again$"
-    for use in (tpgbench.report, lambda path: tpgbench.compare([path, path])):
-        with pytest.raises(TpgbenchError, match=refused):
-            use(run.path)
+    shutil.copytree(run.path, run.path.with_name("copy"))
+    with pytest.raises(TpgbenchError, match=refused):
+        tpgbench.report(run.path)
+    with pytest.raises(TpgbenchError, match=refused):
+        tpgbench.compare([run.path, run.path.with_name("copy")])
     assert tpgbench.score(run.path, metrics=["psnr"]).result == first.result
     assert run.result_path.read_text() == text
 
@@ -184,9 +186,8 @@ def test_a_lower_limit_does_not_replace_a_fuller_result(tmp_path):
     for more in (5, None):
         full = tpgbench.run("toy-noise", limit=more, **options).result
     for limit in (3, 5):
-        with pytest.raises(
-            TpgbenchError, match=rf"of all samples, which --limit {limit} would cut"
-        ):
+        cut = rf"of all samples, which --limit {limit} would cut"
+        with pytest.raises(TpgbenchError, match=cut):
             tpgbench.run("toy-noise", limit=limit, **options)
     assert tpgbench.score(tmp_path / "run", metrics=["psnr"]).result == full
     cut = tpgbench.run("toy-noise", limit=3, overwrite=True, **options).result
@@ -315,12 +316,14 @@ def test_intervals_draw_garments_and_not_their_photos(tmp_path, monkeypatch):
 
 
 def test_a_table_of_another_scoring_is_not_believed(run):
-    tpgbench.score(run.path, metrics=METRICS)
-    table = run.scores_path.read_bytes()
-    tpgbench.score(run.path, metrics=["psnr"])
-    run.scores_path.write_bytes(table)  # as if the process had died between the two files
+    first = tpgbench.score(run.path, metrics=METRICS)
+    result = run.result_path.read_bytes()
+    second = tpgbench.score(run.path, metrics=["ssim"])
+    run.result_path.write_bytes(result)  # as if the process had died between the two files
     with pytest.raises(TpgbenchError, match="are of two scorings; run 'tpgbench score"):
         tpgbench.report(run.path)
+    assert tpgbench.score(run.path, metrics=["ssim"]) == second
+    assert second.result.metrics[:2] == first.result.metrics
 
 
 def test_a_bad_image_does_not_end_a_score_of_sets_alone(run):
