@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -113,8 +114,25 @@ def _refuse(message: str) -> NoReturn:
     sys.exit(EXIT_REFUSED)
 
 
+def _open_closed_streams() -> None:
+    """Give standard streams that were closed (``>&-``) to nothing.
+
+    Otherwise the next file that is opened takes a stream's number, and what some library prints
+    goes into it.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))
+
+
 def main() -> NoReturn:
     """Run the command line; what a user can get wrong ends in one line and exit code 2."""
+    _open_closed_streams()
     warnings.showwarning = _warn
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -139,7 +157,7 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_INCOMPLETE)
     except OSError as error:
-        _refuse(f"{error.filename or 'file'}: {error.strerror or error}")
+        _refuse(f"{error.filename or 'output'}: {error.strerror or error}")
     except Exception as error:
         if os.environ.get("TPGBENCH_TRACEBACK"):
             raise

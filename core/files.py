@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -11,11 +12,12 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from .errors import TpgbenchError
 
 _CHUNK = 1 << 20
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
 TEMPORARY_PREFIX = ".tmp-"
 
 
@@ -42,10 +44,17 @@ def sha256_file(path: Path) -> str:
 def user_cache(kind: str) -> Path:
     """Return the user's cache folder for one kind of files, ``~/.cache/tpgbench/<kind>``.
 
-    ``$XDG_CACHE_HOME`` replaces ``~/.cache``. The folder may not exist yet.
+    ``$XDG_CACHE_HOME`` replaces ``~/.cache``. The folder may not exist yet; of a user without
+    a home it cannot be made, so nothing is found there and nothing is kept.
     """
     cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "tpgbench" / kind
+    if cache:
+        return Path(cache) / "tpgbench" / kind
+    try:
+        home = Path.home()
+    except RuntimeError:  # neither $HOME nor an entry in the system's list of users
+        home = Path(os.devnull) / "no-home"
+    return home / ".cache" / "tpgbench" / kind
 
 
 def known_sha256(path: Path) -> str:
@@ -62,6 +71,25 @@ def known_sha256(path: Path) -> str:
 @lru_cache(maxsize=256)
 def _known_sha256(path: Path, *_: object) -> str:
     return sha256_file(path)
+
+
+def utf8_text(raw: str) -> str:
+    r"""Return a name or argument as text that UTF-8 can hold, with ``\xNN`` for other bytes."""
+    try:
+        return raw.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # no name that a file can have
+        return raw.encode("utf-8", "backslashreplace").decode()
+
+
+def recordable(path: str, what: str) -> str:
+    """Return a path that a JSON file can hold.
+
+    Raises:
+        TpgbenchError: It is not UTF-8.
+    """
+    if path != utf8_text(path):
+        raise TpgbenchError(f"{utf8_text(path)}: the name of the {what} is not UTF-8: rename it")
+    return path
 
 
 def leads_outside(name: str) -> bool:
@@ -126,6 +154,15 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def lacks_locks(error: OSError) -> bool:
+    """Whether an error says that the file system has no locks, as some network drives have none.
+
+    A `filelock.SoftFileLock` does there: a file that names its process, and outlives it only until
+    the next one looks.
+    """
+    return error.errno in _NO_LOCKS and not isinstance(error, BlockingIOError)
+
+
 @contextmanager
 def locked_folder(folder: Path, busy: str, *, sweep: Sequence[Path] = ()) -> Iterator[None]:
     """Keep other processes out of a folder while the block runs.
@@ -140,9 +177,15 @@ def locked_folder(folder: Path, busy: str, *, sweep: Sequence[Path] = ()) -> Ite
     """
     with explain_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
+        lock: BaseFileLock = FileLock(folder / ".lock")
         try:
-            lock.acquire(timeout=0)
+            try:
+                lock.acquire(timeout=0)
+            except OSError as error:
+                if not lacks_locks(error):
+                    raise
+                lock = SoftFileLock(folder / ".lock-file")
+                lock.acquire(timeout=0)
         except Timeout:
             raise TpgbenchError(f"{folder}: {busy}") from None
     try:

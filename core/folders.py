@@ -16,13 +16,16 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from filelock import SoftFileLock, Timeout
+
 from .errors import TpgbenchError
-from .files import TEMPORARY_PREFIX, sync_folder
+from .files import TEMPORARY_PREFIX, lacks_locks, recordable, sync_folder
 
 _OLD = "old"  # what is being replaced; it is moved back if nothing has taken its place
 _REPLACED = "replaced"  # what has been replaced and may be deleted
@@ -59,7 +62,7 @@ def new_folder(out: Path, *, outside: Path | None = None) -> Iterator[Staging]:
         TpgbenchError: ``out`` is in use, lies in ``outside`` or is being made by another
             process, or the disk refuses.
     """
-    target = out.resolve()
+    target = Path(recordable(str(out.resolve()), "folder"))
     if outside is not None and target.is_relative_to(outside.resolve()):
         raise TpgbenchError(f"{out}: lies in the source {outside}; choose a folder outside it")
     recover(out)
@@ -122,13 +125,13 @@ def recover(folder: Path) -> None:
     until = time.monotonic() + _SECONDS_OF_A_WRITER
     with _explained(folder):
         while not target.exists() and (workshop / _OLD).exists():
-            descriptor = _lock(workshop)
-            if descriptor is not None:
+            release = _lock(workshop)
+            if release is not None:
                 try:
                     _settle(workshop, target)
                     workshop.rmdir()
                 finally:
-                    os.close(descriptor)
+                    release()
             elif time.monotonic() > until:
                 raise TpgbenchError(
                     f"{folder}: another process is replacing it; wait for that process, or end it"
@@ -156,7 +159,7 @@ def _workshop(target: Path, told: Path) -> Iterator[Path]:
     workshop = _workshop_path(home, target)
     workshop.mkdir(exist_ok=True)
     until = time.monotonic() + _SECONDS_OF_A_READER
-    while (descriptor := _lock(workshop)) is None:
+    while (release := _lock(workshop)) is None:
         if workshop.exists() and time.monotonic() > until:
             raise TpgbenchError(
                 f"{told}: another process is making it; wait for that, or choose another folder"
@@ -171,15 +174,14 @@ def _workshop(target: Path, told: Path) -> Iterator[Path]:
         with suppress(OSError):
             _settle(workshop, target)
             workshop.rmdir()
-        os.close(descriptor)
+        release()
 
 
-def _lock(workshop: Path) -> int | None:
+def _lock(workshop: Path) -> Callable[[], object] | None:
     """Lock a workshop.
 
     Returns:
-        The descriptor that holds the lock until it is closed; None if another process holds it or
-        the workshop is gone.
+        What releases the lock; None if another process holds it or the workshop is gone.
     """
     try:
         descriptor = os.open(workshop, os.O_RDONLY)
@@ -188,13 +190,31 @@ def _lock(workshop: Path) -> int | None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(workshop.stat(), os.fstat(descriptor)):
-            return descriptor
+            return partial(os.close, descriptor)
     except (BlockingIOError, FileNotFoundError):
         pass
+    except OSError as error:
+        os.close(descriptor)
+        if lacks_locks(error):
+            return _soft_lock(workshop)
+        raise
     except BaseException:
         os.close(descriptor)
         raise
     os.close(descriptor)
+    return None
+
+
+def _soft_lock(workshop: Path) -> Callable[[], object] | None:
+    """Lock a workshop where the file system has no locks, by a file beside it."""
+    lock = SoftFileLock(workshop.with_name(f"{workshop.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None
+    if workshop.exists():
+        return lock.release
+    lock.release()
     return None
 
 

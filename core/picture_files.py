@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 from .errors import TpgbenchError
+from .files import utf8_text
 from .images import PICTURE_SUFFIXES, SIGNATURE_BYTES, has_picture_signature
 
 # What file managers, network drives, notebooks and synchronisers leave beside the user's files;
@@ -222,11 +223,7 @@ def litter_in(name: str) -> str | None:
 
 def written_name(raw: str) -> str:
     """Return a name of the file system as it is compared: NFC, and no byte that is not UTF-8."""
-    try:
-        text = raw.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    except UnicodeEncodeError:  # no name that a file can have
-        text = raw.encode("utf-8", "backslashreplace").decode()
-    return unicodedata.normalize("NFC", text)
+    return unicodedata.normalize("NFC", utf8_text(raw))
 
 
 def split_suffix(name: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 from ..core.errors import TpgbenchError, UnknownNameError
+from ..core.files import recordable
 from .base import DATASETS, Dataset
 from .reading.build_info import BUILD_INFO_NAME
 from .reading.folder import PhotoFolder, is_plain
@@ -54,7 +55,7 @@ def open_dataset(
         dataset = source.open(split, size=size, seed=seed)
         kept = os.environ.get(ROW_CACHE)
         return CachedRows(dataset, Path(kept).expanduser() if kept else None)
-    folder = Path(name_or_dir)
+    folder = Path(recordable(str(name_or_dir), "dataset"))
     if folder.is_dir() and seed != 0:
         raise TpgbenchError(
             f"{folder}: seed {seed} is for procedural datasets; a folder has none: leave it out"

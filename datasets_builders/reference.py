@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from ..core.errors import TpgbenchError
+from ..core.files import recordable
 from .base import DATASETS, Dataset
 from .load import open_dataset
 
@@ -61,7 +62,7 @@ def portable_location(location: str | Path) -> str:
         raise TpgbenchError("the dataset's name is empty: is a variable of your shell not set?")
     if isinstance(location, str) and location in DATASETS:
         return location
-    path = Path(location)
+    path = Path(recordable(str(location), "dataset"))
     if path.is_dir():
         return str(path.resolve())
     return str(path.absolute()) if isinstance(location, Path) else location

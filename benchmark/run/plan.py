@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from ...core.errors import TpgbenchError
-from ...core.files import known_sha256
+from ...core.files import known_sha256, recordable
 from ...datasets_builders.reference import DatasetRef, portable_location
 from ..fit import check_fit
 from ..given_model import AnyModel, GivenModel
@@ -151,6 +151,8 @@ def _hash_weights(model: Model[Any], weights: str | None) -> dict[str, str]:
 
 def _portable(weights: str | None) -> str | None:
     """Return a folder's absolute path, or the hub id as it is."""
+    if weights is not None:
+        recordable(weights, "weights")
     if weights is None or not Path(weights).expanduser().is_dir():
         return weights
     return str(Path(weights).expanduser().resolve())

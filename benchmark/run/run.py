@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ...core.errors import TpgbenchError
+from ...core.files import utf8_text
 from ...datasets_builders.base import Dataset
 from ...datasets_builders.reference import DatasetRef, portable_location
 from .environment import describe_environment
@@ -192,7 +193,7 @@ def new_session(command: Sequence[str], batch_size: int, device: str) -> Session
     """Return the record of a session that starts now."""
     return Session(
         started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        command=tuple(command),
+        command=tuple(map(utf8_text, command)),
         batch_size=batch_size,
         device=device,
         environment=describe_environment(),

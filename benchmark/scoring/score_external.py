@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...core.files import recordable
 from ...datasets_builders.reference import DatasetRef, portable_location
 from ..fit import check_fit
 from ..run.identity import ExternalImages, Identity, RunRecord
@@ -44,8 +45,10 @@ def open_external(images: Path, dataset: str | Path, options: ExternalOptions) -
     check_fit(fit, size, get_task(rows.task))
     manifest = options["manifest"]
     external = ExternalImages(
-        folder=str(images.resolve()),
-        manifest=None if manifest is None else str(Path(manifest).resolve()),
+        folder=recordable(str(images.resolve()), "folder of images"),
+        manifest=None
+        if manifest is None
+        else recordable(str(Path(manifest).resolve()), "manifest"),
         resize=options["resize"],
     )
     identity = Identity(

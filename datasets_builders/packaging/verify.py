@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import TpgbenchError
-from ...core.files import sha256_file
+from ...core.files import recordable, sha256_file
 from ...core.images import DAMAGE, open_picture
 from ...core.outcome import Outcome
 from ..reading.build_info import BUILD_INFO_NAME, BuildInfo, SplitInfo
@@ -98,6 +98,7 @@ def verify(folder: Path, source: str | Path | None = None) -> Verification:
     Raises:
         TpgbenchError: Not a packaged dataset, or ``build.json`` or the source cannot be read.
     """
+    recordable(str(folder), "dataset")
     info = BuildInfo.find(folder) if folder.is_dir() else None
     if info is None:
         raise TpgbenchError(

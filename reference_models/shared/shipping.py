@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,8 +70,16 @@ def checked_files(folder: Path, part: str) -> dict[str, Path]:
 
     Raises:
         TpgbenchError: The SHA-256 of one differs from ``checksums.json``.
+
+    Warns:
+        UserWarning: There is no ``checksums.json``.
     """
-    _compare(folder, weight_sums(folder, part), read_checksums(folder))
+    listed = read_checksums(folder)
+    if not listed:
+        warnings.warn(
+            f"{folder}: has no {CHECKSUMS}, so its files are not checked for damage", stacklevel=2
+        )
+    _compare(folder, weight_sums(folder, part), listed)
     return weight_files(folder, part)
 
 
