@@ -80,6 +80,8 @@ class Dataset(ABC):
         track: Which pattern of a garment is its ground truth, for the task ``tpg``: `Track`.
         fingerprint: Hex digest of what determines the rows; equal prints, equal rows.
         licence: SPDX identifier, or the terms in a few words.
+        published: How many rows the split has if it is one that its owner published, and complete;
+            else None.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Dataset(ABC):
     track: Track = "aligned"
     fingerprint: str
     licence: str
+    published: int | None = None
 
     @abstractmethod
     def sample_ids(self, limit: int | None = None) -> Sequence[str]:

@@ -41,6 +41,7 @@ class CtpHd(PackagedDataset):
     schema = TPG_SCHEMA
     builder_version = 1
     lists = tuple(sorted(_LISTS.values()))
+    side_material = ("ref_mask/*",)  # further masks, for the authors' augmentation
     where_to_get = (
         "its owners have not given it out yet: ask them at https://github.com/Cg-Hu/SLDDM-TPG"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -22,7 +22,7 @@ from .reading.findings import Finding, FindingKind
 from .reading.metadata import Entry, read_metadata
 from .reading.schema import DEFAULT_SIZE, MANNEQUIN_SCHEMA
 from .reading.shards import find_shards
-from .reading.sources import SourceFolder
+from .reading.sources import SourceFolder, is_picture
 
 METADATA = ("metadata.jsonl", "metadata.csv")
 _SPLITS = ("test", "validation", "train")  # train last: what the others show is kept from it
@@ -141,20 +141,38 @@ class _Listed:
     def __init__(self, source: SourceFolder, lists: Sequence[str]) -> None:
         self._source = source
         self._lists = lists
+        self._named: set[str] = set()
 
     def __iter__(self) -> Iterator[_Photo | Finding]:
-        files = frozenset(self._source.files())
+        files, refused = frozenset(self._source.files()), 0
         for name in self._lists:
             folder = PurePosixPath(name).parent
             for number, entry in read_metadata(self._source.read(name), name):
                 where = f"{name}:{number}"
                 if isinstance(entry, str):
+                    refused += 1
                     yield Finding(FindingKind.SYNTAX, where, entry)
                     continue
                 try:
                     yield self._find(entry, where, folder, files)
                 except RowRefusedError as error:
+                    refused += 1
                     yield error.finding
+        unnamed = [name for name in sorted(files) if is_picture(name) and name not in self._named]
+        if len(unnamed) > refused:  # else the refused lines are why
+            yield from self._unlisted(unnamed)
+
+    def _unlisted(self, unnamed: Iterable[str]) -> Iterator[Finding]:
+        """Yield the pictures that no metadata names, one finding for each folder."""
+        folders: dict[str, list[str]] = {}
+        for name in unnamed:
+            folders.setdefault(name.rpartition("/")[0] or ".", []).append(name)
+        for folder, names in folders.items():
+            detail = (
+                f"holds {len(names):,} pictures that no metadata names (first: {names[0]}); add a "
+                "line for each, or remove them"
+            )
+            yield Finding(FindingKind.UNLISTED, folder, detail)
 
     def read(self, photo: _Photo) -> bytes:
         """Return the photo's bytes."""
@@ -170,12 +188,13 @@ class _Listed:
         listed = {"image": entry.file_name, "condition": entry.condition, "mask": entry.mask}
         found = {}
         for column, name in listed.items():
-            if name is None:
-                continue
-            check_inside(name, where)
-            found[column] = (folder / name).as_posix()
-            if found[column] not in files:
-                detail = f"there is no {column} {found[column]}; add it or remove the line"
+            if name is not None:
+                check_inside(name, where)
+                found[column] = (folder / name).as_posix()
+        self._named.update(found.values())
+        for column, name in found.items():
+            if name not in files:
+                detail = f"there is no {column} {name}; add it or remove the line"
                 raise RowRefusedError(FindingKind.MISSING, where, detail)
         of_folder = next((part for part in folder.parts if _canonical(part) in _SPLITS), None)
         split = _checked_split(entry.split or of_folder, where)

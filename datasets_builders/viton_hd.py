@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
 
 from ..core.errors import TpgbenchError
 from ..core.picture_files import split_suffix
@@ -16,8 +19,9 @@ from .reading.lists import read_pairs
 from .reading.schema import DEFAULT_SIZE, TPG_SCHEMA, Column, RowSchema
 from .reading.sources import SourceFolder
 
-PAIRED, UNPAIRED = "paired", "unpaired"
+PAIRED, UNPAIRED, CLEAN = "paired", "unpaired", "clean"
 _PUBLISHED = {"test": 2_032, "train": 11_647}  # lines of the pair lists
+_KNOWN = Path(__file__).parent / "known" / "vitonhd_duplicates.json"
 _LISTS = {"test": "test_pairs.txt", "train": "train_pairs.txt"}
 
 
@@ -38,7 +42,9 @@ class _Extra:
 
 _EXTRAS = (
     _Extra("agnostic-v3.2", Column("agnostic", "photo", nullable=True)),
-    _Extra("agnostic-mask", Column("agnostic_mask", "picture", nullable=True), "_mask"),
+    _Extra(
+        "agnostic-mask", Column("agnostic_mask", "picture", nullable=True, is_mask=True), "_mask"
+    ),
     _Extra("image-parse-v3", Column("parse", "picture", nullable=True)),
     _Extra("image-parse-agnostic-v3.2", Column("parse_agnostic", "picture", nullable=True)),
     _Extra("image-densepose", Column("densepose", "photo", nullable=True)),
@@ -56,7 +62,10 @@ class VitonHd(PackagedDataset):
 
     In the configuration ``paired`` a listed person has their own garment, the one of the same
     name, and each person has one row; their name is the sample's id. In ``unpaired``, which has
-    ``test`` only, a row is a line of the list and its id is ``person__garment``.
+    ``test`` only, a row is a line of the list and its id is ``person__garment``. ``clean`` is
+    ``paired`` without the garments that are known to occur twice (rizavelioglu/tryoffdiff,
+    ``references/vitonhd_duplicate_filenames.json``): repeats within their split are left out, and
+    test garments that are in train as well are left out of test.
     """
 
     name = "viton-hd"
@@ -67,10 +76,15 @@ class VitonHd(PackagedDataset):
         licence="CC-BY-NC-4.0",
     )
     splits = ("train", "test")
-    configs = (PAIRED, UNPAIRED)
+    configs = (PAIRED, UNPAIRED, CLEAN)
     default_size = DEFAULT_SIZE
     schema = TPG_SCHEMA.with_columns(Column("person", "photo", compared="across splits"))
-    builder_version = 1
+    builder_version = 2
+    published: ClassVar[Mapping[str, Mapping[str, int]]] = {
+        PAIRED: _PUBLISHED,
+        UNPAIRED: {"test": 2_032},
+        CLEAN: {"test": 1_990, "train": 11_552},
+    }
     lists = tuple(sorted(_LISTS.values()))
     where_to_get = (
         "its authors give it out for non-commercial research at "
@@ -101,9 +115,42 @@ class VitonHd(PackagedDataset):
                 f"{source}: has no pair list with its cloth/ folder; a VITON-HD folder holds "
                 "train_pairs.txt, test_pairs.txt, train/cloth/ and test/cloth/"
             )
+        _check_lists(source)
         for split, list_name in _LISTS.items():
             if (source.root / list_name).is_file():
                 yield from _Split(source, split, list_name).rows()
+
+
+def _check_lists(source: SourceFolder) -> None:
+    """Refuse a split whose list is missing: all of its rows would be.
+
+    Raises:
+        TpgbenchError: A split has garments and no list.
+    """
+    for split, list_name in _LISTS.items():
+        if (source.root / list_name).is_file() or not (source.root / split / "cloth").is_dir():
+            continue
+        alike = sorted(
+            path.name
+            for path in source.top()
+            if path.is_file() and (path.name.startswith(split) or "pairs" in path.name)
+        )
+        others = [name for name in alike if name not in _LISTS.values()]
+        found = f" (there is {', '.join(others)})" if others else ""
+        raise TpgbenchError(
+            f"{source}: {split}/ has garments and no {list_name}{found}: give the list that name, "
+            f"or take {split}/ out of the folder"
+        )
+
+
+def _read_known(split: str) -> Mapping[str, frozenset[str]]:
+    """Return the garments of a split that are known to occur twice, by why, without suffixes."""
+    listed = json.loads(_KNOWN.read_text(encoding="utf-8"))[split]
+    return {why: frozenset(map(_stem, names)) for why, names in listed.items()}
+
+
+def _stem(name: str) -> str:
+    return split_suffix(name)[0]
 
 
 class _Split:
@@ -140,14 +187,37 @@ class _Split:
                 "whole VITON-HD, so do not report its numbers as such"
             )
             yield Finding(FindingKind.COUNT, name, detail, left_out=False)
+        known = _read_known(self._split)
+        yield from self._known_findings(known, {_stem(garment) for *_, garment in pairs})
+        left_out = frozenset[str]().union(*known.values())
         first_lines = {split_suffix(person)[0]: where for where, person, _ in reversed(pairs)}
         for where, person, _ in pairs:
-            if first_lines[split_suffix(person)[0]] == where:
-                yield from self._row(PAIRED, where, person, person)
+            if first_lines[split_suffix(person)[0]] != where:
+                continue
+            for row in self._row(PAIRED, where, person, person):
+                yield row
+                if isinstance(row, RawRow) and row.sample_id not in left_out:
+                    yield replace(row, config=CLEAN)
         if self._split == "test":
             for where, person, garment in pairs:
                 yield from self._row(UNPAIRED, where, person, garment)
         yield from self._unlisted()
+
+    def _known_findings(
+        self, known: Mapping[str, frozenset[str]], garments: Set[str]
+    ) -> Iterator[Finding]:
+        for why, kind, what in (
+            ("duplicates", FindingKind.KNOWN_REPEAT, "occur twice in it"),
+            ("leaked", FindingKind.KNOWN_LEAK, "be in train as well"),
+        ):
+            there = sorted(known.get(why, frozenset()) & garments)
+            if there:
+                shown = ", ".join(there[:3]) + (", ..." if len(there) > 3 else "")
+                detail = (
+                    f"{len(there)} of its garments are known to {what} ({shown}); report the "
+                    f"configuration {CLEAN}, which leaves them out"
+                )
+                yield Finding(kind, self._split, detail, left_out=False)
 
     def _row(
         self, config: str, where: str, person: str, garment: str

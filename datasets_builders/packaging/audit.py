@@ -102,6 +102,7 @@ class RowAudit:
         self._outlines = 0
         self._changes: dict[str, list[str]] = {}
         self._changed: set[str] = set()
+        self._no_masks: set[str] = set()
         self._findings: list[Finding] = []
 
     def add(self, raw: RawRow, packed: PackedRow) -> None:
@@ -190,6 +191,10 @@ class RowAudit:
             if file not in shares:
                 shares[file] = share
                 self._judge_mask(file, share, facts.outlines.get(column))
+        for file, problem in facts.no_masks.items():
+            if file not in self._no_masks:
+                self._no_masks.add(file)
+                self._note(FindingKind.NO_MASK, file, problem)
         for file, changes in facts.changes.items():
             if file not in self._changed:
                 self._changed.add(file)

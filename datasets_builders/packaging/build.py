@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from fnmatch import fnmatch
 from itertools import tee
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
 from pydantic import JsonValue
@@ -14,18 +16,26 @@ from pydantic import JsonValue
 from ...core.errors import TpgbenchError
 from ...core.folders import new_folder
 from ...core.images import MASK_THRESHOLD, check_size
+from ...core.picture_files import split_suffix
 from ...core.progress import Advance, progress
 from ..base import DatasetSource, Track
 from ..reading.build_info import BuildInfo
 from ..reading.findings import BuildReport, Finding, FindingKind, summarise
 from ..reading.schema import DEFAULT_CONFIG, RowSchema
-from ..reading.sources import SourceFolder
+from ..reading.sources import SourceFolder, is_picture
 from .audit import RowAudit
 from .integrity_page import write_integrity_page
 from .opening import open_source
 from .package import Package, PackageWriter, seal
 from .rows import PackedRow, Packer, RawRow, RowRefusedError, SourceFile
 from .workers import ordered_map
+
+# What describes a dataset beside its data, in lower case.
+_DOCUMENTS = re.compile(
+    r"(.*/)?((readme|licen[cs]e|citation|copying|changelog|notice)[^/]*"
+    r"|[^/]*\.(md|pdf|html|bib|sha256|md5))"
+)
+_MENTIONED = re.compile(r"'([^']+)'|(\S+\.\w+)")  # the files that a finding is about
 
 
 class PackagedDataset(DatasetSource):
@@ -47,6 +57,10 @@ class PackagedDataset(DatasetSource):
         configs: Its configurations, the default one first.
         track: Which pattern of a garment is its ground truth, for the task ``tpg``.
         where_to_get: Where its owner gives it out, and on what terms, in one line.
+        published: How many rows each split has as its owner published it, by configuration, where
+            that is known.
+        side_material: Patterns of files (as of `fnmatch`) that lie in the owner's folder, are
+            knowingly not packaged, and are no finding.
         hub: Whether a source may be the id of a Hub dataset, which is then downloaded.
     """
 
@@ -56,6 +70,8 @@ class PackagedDataset(DatasetSource):
     configs: ClassVar[tuple[str, ...]] = (DEFAULT_CONFIG,)
     track: ClassVar[Track] = "aligned"
     where_to_get: ClassVar[str]
+    published: ClassVar[Mapping[str, Mapping[str, int]]] = {}
+    side_material: ClassVar[tuple[str, ...]] = ()
     hub: ClassVar[bool] = False
 
     @abstractmethod
@@ -144,6 +160,27 @@ class PackagedDataset(DatasetSource):
         )
 
 
+def _files_of(item: RawRow | Finding) -> Iterator[str]:
+    """Yield the files of the source that a row or a finding is about."""
+    if isinstance(item, Finding):
+        yield item.where
+        return
+    yield from item.files.values()
+    if item.within is not None:
+        yield item.within
+
+
+def _stems_in(findings: Iterable[Finding]) -> frozenset[str]:
+    """Return the names of the files that findings are about: what else they lack is known."""
+    texts = (f"{finding.where} {finding.detail}" for finding in findings)
+    names = (one for text in texts for found in _MENTIONED.findall(text) for one in found if one)
+    return frozenset(map(_stem, names))
+
+
+def _stem(name: str) -> str:
+    return split_suffix(PurePosixPath(name).name)[0]
+
+
 class _Build:
     """One build in progress."""
 
@@ -156,6 +193,8 @@ class _Build:
         self._folder = folder
         self._packer = Packer(source, dataset.columns(source), size)
         self._audit = RowAudit(self._packer.schema)
+        self._noted: set[Finding] = set()
+        self._accounted: set[str] = set()  # files that a row, or a finding, is about
         # By configuration and split: where an id first appears.
         self._first_seen: dict[str, dict[str, dict[str, str]]] = {}
         options: dict[str, JsonValue] = {"mask_threshold": MASK_THRESHOLD}
@@ -172,6 +211,7 @@ class _Build:
                 options=options,
                 default_size=dataset.default_size,
                 track=dataset.track,
+                published=dataset.published,
             ),
         )
 
@@ -182,11 +222,12 @@ class _Build:
         with closing(ordered_map(self._packer, sent, workers)) as results:
             for item, result in zip(kept, results, strict=True):
                 if isinstance(result, Finding):
-                    self.findings.append(result)
+                    self._note(result)
                 elif isinstance(item, RawRow):
                     self._store(item, result)
                 advance(1)
         self.findings += self._audit.findings()
+        self.findings += self._unused()
 
     def finish(self) -> BuildInfo:
         """Close the files and write what describes them.
@@ -206,7 +247,39 @@ class _Build:
         """Return what the rows look like, in lines."""
         return tuple(self._audit.summary().lines())
 
+    def _note(self, finding: Finding) -> None:
+        """Keep a finding; that a file is unfit is said once, in however many rows it is."""
+        if finding not in self._noted:
+            self._noted.add(finding)
+            self.findings.append(finding)
+
+    def _unused(self) -> Iterator[Finding]:
+        """Yield what lies in the source and went into nothing, one finding for each folder."""
+        accounted = self._accounted | set(self._dataset.find_lists(self._source))
+        mentioned = _stems_in(self.findings)
+        folders: dict[str, list[str]] = {}
+        for name in self._source.files():
+            folder = name.rpartition("/")[0]
+            if name in accounted or (is_picture(name) and (folder or ".") in accounted):
+                continue
+            beside = any(fnmatch(name, one) for one in self._dataset.side_material)
+            if beside or _DOCUMENTS.fullmatch(name.lower()) or _stem(name) in mentioned:
+                continue
+            folders.setdefault(folder, []).append(name)
+        for folder, names in folders.items():
+            if len(names) == 1:
+                detail = "is used by no row and no list; remove it, or name it in a list"
+                yield Finding(FindingKind.UNUSED, names[0], detail, left_out=False)
+                continue
+            shown = ", ".join(name.rpartition("/")[2] for name in names[:3])
+            detail = (
+                f"holds {len(names):,} files that no row and no list uses ({shown}, ...); remove "
+                "them, or name them in a list"
+            )
+            yield Finding(FindingKind.UNUSED, folder or ".", detail, left_out=False)
+
     def _check_id(self, item: RawRow | Finding) -> RawRow | Finding:
+        self._accounted.update(_files_of(item))
         if isinstance(item, Finding):
             return item
         seen = self._first_seen.setdefault(item.config, {})
@@ -231,6 +304,6 @@ class _Build:
         try:
             self._audit.add(raw, packed)
         except RowRefusedError as error:
-            self.findings.append(error.finding)
+            self._note(error.finding)
         else:
             self._writer.add(raw.config, raw.split, packed.record, packed.sources)

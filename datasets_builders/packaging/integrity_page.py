@@ -22,6 +22,8 @@ _MEANINGS = {
     FindingKind.DUPLICATE: "Files of one split with the same bytes.",
     FindingKind.DUPLICATE_ID: "A name that is used twice in one split.",
     FindingKind.IMAGE_SIZE: "Too small to measure, or too large to hold.",
+    FindingKind.KNOWN_LEAK: "Published as being in two splits.",
+    FindingKind.KNOWN_REPEAT: "Published as occurring twice in their split.",
     FindingKind.LEAK: "In two splits. The validation or test split keeps it.",
     FindingKind.MASK_EMPTY: "Masks that mark nothing.",
     FindingKind.MASK_FULL: "Masks that mark the whole photo.",
@@ -30,10 +32,12 @@ _MEANINGS = {
     FindingKind.MISSING: "Named, but not there.",
     FindingKind.NEAR_DUPLICATE: "Photos of one split that look alike.",
     FindingKind.NEAR_LEAK: "Photos of two splits that look alike: training may know the test.",
+    FindingKind.NO_MASK: "Photos or labels where a mask should be.",
     FindingKind.OUTSIDE: "Names that lead out of the source.",
     FindingKind.SYNTAX: "Lines of a list that cannot be understood.",
     FindingKind.UNLISTED: "There, but named by no list.",
     FindingKind.UNREADABLE: "Files that cannot be read.",
+    FindingKind.UNUSED: "There, but used by no row and no list.",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ class Package:
         default_size: Side in pixels at which samples are compared.
         rendered_size: Side at which a procedural dataset is rendered; else None.
         track: Which of a garment's patterns its truth is, for the task ``tpg``.
+        published: How many rows each split has as its owner published it, by configuration.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Package:
     default_size: int
     rendered_size: int | None = None
     track: Track = "aligned"
+    published: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 class PackageWriter:
@@ -126,13 +128,22 @@ class PackageWriter:
             track=package.track,
             licence=package.card.licence,
             fingerprint=fingerprint or self._fingerprint.hexdigest(),
-            configs=self._splits,
+            configs={
+                config: {split: self._counted(config, split, one) for split, one in splits.items()}
+                for config, splits in self._splits.items()
+            },
             findings=tuple(findings),
             files=describe_files(self._folder),
         )
         write_card(self._folder, info, package.card, package.schema)
         write_croissant(self._folder, info, package.card, package.schema)
         return info
+
+    def _counted(self, config: str, split: str, found: SplitInfo) -> SplitInfo:
+        """Return a split's counts, with whether it is complete as published."""
+        published = self._package.published.get(config, {}).get(split)
+        complete = published if published == found.rows else None
+        return found.model_copy(update={"published": complete})
 
 
 def seal(folder: Path, info: BuildInfo) -> BuildInfo:

@@ -23,6 +23,7 @@ class RowFacts:
         outlines: How far a mask agrees with what stands out in its photo, 0 to 1, by mask
             column; None where that cannot be measured. See `outline_agreement`.
         changes: What was done to a file's pixels, by file name in the source.
+        no_masks: Why a picture that should be a mask is none, by file name.
     """
 
     sizes: Mapping[str, tuple[int, int]]
@@ -30,6 +31,7 @@ class RowFacts:
     mask_shares: Mapping[str, float]
     outlines: Mapping[str, float | None]
     changes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    no_masks: Mapping[str, str] = field(default_factory=dict)
 
 
 def audit_row(
@@ -37,6 +39,7 @@ def audit_row(
     photos: Mapping[str, Image],
     masks: Mapping[str, Mask],
     changes: Mapping[str, tuple[str, ...]] | None = None,
+    no_masks: Mapping[str, str] | None = None,
 ) -> RowFacts:
     """Measure a row.
 
@@ -45,6 +48,7 @@ def audit_row(
         photos: By column, uint8 (height, width, 3).
         masks: By column, bool (height, width).
         changes: What was done to the files' pixels, by file name.
+        no_masks: As of `RowFacts`.
     """
     columns = {column.name: column for column in schema.columns}
     return RowFacts(
@@ -61,4 +65,5 @@ def audit_row(
             if columns[name].outline
         },
         changes=changes or {},
+        no_masks=no_masks or {},
     )

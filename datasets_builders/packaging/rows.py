@@ -161,7 +161,7 @@ def pack_row(
         record,
         tuple(packing.sources),
         packing.size,
-        audit_row(schema, packing.photos, packing.masks, packing.changes),
+        audit_row(schema, packing.photos, packing.masks, packing.changes, packing.no_masks),
     )
 
 
@@ -199,6 +199,7 @@ class _Packing:
         self.photos: dict[str, Image] = {}
         self.masks: dict[str, Mask] = {}
         self.changes: dict[str, tuple[str, ...]] = {}
+        self.no_masks: dict[str, str] = {}
         self.size = 0
         self._contents = raw.contents
         self._within = raw.within
@@ -260,6 +261,8 @@ class _Packing:
         if changes:
             self.changes[name] = tuple(changes)
         if column.kind == "picture":
+            if column.is_mask:
+                self._check_mask(name, data)
             if not too_large:
                 return data, suffix
             self.reencoded.append(column.name)
@@ -270,6 +273,12 @@ class _Packing:
             return data, suffix
         self.reencoded.append(column.name)
         return png_bytes(pixels), ".png"
+
+    def _check_mask(self, name: str, data: bytes) -> None:
+        try:
+            read_mask(data, name)
+        except TpgbenchError as error:
+            self.no_masks[name] = _without(name, error)
 
     def _mask(self, column: Column, name: str, data: bytes) -> bytes:
         mask = read_mask(data, name)

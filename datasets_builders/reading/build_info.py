@@ -25,12 +25,14 @@ class SplitInfo(BaseModel):
     Attributes:
         rows: All of them.
         unlabelled: Those without a ground truth.
+        published: As many as ``rows`` if the owner published just so many: the split is complete.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rows: int = 0
     unlabelled: int = 0
+    published: int | None = None
 
 
 class FileInfo(BaseModel):

@@ -23,11 +23,14 @@ class FindingKind(StrEnum):
     DUPLICATE = "duplicate"  # two files of one split with the same bytes
     DUPLICATE_ID = "duplicate-id"  # twice in one split
     IMAGE_SIZE = "image-size"  # a side too short to measure or too long to hold
+    KNOWN_LEAK = "known-leak"  # published as being in two splits
+    KNOWN_REPEAT = "known-repeat"  # published as occurring twice
     LEAK = "leak"  # in two splits
     MASK_EMPTY = "mask-empty"
     MASK_FULL = "mask-full"
     MASK_OUTLINE = "mask-outline"  # not what stands out from the background
     MASK_SIZE = "mask-size"  # not as large as its photo
+    NO_MASK = "no-mask"  # a photo or labels where a mask should be
     MISSING = "missing"  # named, but not there
     NEAR_DUPLICATE = "near-duplicate"  # two photos of one split that look alike
     NEAR_LEAK = "near-leak"  # photos of two splits that look alike
@@ -35,6 +38,7 @@ class FindingKind(StrEnum):
     SYNTAX = "syntax"  # a list's line that cannot be understood
     UNLISTED = "unlisted"  # there, but named by no list
     UNREADABLE = "unreadable"
+    UNUSED = "unused"  # there, and used by no row and no list
 
 
 @dataclass(frozen=True)

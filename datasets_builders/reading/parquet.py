@@ -86,6 +86,7 @@ class ParquetDataset(Dataset):
             self.name = f"{info.name}-{config}" if several else info.name
             self.licence = info.licence
             self.track = info.track
+            self.published = splits[split].published
             self.size = info.default_size if size is None else size
             whole = info.fingerprint_at(self.size)
             self.fingerprint = _hash([whole, config]) if several else whole

@@ -24,6 +24,7 @@ class Column:
             in different splits only (two garments of one split may be of one fabric), or anywhere.
         outline: Whether the mask marks all that stands out in its photo, so that the two can be
             compared. A mask of what a person wears does not.
+        is_mask: Whether a picture should be a mask; one that is none is worth a finding.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Column:
     of: str | None = None
     compared: Literal["nowhere", "across splits", "anywhere"] = "nowhere"
     outline: bool = False
+    is_mask: bool = False
 
 
 @dataclass(frozen=True)

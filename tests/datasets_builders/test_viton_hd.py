@@ -63,7 +63,13 @@ def test_the_registry_finds_the_builder():
 
 def test_a_row_is_a_person_and_a_garment_in_two_configurations(source, out, published):
     report = build(source, out, strict=True)
-    assert report.rows == {"paired/test": 3, "paired/train": 3, "unpaired/test": 3}
+    assert report.rows == {
+        "paired/test": 3,
+        "paired/train": 3,
+        "unpaired/test": 3,
+        "clean/test": 3,
+        "clean/train": 3,
+    }
     paired, unpaired = (ParquetDataset(out, config=config) for config in ("paired", "unpaired"))
     assert paired.sample_ids() == ["e1", "e2", "e3"]
     assert unpaired.sample_ids() == ["e1__e2", "e2__e3", "e3__e1"]
@@ -111,7 +117,7 @@ def test_a_result_says_which_configuration(source, out, tmp_path):
 
 def test_an_unknown_configuration_names_those_there_are(source, out):
     build(source, out)
-    with pytest.raises(UnknownNameError, match="did you mean 'paired'\\? known: paired, unpaired"):
+    with pytest.raises(UnknownNameError, match="did you mean 'paired'.*clean, paired, unp"):
         open_dataset(out, config="pairs")
     with pytest.raises(UnknownNameError, match="split of .* known: test"):
         open_dataset(out, "train", config="unpaired")
@@ -183,7 +189,7 @@ SPOILT = {
     ),
     "person-missing": (
         remove("test/image/e1.jpg"),
-        [("missing", "test_pairs.txt:1"), ("missing", "test_pairs.txt:1")],
+        [("missing", "test_pairs.txt:1")],
         ["e2", "e3"], ["e2__e3", "e3__e1"],
     ),
     "mask-missing": (
@@ -216,7 +222,8 @@ def test_what_is_wrong_is_left_out_and_named(source, out, published, name):
     spoil, findings, paired, unpaired = SPOILT[name]
     spoil(source)
     report = build(source, out)
-    found = [(f.kind, f.where) for f in report.findings if f.kind != "count"]
+    # What a refused line leaves unused is a consequence.
+    found = [(f.kind, f.where) for f in report.findings if f.kind not in ("count", "unused")]
     assert sorted(found) == sorted(findings)
     assert ParquetDataset(out, config="paired").sample_ids() == paired
     assert ParquetDataset(out, config="unpaired").sample_ids() == unpaired
@@ -281,5 +288,71 @@ def test_the_real_samples(shared_dir, out):
     if not source.is_dir():
         pytest.skip("no real samples")
     report = build(source, out)
-    assert report.rows == {"paired/test": 2, "paired/train": 4, "unpaired/test": 10}
+    assert report.rows == {
+        "paired/test": 2,
+        "paired/train": 4,
+        "unpaired/test": 10,
+        "clean/test": 2,
+        "clean/train": 4,
+    }
     assert {finding.kind for finding in report.findings} == {"count"}
+
+
+def test_a_split_whose_list_has_another_name_is_refused(source, out):
+    (source / "test_pairs.txt").rename(source / "test_pairs_unpaired.txt")
+    says = r"test/ has garments and no test_pairs\.txt \(there is test_pairs_unpaired\.txt\): give"
+    with pytest.raises(TpgbenchError, match=says):
+        build(source, out)
+    assert not out.exists()
+
+
+def test_whatever_went_into_nothing_is_a_finding(source, out, published):
+    for name in ("extra/a.jpg", "extra/b.jpg", "test/old/e1.png", "README.md", "list.txt"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_bytes((source / "test/cloth/e1.jpg").read_bytes())
+    report = build(source, out)
+    assert [(f.kind, f.where, f.left_out) for f in report.findings] == [
+        ("unused", "extra", False),
+        ("unused", "list.txt", False),
+        ("unused", "test/old/e1.png", False),
+    ]
+    assert "holds 2 files that no row and no list uses (a.jpg, b.jpg" in str(report.findings[0])
+    with pytest.raises(TpgbenchError, match="3 findings .*unused: extra: holds 2 files"):
+        build(source, out.with_name("strict"), strict=True)
+
+
+def test_an_agnostic_photo_is_no_mask(source, out, published):
+    for name in ("e1", "e2", "e3"):
+        path = source / "test" / "agnostic-mask" / f"{name}_mask.png"
+        path.parent.mkdir(exist_ok=True)
+        save(noise(5) if name == "e2" else mask(), path)
+    found = [one for one in build(source, out).findings if one.kind == "no-mask"]
+    assert [one.where for one in found] == ["test/agnostic-mask/e2_mask.png"]
+    assert "is no mask but a picture in colours" in found[0].detail
+
+
+def test_garments_that_are_known_to_occur_twice_are_left_out_of_clean(source, out, monkeypatch):
+    known = {
+        "test": {"duplicates": frozenset({"e1"}), "leaked": frozenset({"e3"})},
+        "train": {"duplicates": frozenset()},
+    }
+    monkeypatch.setattr(viton_hd, "_read_known", known.get)
+    monkeypatch.setattr(
+        VitonHd, "published", {"clean": {"test": 1}, "paired": {"test": 3, "train": 9}}
+    )
+    report = build(source, out)
+    assert report.rows["clean/test"] == 1
+    assert ParquetDataset(out, config="clean").sample_ids() == ["e2"]
+    assert ParquetDataset(out, config="clean").published == 1
+    assert ParquetDataset(out, config="paired").published == 3
+    assert ParquetDataset(out, "train", config="paired").published is None
+    assert [(f.kind, f.where, f.detail.partition(" (")[0]) for f in report.findings[1:3]] == [
+        ("known-repeat", "test", "1 of its garments are known to occur twice in it"),
+        ("known-leak", "test", "1 of its garments are known to be in train as well"),
+    ]
+
+
+def test_the_published_list_gives_the_published_counts():
+    test, train = (viton_hd._read_known(split) for split in ("test", "train"))
+    assert 2_032 - len(test["duplicates"] | test["leaked"]) == VitonHd.published["clean"]["test"]
+    assert 11_647 - len(train["duplicates"]) == VitonHd.published["clean"]["train"]

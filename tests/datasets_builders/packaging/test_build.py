@@ -14,6 +14,7 @@ import zipfile
 from pathlib import Path
 
 import huggingface_hub
+import huggingface_hub.constants
 import mlcroissant
 import numpy as np
 import PIL.Image
