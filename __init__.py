@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from .core.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .api.datasets import build_dataset, load_dataset, show_dataset, verify_dataset
+    from .api.datasets import build_dataset, load_dataset, make_masks, show_dataset, verify_dataset
     from .api.outcomes import GenerateOutcome, ReportOutcome, RunOutcome
     from .api.runs import compare, export_inputs, generate, report, run, score, score_images
     from .benchmark.comparing.compare import RunComparison
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .core.outcome import Outcome
     from .core.weights import WeightFile
     from .datasets_builders.base import Dataset, DatasetCard, DatasetSource, MannequinRow, TpgRow
+    from .datasets_builders.masks.make_masks import MasksOutcome
     from .datasets_builders.packaging.build import PackagedDataset
     from .datasets_builders.packaging.rows import RawRow
     from .datasets_builders.reading.findings import Finding, FindingKind
@@ -71,6 +72,7 @@ _MODULES = {
     "MannequinRow": "datasets_builders.base",
     "MannequinSample": "benchmark.sample",
     "Mask": "core.images",
+    "MasksOutcome": "datasets_builders.masks.make_masks",
     "Metric": "metrics.base",
     "Model": "benchmark.model",
     "ModelCard": "benchmark.model",
@@ -101,6 +103,7 @@ _MODULES = {
     "export_inputs": "api.runs",
     "generate": "api.runs",
     "load_dataset": "api.datasets",
+    "make_masks": "api.datasets",
     "report": "api.runs",
     "run": "api.runs",
     "score": "api.runs",
@@ -130,6 +133,7 @@ __all__ = [
     "MannequinRow",
     "MannequinSample",
     "Mask",
+    "MasksOutcome",
     "Metric",
     "Model",
     "ModelCard",
@@ -159,6 +163,7 @@ __all__ = [
     "export_inputs",
     "generate",
     "load_dataset",
+    "make_masks",
     "report",
     "run",
     "score",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..core.outcome import Outcome
-from .datasets import build_dataset, load_dataset, show_dataset, verify_dataset
+from .datasets import build_dataset, load_dataset, make_masks, show_dataset, verify_dataset
 from .outcomes import GenerateOutcome, ReportOutcome, RunOutcome
 from .runs import compare, export_inputs, generate, report, run, score, score_images
 
@@ -17,6 +17,7 @@ __all__ = [
     "export_inputs",
     "generate",
     "load_dataset",
+    "make_masks",
     "report",
     "run",
     "score",

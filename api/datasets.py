@@ -7,6 +7,9 @@ from pathlib import Path
 from ..core.errors import TpgbenchError
 from ..datasets_builders.base import DATASETS, Dataset
 from ..datasets_builders.load import open_dataset
+from ..datasets_builders.masks.find import GIVEN
+from ..datasets_builders.masks.make_masks import MasksOutcome
+from ..datasets_builders.masks.make_masks import make_masks as write_masks
 from ..datasets_builders.packaging.build import PackagedDataset
 from ..datasets_builders.packaging.hub_datasets import check_push, push
 from ..datasets_builders.packaging.procedural import build_procedural
@@ -22,6 +25,7 @@ def load_dataset(
     config: str | None = None,
     size: int | None = None,
     seed: int = 0,
+    masks: str = GIVEN,
 ) -> Dataset:
     """Open one split of a registered dataset, a built one, or a folder of photos.
 
@@ -31,6 +35,8 @@ def load_dataset(
         config: Which of a packaged dataset's configurations; None for its default one.
         size: Side of the rendered pattern, for a procedural dataset.
         seed: Another seed is another dataset, for a procedural one.
+        masks: What makes the masks that a folder of photos lacks: ``"auto"`` finds what stands out
+            from a plain background; or the folder or hub id of a segmentation model.
 
     Raises:
         TpgbenchError: Unknown name, folder or split.
@@ -42,7 +48,7 @@ def load_dataset(
         >>> dataset[0].pattern.shape
         (64, 64, 3)
     """
-    return open_dataset(name_or_folder, split, config=config, size=size, seed=seed)
+    return open_dataset(name_or_folder, split, config=config, size=size, seed=seed, masks=masks)
 
 
 def build_dataset(
@@ -128,6 +134,29 @@ def verify_dataset(folder: str | Path, *, source: str | Path | None = None) -> V
     return verify(Path(folder), source)
 
 
+def make_masks(
+    photos: str | Path,
+    *,
+    out: str | Path | None = None,
+    masks: str = "auto",
+    show_progress: bool = False,
+) -> MasksOutcome:
+    """Write masks for photos that have none, and a contact sheet to look at them.
+
+    Args:
+        photos: A folder of photos.
+        out: The folder to make; by default ``mask/`` among the photos, where runs find it.
+        masks: ``"auto"`` finds what stands out from a plain background; or the folder or hub id of
+            a segmentation model.
+        show_progress: Show progress on stderr.
+
+    Raises:
+        TpgbenchError: No photo without a mask, or the folder is there already.
+    """
+    folder = None if out is None else Path(out)
+    return write_masks(Path(photos), folder, masks=masks, show_progress=show_progress)
+
+
 def show_dataset(
     name_or_folder: str | Path,
     split: str = "test",
@@ -136,6 +165,7 @@ def show_dataset(
     limit: int = 48,
     size: int | None = None,
     seed: int = 0,
+    masks: str = GIVEN,
     out: str | Path | None = None,
 ) -> ContactSheet:
     """Show the first rows of a dataset as a picture and a page.
@@ -147,6 +177,7 @@ def show_dataset(
         limit: How many rows.
         size: Side of the rendered pattern, for a procedural dataset.
         seed: Another seed is another dataset, for a procedural one.
+        masks: As in `load_dataset`.
         out: The picture, ``.png``; the page has its name. By default they are named after
             dataset and split, in the working folder.
 
@@ -156,6 +187,6 @@ def show_dataset(
     Examples:
         >>> sheet = show_dataset("ctp-synth", limit=4, size=64, out="sheet.png")
     """
-    dataset = open_dataset(name_or_folder, split, config=config, size=size, seed=seed)
+    dataset = open_dataset(name_or_folder, split, config=config, size=size, seed=seed, masks=masks)
     picture = Path(f"{dataset.name}-{split}.png") if out is None else Path(out)
     return write_contact_sheet(dataset, picture, limit=limit)

@@ -124,6 +124,7 @@ def export_inputs(
         config=chosen["config"],
         size=chosen["size"],
         seed=chosen["data_seed"],
+        masks=chosen["masks"],
     )
     return write_inputs(
         reference,

@@ -96,6 +96,7 @@ for command in (
     datasets.build_dataset,
     datasets.verify_dataset,
     datasets.show_dataset,
+    datasets.make_masks,
     metrics.metrics,
     metrics.weights,
     train.train,

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from .options import FOLDER, as_json
-from .printing import say
+from .printing import say, show_problems
 
 
 @click.command("build-dataset")
@@ -50,11 +50,27 @@ def verify_dataset(folder: Path, source: Path | None, as_json: bool) -> int:
     return found.exit_code
 
 
+@click.command("make-masks")
+@click.argument("photos", metavar="PHOTOS", type=FOLDER)
+@click.option("--masks", default="auto", metavar="auto|DIR|ID", help="auto, or a model.")
+@click.option("--out", type=FOLDER, help="Folder to make; default: PHOTOS/mask.")
+def make_masks(photos: Path, masks: str, out: Path | None) -> int:
+    """Write masks for photos that have none, and a contact sheet to look at them."""
+    from .. import api
+
+    done = api.make_masks(photos, out=out, masks=masks, show_progress=True)
+    click.echo(f"{done.path}: {done.made} masks\n{done.sheet.picture}\n{done.sheet.page}")
+    for name, doubt in done.doubtful.items():
+        say(f"look at {name}: {doubt}")
+    return show_problems(done)
+
+
 @click.command("show-dataset")
 @click.argument("dataset", metavar="NAME|DIR")
 @click.option("--split", default="test", show_default=True, help="Split of the dataset.")
 @click.option("--config", help="Configuration of the dataset; default: its first.")
 @click.option("--data-seed", "seed", type=int, default=0, help="Seed of a procedural dataset.")
+@click.option("--masks", default="given", metavar="auto|DIR|ID", help="As of run.")
 @click.option("--limit", type=int, default=48, show_default=True, help="How many rows.")
 @click.option("--size", type=int, help="Side of the pattern, for a procedural dataset.")
 @click.option("--out", type=FOLDER, help="The picture (.png); default: NAME-SPLIT.png.")

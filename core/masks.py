@@ -55,6 +55,19 @@ def read_mask(source: Path | bytes, name: str) -> Mask:
     return _coloured(colours, name)
 
 
+def opaque_part(source: Path | bytes, name: str) -> Mask | None:
+    """Return what is opaque of a photo that is transparent in part, as a cut-out is; else None.
+
+    Raises:
+        TpgbenchError: As `read_image`.
+    """
+    picture = open_upright(source, name).picture
+    if not picture.has_transparency_data:
+        return None
+    opaque = np.asarray(picture.convert("RGBA"))[..., 3] >= MASK_THRESHOLD
+    return opaque if opaque.any() and not opaque.all() else None
+
+
 def mask_warning(mask: Mask) -> str | None:
     """Return what looks wrong with a mask, or None: it covers all, or it looks inverted.
 

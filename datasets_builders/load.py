@@ -9,6 +9,7 @@ from pathlib import Path
 from ..core.errors import TpgbenchError, UnknownNameError
 from ..core.files import recordable
 from .base import DATASETS, Dataset
+from .masks.find import GIVEN
 from .reading.build_info import BUILD_INFO_NAME
 from .reading.folder import PhotoFolder, is_plain
 from .reading.parquet import ParquetDataset
@@ -18,6 +19,7 @@ from .reading.shards import find_shards
 from .reading.sources import SourceFolder
 
 ROW_CACHE = "TPGBENCH_ROW_CACHE"
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
 def open_dataset(
@@ -27,6 +29,7 @@ def open_dataset(
     config: str | None = None,
     size: int | None = None,
     seed: int = 0,
+    masks: str = GIVEN,
 ) -> Dataset:
     """Open one split of a dataset by its registered name or its folder.
 
@@ -43,12 +46,15 @@ def open_dataset(
         config: Which of a packaged dataset's configurations; None for its default one.
         size: Side in pixels at which samples are compared; None for the dataset's own.
         seed: For a procedural dataset: another seed is another dataset. A folder has none.
+        masks: For a folder of photos: what makes the masks that it lacks, ``"auto"`` or a
+            segmentation model; ``"given"`` for nothing.
 
     Raises:
         UnknownNameError: No such dataset, configuration or split.
         TpgbenchError: No such folder, or one that has to be built first or cannot be read.
     """
     if isinstance(name_or_dir, str) and name_or_dir in DATASETS:
+        _refuse_masks(name_or_dir, masks)
         source = DATASETS.get(name_or_dir)()
         source.check_split(split)
         _refuse_config(name_or_dir, config)
@@ -61,8 +67,13 @@ def open_dataset(
             f"{folder}: seed {seed} is for procedural datasets; a folder has none: leave it out"
         )
     if folder.is_dir():
-        return CachedRows(_open_folder(folder, split, config, size))
+        return CachedRows(_open_folder(folder, split, config, size, masks))
     if folder.exists():
+        if folder.name.lower().endswith(ARCHIVES):
+            raise TpgbenchError(
+                f"{folder}: is an archive: package it with 'tpgbench build-dataset NAME --source "
+                f"{folder} --out DIR', then give that DIR"
+            )
         raise TpgbenchError(f"{folder}: is a file; give a dataset's folder or name")
     if isinstance(name_or_dir, Path) or os.sep in name_or_dir:
         raise TpgbenchError(
@@ -72,7 +83,9 @@ def open_dataset(
     raise UnknownNameError("dataset", name_or_dir, DATASETS)
 
 
-def _open_folder(folder: Path, split: str, config: str | None, size: int | None) -> Dataset:
+def _open_folder(
+    folder: Path, split: str, config: str | None, size: int | None, masks: str
+) -> Dataset:
     for parent in folder.resolve().parents[:2]:
         if (parent / BUILD_INFO_NAME).exists() and find_shards(folder):
             raise TpgbenchError(
@@ -80,6 +93,7 @@ def _open_folder(folder: Path, split: str, config: str | None, size: int | None)
                 f"it is read: give {parent}"
             )
     if (folder / BUILD_INFO_NAME).exists() or find_shards(folder):
+        _refuse_masks(str(folder), masks)
         return ParquetDataset(folder, split, size=size, config=config)
     source = SourceFolder(folder)
     owners = [] if is_plain(source) else _owners(source)
@@ -89,7 +103,7 @@ def _open_folder(folder: Path, split: str, config: str | None, size: int | None)
             f"build-dataset {' or '.join(owners)} --source {folder} --out DIR', then give that DIR"
         )
     _refuse_config(str(folder), config)
-    return PhotoFolder(folder, split, size=size)
+    return PhotoFolder(folder, split, size=size, masks=masks)
 
 
 def _owners(source: SourceFolder) -> list[str]:
@@ -113,6 +127,14 @@ def _owners(source: SourceFolder) -> list[str]:
             f"{source}: may be the source of a dataset that cannot say so: {problem}", stacklevel=4
         )
     return owners
+
+
+def _refuse_masks(name: str, masks: str) -> None:
+    if masks != GIVEN:
+        raise TpgbenchError(
+            f"--masks {masks}: is for a folder of your own photos; {name} has its masks: leave it "
+            "out"
+        )
 
 
 def _refuse_config(name: str, config: str | None) -> None:

@@ -11,6 +11,7 @@ from ..core.errors import TpgbenchError
 from ..core.files import recordable
 from .base import DATASETS, Dataset
 from .load import open_dataset
+from .masks.find import GIVEN
 
 
 class DatasetRef(BaseModel):
@@ -22,6 +23,7 @@ class DatasetRef(BaseModel):
         config: The configuration of a packaged dataset; None for its default one.
         size: Side in pixels at which samples are compared; None for the dataset's own.
         seed: For a procedural dataset: another seed is another dataset.
+        masks: For a folder of photos: what makes the masks that it lacks.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,6 +33,7 @@ class DatasetRef(BaseModel):
     config: str | None = None
     size: int | None = None
     seed: int = 0
+    masks: str = GIVEN
 
     @field_validator("location", mode="before")
     @classmethod
@@ -45,7 +48,12 @@ class DatasetRef(BaseModel):
             TpgbenchError: No such folder, or one that cannot be read.
         """
         return open_dataset(
-            self.location, self.split, config=self.config, size=self.size, seed=self.seed
+            self.location,
+            self.split,
+            config=self.config,
+            size=self.size,
+            seed=self.seed,
+            masks=self.masks,
         )
 
 

@@ -112,18 +112,20 @@ class RunRecord(RunDocument):
         dataset_location: What ``--dataset`` was: a name or a folder.
         dataset_config: What ``--config`` was, or None for the dataset's default.
         dataset_seed: What ``--data-seed`` was.
+        dataset_masks: What ``--masks`` was.
         weights_location: What ``--weights`` was, or None.
         limit: How many samples the last command asked for, or None for all.
         images: Where external images are; None when tpgbench generated them.
         sessions: Every process that worked on it, oldest first.
     """
 
-    schema_version: int = 2
+    schema_version: int = 3
 
     identity: Identity
     dataset_location: str
     dataset_config: str | None = None
     dataset_seed: int
+    dataset_masks: str = "given"
     weights_location: str | None = None
     limit: int | None
     images: ExternalImages | None = None
@@ -133,7 +135,8 @@ class RunRecord(RunDocument):
     def migrate(cls, content: dict[str, Any], version: int) -> dict[str, Any]:
         """Bring an older record to the current schema.
 
-        Version 2 requires ``dataset_seed``; before there was the option, the seed was 0.
+        Version 2 requires ``dataset_seed``; before there was the option, the seed was 0. Version 3
+        knows ``dataset_masks``.
         """
         return {"dataset_seed": 0} | content
 
@@ -146,6 +149,7 @@ class RunRecord(RunDocument):
             config=self.dataset_config,
             size=self.identity.size,
             seed=self.dataset_seed,
+            masks=self.dataset_masks,
         )
 
 

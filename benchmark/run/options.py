@@ -19,6 +19,14 @@ class ViewOptions(TypedDict, total=False):
     data_seed: Annotated[
         int, Option("Seed of a procedural dataset: another seed is another dataset.", default=0)
     ]
+    masks: Annotated[
+        str,
+        Option(
+            "Of a folder of photos, masks that it lacks: auto (plain background), or a model.",
+            metavar="auto|DIR|ID",
+            default="given",
+        ),
+    ]
     limit: Annotated[int | None, Option("Only the first N samples; N can be raised later.")]
     size: Annotated[int | None, Option("Side of the frame in pixels; default: the dataset's.")]
     fit: Annotated[str | None, Option("Frame: box, pad or stretch; default: the dataset's.")]

@@ -88,6 +88,7 @@ def make_plan(model: AnyModel | GivenModel, options: GenerateOptions) -> tuple[P
         config=options["config"],
         size=options["size"],
         seed=options["data_seed"],
+        masks=options["masks"],
     )
     dataset = reference.open()
     if dataset.task != task.name:
@@ -117,6 +118,7 @@ def make_plan(model: AnyModel | GivenModel, options: GenerateOptions) -> tuple[P
         dataset_location=reference.location,
         dataset_config=reference.config,
         dataset_seed=reference.seed,
+        dataset_masks=reference.masks,
         weights_location=_portable(weights),
         limit=options["limit"],
     )

@@ -38,6 +38,7 @@ def open_external(images: Path, dataset: str | Path, options: ExternalOptions) -
         config=options["config"],
         size=options["size"],
         seed=options["data_seed"],
+        masks=options["masks"],
     )
     rows = reference.open()
     check_metrics(options["metrics"], rows.task)
@@ -70,6 +71,7 @@ def open_external(images: Path, dataset: str | Path, options: ExternalOptions) -
         dataset_location=reference.location,
         dataset_config=reference.config,
         dataset_seed=reference.seed,
+        dataset_masks=reference.masks,
         limit=options["limit"],
         images=external,
         sessions=(new_session(options["command"], 1, "none"),),

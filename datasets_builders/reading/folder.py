@@ -16,6 +16,8 @@ from ...core.images import READING, Image, Mask, read_image
 from ...core.masks import mask_warning, read_mask
 from ...core.picture_files import PassedOver
 from ..base import Dataset, TpgRow
+from ..masks.base import FoundMask
+from ..masks.find import GIVEN, find_mask, get_masker
 from .schema import DEFAULT_SIZE, TPG_SCHEMA
 from .sources import SourceFolder, by_stem, is_picture
 
@@ -31,13 +33,14 @@ class PhotoFolder(Dataset):
 
     The photos are in ``garment/`` or, without that, in the folder itself, in subfolders of any
     depth. A photo's mask has its name in ``mask/`` or ``masks/``, or is beside it as
-    ``<name>_mask``; without one the whole photo is the garment. Its ground truth, if any, has its
-    name in ``pattern/``.
+    ``<name>_mask``. Without one, ``masks`` says what makes it, or the whole photo is the garment.
+    Its ground truth, if any, has its name in ``pattern/``.
 
     Args:
         folder: The user's folder.
         split: ``"test"``: it has no other.
         size: Overrides the default size, in pixels.
+        masks: What makes the masks of photos that have none; see `masks.find.get_masker`.
 
     Raises:
         UnknownNameError: Another split.
@@ -51,10 +54,13 @@ class PhotoFolder(Dataset):
     task = TPG_SCHEMA.task
     licence = "unknown"
 
-    def __init__(self, folder: Path, split: str = SPLIT, *, size: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, split: str = SPLIT, *, size: int | None = None, masks: str = GIVEN
+    ) -> None:
         if split != SPLIT:
             raise UnknownNameError(f"split of {folder}", split, (SPLIT,))
         self._source = SourceFolder(folder)
+        self._masker = get_masker(masks)
         self.name = folder.resolve().name
         self.split = split
         self.size = DEFAULT_SIZE if size is None else size
@@ -87,11 +93,34 @@ class PhotoFolder(Dataset):
             garment_id=sample_id,
         )
 
+    def without_mask(self) -> list[str]:
+        """Return the ids of the photos that have no mask of their own."""
+        return [sample_id for sample_id in self._ids if sample_id not in self._masks]
+
+    def find_mask(self, sample_id: str) -> FoundMask:
+        """Make the mask of a photo.
+
+        Raises:
+            TpgbenchError: Nothing makes masks here, or no garment can be found.
+        """
+        name = self._photos[sample_id]
+        if self._masker is None:
+            raise TpgbenchError(f"{name}: has no mask: give --masks auto")
+        return find_mask(self._masker, self._source.read(name), name)
+
     def _image(self, name: str) -> Image:
         return read_image(self._source.read(name), name)
 
     def _mask(self, sample_id: str, garment: Image) -> Mask:
         name = self._masks.get(sample_id)
+        if name is None and self._masker is not None:
+            found = self.find_mask(sample_id)
+            if found.doubt is not None:
+                warnings.warn(
+                    f"{self._photos[sample_id]}: its automatic mask may be wrong: {found.doubt}",
+                    stacklevel=4,
+                )
+            return found.mask
         if name is None:
             return np.ones(garment.shape[:2], dtype=np.bool_)
         mask = read_mask(self._source.read(name), name)
@@ -108,12 +137,12 @@ class PhotoFolder(Dataset):
     def _warn(self, passed_over: PassedOver) -> None:
         if passed_over:
             warnings.warn(f"{self._source.root}: passed over: {passed_over}", stacklevel=3)
-        bare = [sample_id for sample_id in self._ids if sample_id not in self._masks]
-        if bare:
+        bare = self.without_mask()
+        if bare and self._masker is None:
             warnings.warn(
                 f"{self._source.root}: {len(bare)} of {len(self._ids)} photos have no mask (first: "
-                f"'{bare[0]}'): the whole photo counts as garment; put masks of the same names "
-                "into mask/",
+                f"'{bare[0]}'): the whole photo counts as garment; give --masks auto, or put masks "
+                "of the same names into mask/",
                 stacklevel=3,
             )
         stray = [
@@ -132,7 +161,8 @@ class PhotoFolder(Dataset):
     def _fingerprint(self) -> str:
         files = [*self._photos.values(), *self._masks.values(), *self._patterns.values()]
         digests = [(name, self._digest(name)) for name in files]
-        return hashlib.sha256(json.dumps([READING, digests]).encode()).hexdigest()
+        made = self._masker.identity() if self._masker and self.without_mask() else None
+        return hashlib.sha256(json.dumps([READING, digests, made]).encode()).hexdigest()
 
     def _digest(self, name: str) -> str:
         try:

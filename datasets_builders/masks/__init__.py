@@ -1,0 +1,1 @@
+"""Masks for photos that have none: from a plain background, or by a segmentation model."""
