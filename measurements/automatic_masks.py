@@ -3,8 +3,8 @@
     python measurements/automatic_masks.py --limit 200
     python measurements/automatic_masks.py --photos cloth --masks cloth-mask
 
-ctp-synth's photos show people, which a plain background cannot tell from their garments: what counts
-there is that they are doubted. Photos of one's own should be product shots.
+ctp-synth's photos show people, which a plain background cannot tell from their garments: there it
+counts that they are doubted. Photos of one's own should be product shots.
 """
 
 from __future__ import annotations
@@ -51,10 +51,9 @@ def main() -> None:
         overlaps = np.array([one for one, _ in scores])
         sure = [one for one, doubted in scores if not doubted]
         kept = f"{np.mean(sure):.3f}" if sure else "-"
-        print(
-            f"| {group} | {len(scores)} | {overlaps.mean():.3f} | {np.quantile(overlaps, 0.05):.3f} "
-            f"| {len(scores) - len(sure)} | {kept} |"
-        )
+        low = np.quantile(overlaps, 0.05)
+        cells = [group, len(scores), f"{overlaps.mean():.3f}", f"{low:.3f}"]
+        print("| " + " | ".join(map(str, [*cells, len(scores) - len(sure), kept])) + " |")
 
 
 def synthetic(limit: int) -> Iterator[Known]:
