@@ -100,6 +100,25 @@ def leads_outside(name: str) -> bool:
     )
 
 
+def given_path(value: str | Path, name: str) -> Path:
+    """Return a path that a caller gave; an empty text, as of an unset variable, is none.
+
+    Args:
+        value: The path.
+        name: What it is, for the message: ``"out"``.
+
+    Raises:
+        TpgbenchError: It is empty, or no path.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise TpgbenchError(f"{name}: {value!r} is no path: give a text or a Path")
+    if not os.fspath(value).strip():
+        raise TpgbenchError(
+            f"{name}: the path is empty, as of a variable that is not set: name a file or a folder"
+        )
+    return Path(value)
+
+
 def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write ``data`` to ``path`` atomically: the file is complete, or it is not there.
 

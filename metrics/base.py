@@ -23,6 +23,7 @@ from ..core.registry import BUILTIN_METRICS, Registry
 from ..core.weights import WeightFile, get_weights
 from .bootstrap import bootstrap_mean_interval
 from .features.extractor import FeatureExtractor
+from .inputs import check_pair
 from .pair import Pair
 from .value import HEADLINE, Estimate, NotAnswered, SampleScore, Score, Value, format_recipe
 
@@ -232,7 +233,29 @@ class SampleMetric(Metric):
 
 
 class TruthMetric(SampleMetric):
-    """A number of an output and its ground truth: a subclass writes `measure`."""
+    """A number of an output and its ground truth: a subclass writes `measure`.
+
+    Attributes:
+        min_side: The shortest side in pixels, for a metric of two images of one size: all sizes are
+            then checked before anything is computed. None: sizes may differ.
+    """
+
+    min_side: ClassVar[int | None] = None
+
+    def frame(self, output: Image, truth: Image) -> tuple[Image, Image]:
+        """Return both as they are compared; a variant may resize them first."""
+        return output, truth
+
+    def check_sizes(self, output: tuple[int, int], truth: tuple[int, int]) -> None:
+        """Refuse two images by their widths and heights, before they are decoded.
+
+        Raises:
+            TpgbenchError: They cannot be compared.
+        """
+        if self.min_side is None:
+            return
+        blank = [np.zeros((height, width, 3), np.uint8) for width, height in (output, truth)]
+        check_pair(*self.frame(blank[0], blank[1]), min_side=self.min_side)
 
     @abstractmethod
     def measure(self, output: Image, truth: Image) -> float:
@@ -352,6 +375,7 @@ class SetMetric(Metric):
             higher_is_better=self.higher_is_better,
             spread=estimate.spread,
             unranked=estimate.unranked,
+            bias=estimate.bias,
         )
 
 

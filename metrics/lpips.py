@@ -55,6 +55,7 @@ class LPIPSMetric(TruthMetric):
     range = (0.0, math.inf)
     variants = ("alex", "vgg", "squeeze", "ladi", "catvton", "hrvton")
     variant_argument = "net"
+    min_side = MIN_SIDE
     weights = tuple(backbone.weights for backbone in BACKBONES.values())
     source = "Zhang, Isola, Efros, Shechtman and Wang, CVPR 2018; heads: lpips 0.1"
 
@@ -89,11 +90,14 @@ class LPIPSMetric(TruthMetric):
             settings["frame"] = self.variant
         return settings
 
+    def frame(self, output: Image, truth: Image) -> tuple[Image, Image]:
+        """Return both in the frame of a preset, if it is one's variant."""
+        found = _FRAMES.get(self.variant or "")
+        return (output, truth) if found is None else found(output, truth)
+
     def measure(self, output: Image, truth: Image) -> float:
         """Return the distance, after the frame of a preset."""
-        if self.variant in _FRAMES:
-            output, truth = _FRAMES[self.variant](output, truth)
-        return lpips(output, truth, self.net, folder=self.folder)
+        return lpips(*self.frame(output, truth), self.net, folder=self.folder)
 
 
 _FRAMES = {"ladi": frames.ladi, "catvton": frames.catvton, "hrvton": frames.hrvton_small}

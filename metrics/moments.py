@@ -20,10 +20,13 @@ class MomentMetric(SetMetric):
 
     Attributes:
         min_for_interval: How many images each set needs for an interval.
+        published: How many images the complete published test split has, where the sets are said
+            to be one. Whoever computes the metric sets it; the recipe holds it.
     """
 
     statistics = "moments"
     min_for_interval: ClassVar[int]
+    published: int | None = None
 
     @abstractmethod
     def measure_moments(self, moments: Mapping[str, Gaussian], fewest: int | None) -> Estimate:
@@ -47,6 +50,18 @@ class MomentMetric(SetMetric):
         Returns:
             Lower and upper end, or None for fewer than ``min_for_interval`` images.
         """
+
+    def bias(self, features: Mapping[str, NDArray[np.float32]], value: float) -> float | None:
+        """Return about how much too high the number is for its number of images.
+
+        Args:
+            features: As in `measure`.
+            value: The number.
+
+        Returns:
+            None where it cannot be told, or the metric has no such bias.
+        """
+        return None
 
     def measure(
         self, features: Mapping[str, NDArray[np.float32]], groups: Sequence[str] | None

@@ -44,6 +44,7 @@ class MSEMetric(TruthMetric):
     tasks = frozenset({"tpg", "mannequin"})
     range = (0.0, 1.0)
     variants = ("plain", "hrvton")
+    min_side = 1
     source = "HR-VITON: Lee, Gu, Park, Choi and Choo, ECCV 2022"
 
     def settings(self) -> dict[str, str]:
@@ -51,8 +52,10 @@ class MSEMetric(TruthMetric):
         frame = {"frame": "hrvton"} if self.variant == "hrvton" else {}
         return {"range": "1", "pool": "per-image", **frame}
 
+    def frame(self, output: Image, truth: Image) -> tuple[Image, Image]:
+        """Return both in HR-VITON's frame, if that is the variant."""
+        return frames.hrvton(output, truth) if self.variant == "hrvton" else (output, truth)
+
     def measure(self, output: Image, truth: Image) -> float:
         """Return the error, after the frame of a preset."""
-        if self.variant == "hrvton":
-            output, truth = frames.hrvton(output, truth)
-        return mse(output, truth)
+        return mse(*self.frame(output, truth))

@@ -54,6 +54,7 @@ class PSNRMetric(TruthMetric):
     tasks = frozenset({"tpg", "mannequin"})
     range = (0.0, math.inf)
     unit = "dB"
+    min_side = 1
     source = "Huynh-Thu and Ghanbari, Electronics Letters 44(13), 2008"
 
     def settings(self) -> dict[str, str]:

@@ -104,6 +104,7 @@ class RepeatMetric(TruthMetric):
     tasks = frozenset({"tpg"})
     range = (0.0, 1.0)
     unit = "of the period"
+    min_side = MIN_SIDE
     source = (
         "tpgbench; lattice by autocorrelation after Lin, Wang and Yang, Pattern Recognition "
         "Letters 18(5), 1997"

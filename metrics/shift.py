@@ -109,6 +109,7 @@ class PSNRShiftMetric(TruthMetric):
     tasks = frozenset({"tpg"})
     range = PSNRMetric.range
     unit = PSNRMetric.unit
+    min_side = 1
     source = PSNRMetric.source
 
     def settings(self) -> dict[str, str]:
@@ -133,6 +134,7 @@ class SSIMShiftMetric(TruthMetric):
     higher_is_better = True
     tasks = frozenset({"tpg"})
     range = SSIMMetric.range
+    min_side = MIN_SIDE
     source = SSIMMetric.source
 
     def settings(self) -> dict[str, str]:

@@ -122,6 +122,7 @@ class SSIMMetric(TruthMetric):
     tasks = frozenset({"tpg", "mannequin"})
     range = (-1.0, 1.0)
     variants = ("rgb", *_FRAMES)
+    min_side = WINDOW
     source = "Wang, Bovik, Sheikh and Simoncelli, IEEE TIP 13(4), 2004"
 
     def settings(self) -> dict[str, str]:
@@ -136,8 +137,11 @@ class SSIMMetric(TruthMetric):
             **frame,
         }
 
+    def frame(self, output: Image, truth: Image) -> tuple[Image, Image]:
+        """Return both in the frame of a preset, if it is one's variant."""
+        found = _FRAMES.get(self.variant or "")
+        return (output, truth) if found is None else found(output, truth)
+
     def measure(self, output: Image, truth: Image) -> float:
         """Return the SSIM, after the frame of a preset."""
-        if self.variant in _FRAMES:
-            output, truth = _FRAMES[self.variant](output, truth)
-        return ssim(output, truth)
+        return ssim(*self.frame(output, truth))

@@ -100,6 +100,7 @@ class TextureBandMetric(TruthMetric):
     range = (0.0, 8.0)
     unit = "octaves of energy"
     variants = tuple(_PARTS)
+    min_side = _MIN_SIDE
     source = "tpgbench; the Haar wavelet, undecimated"
 
     def settings(self) -> dict[str, str]:

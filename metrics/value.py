@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, JsonValue
@@ -48,12 +48,14 @@ class Estimate:
         interval: Its 95 % confidence interval, or None.
         spread: See `Value.spread`.
         unranked: See `Value.unranked`.
+        bias: See `Value.bias`.
     """
 
     value: float
     interval: tuple[float, float] | None = None
     spread: float | None = None
     unranked: str | None = None
+    bias: float | None = None
 
 
 class Value(BaseModel):
@@ -74,6 +76,8 @@ class Value(BaseModel):
         spread: The standard deviation over the subsets or splits of which ``value`` is the mean, or
             None for a metric without them.
         unranked: Why the value is shown but must not be ranked (an FID of few images), or None.
+        bias: About how much the value lies above that of endlessly many images, measured on these
+            images; None where it is not measured. It is not subtracted.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -89,6 +93,23 @@ class Value(BaseModel):
     not_computed: str | None = None
     spread: float | None = None
     unranked: str | None = None
+    bias: float | None = None
+
+
+def explain_missing(values: Iterable[Value]) -> tuple[str, ...]:
+    """Return why values are missing, a line a cause: ``"ssim, psnr were not computed: no truth"``.
+
+    Args:
+        values: Any; those that are there are passed over.
+    """
+    names: dict[str, list[str]] = {}
+    for value in values:
+        if value.not_computed is not None:
+            names.setdefault(value.not_computed, []).append(value.name)
+    return tuple(
+        f"{', '.join(those)} {'was' if len(those) == 1 else 'were'} not computed: {cause}"
+        for cause, those in names.items()
+    )
 
 
 def format_recipe(name: str, parts: Mapping[str, str]) -> str:

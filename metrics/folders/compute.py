@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...core.errors import TpgbenchError
+from ...core.files import given_path
 from ...core.options import split_names
 from ..base import METRICS, Metric, SetMetric, Value, make_metric
 from ..moments import MomentMetric
-from .task import FolderTask, fields_needed, save_side_statistics
+from ..value import explain_missing
+from .published import published_images
+from .task import (
+    FolderTask,
+    check_places,
+    fields_needed,
+    is_unpaired,
+    save_side_statistics,
+)
 
 
 @dataclass(frozen=True)
@@ -22,12 +31,15 @@ class FolderResults:
         values: One per metric and further output, in the order asked for.
         problems: What went wrong without ending the computation, and why values are missing, a line
             each.
-        notes: What else a user should know: what was passed over in the folders, a line each.
+        notes: What else a user should know: what was passed over in the folders, how names were
+            read, a line each.
+        saved: Whose statistics were written where, in a sentence; empty if none were.
     """
 
     values: tuple[Value, ...]
     problems: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    saved: str = ""
 
 
 def compute_metric(
@@ -79,54 +91,152 @@ def compute_metrics(
     names: str | Sequence[str],
     folders: Sequence[str | Path],
     *,
+    unpaired: str | Path | None = None,
     protocol: str | None = None,
     weights: str | Path | None = None,
     interval: bool = False,
     statistics: str | Path | None = None,
+    published: str | None = None,
     cache: bool = True,
 ) -> FolderResults:
     """Compute metrics over folders in one pass; each image is decoded once for all of them.
+
+    Everything that can be wrong with the input is looked for before anything is computed: names,
+    numbers and sizes of images, weights.
 
     Args:
         names: The metrics, built-in or of plug-ins, with variants if need be: ``"lpips@vgg"``; one
             text may hold several, separated by commas.
         folders: The real images and the generated ones; the generated ones alone for metrics that
             need no more. Either is a folder, with all folders below it, a zip file, or, for
-            unpaired metrics, a ``.npz`` file of statistics. Where pairs matter they are matched by
-            name. Metrics of garments, masks, captions or meta read them from the first folder, laid
-            out as `OwnPhotos` says.
+            unpaired metrics, a ``.npz`` file of statistics. Where pairs matter they are matched as
+            `match_names` does. Metrics of garments, masks, captions or meta read them from the
+            first folder, laid out as `OwnPhotos` says.
+        unpaired: Generated images of persons in garments of others, as many as the generated ones:
+            metrics of sets (FID, KID, IS) are computed of these too, as ``"fid:unpaired"``.
         protocol: Another way to write the variant: ``"clean"``.
         weights: A folder to look for weights in first.
         interval: Give FID its interval, which takes a while; metrics per sample always have one.
         statistics: A ``.npz`` file to write the real images' statistics to, to be given in their
             place later; for metrics that can read such a file.
+        published: The published test split that every set is, complete: ``"viton-hd"`` (2,032
+            images) or ``"viton-hd-clean"`` (1,990). FID is then ranked.
         cache: Keep features in the user's cache, and use what is there.
 
     Raises:
         TpgbenchError: Unknown name or variant, another number of folders, names without a partner,
-            an unreadable image, a pair of two sizes, too few images, or unavailable weights.
+            an unreadable image, a pair of two sizes, too few images, not as many as ``published``
+            says, or unavailable weights.
     """
-    folder = None if weights is None else Path(weights)
+    folder = None if weights is None else given_path(weights, "weights")
     names = list(dict.fromkeys(split_names([names] if isinstance(names, str) else names)))
-    metrics = [_make(name, protocol, folder, alone=len(names) == 1) for name in names]
+    made = [_make(name, protocol, folder, alone=len(names) == 1) for name in names]
+    metrics = list({metric.key: metric for metric in made}.values())
     if not metrics:
         raise TpgbenchError("name at least one metric")
     if protocol and len(metrics) > 1 and all(m.variant_argument != "protocol" for m in metrics):
         raise TpgbenchError(f"--protocol {protocol}: none of {', '.join(names)} has one")
-    _check_options(metrics, interval, statistics)
-    paths = _check_folders(metrics, [Path(one) for one in folders])
-    task = FolderTask(metrics, paths)
+    target = None if statistics is None else given_path(statistics, "statistics")
+    _check_options(metrics, interval, target)
+    tasks = open_tasks(metrics, folders, unpaired, published)
+    results = measure_tasks(tasks, interval=interval, cache=cache)
+    if target is None:
+        return results
+    return replace(results, saved=tasks[0].save_statistics(target))
+
+
+def measure_tasks(
+    tasks: Sequence[FolderTask], *, interval: bool = False, cache: bool = True
+) -> FolderResults:
+    """Return what tasks come to.
+
+    Args:
+        tasks: What was opened and checked.
+        interval: As for `compute_metrics`, like ``cache``.
+        cache: Keep features.
+
+    Raises:
+        TpgbenchError: An image cannot be read.
+    """
+    for task in tasks:
+        task.measure(cache)
+    found = [task.result(metric, interval=interval) for task in tasks for metric in task.metrics]
+    missing = (value for one in found if not one.problems for value in one.values)
+    return FolderResults(
+        tuple(value for one in found for value in one.values),
+        (*(problem for one in found for problem in one.problems), *explain_missing(missing)),
+        tuple(dict.fromkeys(note for task in tasks for note in task.notes)),
+    )
+
+
+def open_tasks(
+    metrics: Sequence[Metric],
+    folders: Sequence[str | Path],
+    unpaired: str | Path | None,
+    published: str | None,
+) -> list[FolderTask]:
+    """Check all input of metrics over folders, and load what they need; no image is decoded.
+
+    Args:
+        metrics: The metrics, each with a key of its own.
+        folders: As for `compute_metrics`, like ``unpaired`` and ``published``.
+        unpaired: Another set of generated images, or None.
+        published: The split that every set is, or None.
+
+    Returns:
+        What is to be computed: of the generated images, then of the unpaired ones.
+
+    Raises:
+        TpgbenchError: As `compute_metrics`.
+    """
+    paths = _check_folders(metrics, [given_path(one, "a folder of images") for one in folders])
+    if published is not None:
+        _rank_at(metrics, published)
+    tasks = []
+    if unpaired is not None:
+        tasks.append(_unpaired_task(metrics, paths, given_path(unpaired, "unpaired")))
+    tasks.insert(0, FolderTask(metrics, paths))
+    counts = [task.counts["output"] for task in tasks if "output" in task.counts]
+    if len(set(counts)) > 1:
+        raise TpgbenchError(
+            f"--unpaired {unpaired}: holds {counts[1]:,} images and {paths[-1]} {counts[0]:,}: "
+            "give one for each person of the split"
+        )
+    for task in tasks:
+        if published is not None:
+            task.check_published(published)
+        task.check_sizes()
     for metric in metrics:
         metric.load()
-    task.measure(cache)
-    results = [task.result(metric, interval=interval) for metric in metrics]
-    if statistics is not None:
-        task.save_statistics(Path(statistics))
-    return FolderResults(
-        tuple(value for one in results for value in one.values),
-        tuple(problem for one in results for problem in one.incomplete),
-        task.notes,
-    )
+    return tasks
+
+
+def _unpaired_task(metrics: Sequence[Metric], paths: Sequence[Path], images: Path) -> FolderTask:
+    sets = [metric for metric in metrics if is_unpaired(metric)]
+    if not sets:
+        raise TpgbenchError(
+            f"--unpaired is for metrics of sets, such as fid, and "
+            f"{', '.join(metric.key for metric in metrics)} is none: leave it out"
+        )
+    if images.resolve() == paths[-1].resolve():
+        raise TpgbenchError(
+            f"--unpaired {images}: is the folder of the paired images: name the other one"
+        )
+    check_places([paths[-1], images])
+    return FolderTask(sets, [*paths[:-1], images], setting="unpaired")
+
+
+def _rank_at(metrics: Sequence[Metric], published: str) -> None:
+    """Tell metrics that are biased for few images that these are a published split."""
+    biased = [metric for metric in metrics if isinstance(metric, MomentMetric)]
+    images = published_images(published)
+    if not biased:
+        raise TpgbenchError(
+            f"--published {published} decides whether fid is ranked, and "
+            f"{', '.join(metric.key for metric in metrics)} always is: leave it out"
+        )
+    for metric in biased:
+        metric.published = images
 
 
 def _make(text: str, protocol: str | None, folder: Path | None, *, alone: bool) -> Metric:
@@ -138,9 +248,7 @@ def _make(text: str, protocol: str | None, folder: Path | None, *, alone: bool) 
     return make_metric(text, folder)
 
 
-def _check_options(
-    metrics: Sequence[Metric], interval: bool, statistics: str | Path | None
-) -> None:
+def _check_options(metrics: Sequence[Metric], interval: bool, statistics: Path | None) -> None:
     names = ", ".join(metric.name for metric in metrics)
     if interval and not any(isinstance(metric, MomentMetric) for metric in metrics):
         raise TpgbenchError(
@@ -151,7 +259,7 @@ def _check_options(
         return
     if not any(isinstance(one, SetMetric) and one.statistics for one in metrics):
         raise TpgbenchError(f"--save-statistics: {names} reads no file of statistics: leave it out")
-    if Path(statistics).suffix.lower() != ".npz":
+    if statistics.suffix.lower() != ".npz":
         raise TpgbenchError(
             f"{statistics}: name a file that ends in .npz, by which statistics are known"
         )
@@ -330,8 +438,9 @@ def save_statistics(
     Raises:
         TpgbenchError: As `compute_fid`, or the file has another suffix or cannot be written.
     """
-    folder = None if weights is None else Path(weights)
+    folder = None if weights is None else given_path(weights, "weights")
     metric = _make("kid" if keep_features else "fid", protocol, folder, alone=True)
-    _check_options([metric], False, path)
+    target = given_path(path, "path")
+    _check_options([metric], False, target)
     if isinstance(metric, SetMetric):
-        save_side_statistics(metric, Path(images), Path(path), cache=cache)
+        save_side_statistics(metric, given_path(images, "images"), target, cache=cache)

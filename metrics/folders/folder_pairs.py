@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ...core.errors import TpgbenchError
 from ...core.images import READING
 from ..engine.source import Entry, ReadPair
 from .file_pairs import FilePair, ImageSet, PictureFile, one_size
-from .image_source import ImageSource
 from .own_photos import OwnPhotos, Place
+from .pair_names import match_names
 
 
 class FolderPairs:
@@ -23,6 +23,9 @@ class FolderPairs:
         photos: Where garments, masks, captions and meta are, if a metric needs one of them.
         needs: Which of ``garment``, ``mask``, ``caption`` and ``meta`` are needed.
         asked_by: The metrics that need them, for messages.
+
+    Attributes:
+        note: How names were read that are not equal; else empty.
 
     Raises:
         TpgbenchError: A name without a partner, or something that is needed and missing.
@@ -40,10 +43,11 @@ class FolderPairs:
     ) -> None:
         self._generated, self._real, self._photos = generated, real, photos
         outputs = generated.images
-        if real is None:
-            self._order = list(range(len(outputs)))
-        else:
-            self._order = match_names(real.images, outputs)
+        self._order: Sequence[int] = range(len(outputs))
+        self.note = ""
+        if real is not None:
+            matched = match_names(real.images, outputs)
+            self._order, self.note = matched.order, matched.note
         self._places: list[dict[str, Place]] = [{} for _ in self._order]
         self._captions: dict[str, str] = {}
         if photos is not None:
@@ -64,7 +68,22 @@ class FolderPairs:
     @property
     def is_in_order(self) -> bool:
         """Whether the pairs are in the order of the generated images."""
-        return self._order == sorted(self._order)
+        return list(self._order) == sorted(self._order)
+
+    def sizes(self) -> Iterator[tuple[str, tuple[int, int], tuple[int, int]]]:
+        """Yield the output's path, its width and height, and the ground truth's; nothing decoded.
+
+        Pairs without a ground truth are left out.
+
+        Raises:
+            TpgbenchError: A file cannot be read, or is no image.
+        """
+        if self._real is None:
+            return
+        for index, place in enumerate(self._order):
+            output = PictureFile(self._generated.images, place)
+            truth = PictureFile(self._real.images, index)
+            yield output.name, output.size, truth.size
 
     def open(self, index: int) -> tuple[Entry, ReadPair]:
         """Return a pair as a sample; its garment is its own."""
@@ -102,6 +121,8 @@ class FolderPairs:
         return context
 
     def _name(self, index: int) -> str:
+        if self._real is not None:
+            return self._real.images.ids[index]
         return self._generated.images.ids[self._order[index]]
 
     def _read(self, index: int) -> FilePair:
@@ -153,27 +174,6 @@ class FolderPairs:
                 place["garment"] = photos.photos[name]
             if "mask" in needs:
                 place["mask"] = photos.masks[name]
-
-
-def match_names(truths: ImageSource, outputs: ImageSource) -> list[int]:
-    """Return the position of each real image's output.
-
-    Raises:
-        TpgbenchError: A name is in one folder only.
-    """
-    places = {name: index for index, name in enumerate(outputs.ids)}
-    alone = sorted(places.keys() ^ set(truths.ids))
-    if alone:
-        raise TpgbenchError(
-            f"{truths.path} holds {len(truths)} images and {outputs.path} {len(outputs)}; "
-            f"{len(alone)} names are in one of them only: {_few(alone)}: give both sides of a "
-            "pair the same name"
-        )
-    return [places[name] for name in truths.ids]
-
-
-def _few(names: Sequence[str], shown: int = 5) -> str:
-    return ", ".join(names[:shown]) + (", ..." if len(names) > shown else "")
 
 
 def _digest(facts: Mapping[str, object]) -> str:

@@ -70,14 +70,18 @@ class SetInputs:
         """Whether a file of statistics stands for a side."""
         return any(side.images is None for side in self.sides.values())
 
-    def compute(self) -> Value:
+    def compute(self, context: Mapping[str, str]) -> Value:
         """Return the value where a file of statistics stands for a side.
+
+        Args:
+            context: What the recipe holds in addition to the metric's own settings.
 
         Raises:
             TpgbenchError: A file of statistics does not hold what the metric needs.
         """
-        metric, context = self.metric, self.context()
-        if isinstance(metric, MomentMetric):
+        metric = self.metric
+        all_known = all(self._features(role) is not None for role in metric.uses)
+        if isinstance(metric, MomentMetric) and not all_known:
             counts = {role: self._count(role) for role in metric.uses}
             moments = {role: self._moments(role) for role in metric.uses}
             return metric.compute_moments(moments, counts, context)
@@ -104,6 +108,14 @@ class SetInputs:
                 "each set: give more, or leave out --interval"
             )
         return ends
+
+    def bias(self, value: float) -> float | None:
+        """Return about how much too high a value of moments is; None where it cannot be told."""
+        features = {role: self._features(role) for role in self.metric.uses}
+        known = {role: one for role, one in features.items() if one is not None}
+        if not isinstance(self.metric, MomentMetric) or len(known) < len(features):
+            return None
+        return self.metric.bias(known, value)
 
     def needed(self, role: str, purpose: str) -> Features:
         """Return the features of a side.

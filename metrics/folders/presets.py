@@ -6,18 +6,23 @@ import io
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 
 import PIL.Image
 
 from ...core.errors import UnknownNameError
+from ...core.files import given_path
 from ...core.images import Image
 from ...metrics import frames
-from ..base import Value
-from .compute import FolderResults, compute_metrics
+from ..base import Metric, Value, make_metric
+from ..moments import MomentMetric
+from .compute import FolderResults, measure_tasks, open_tasks
 from .image_source import ImageSource, read_images
+from .published import published_images, published_split
+from .task import FolderTask, is_unpaired
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,10 @@ _SSIM = (
     "numbers; later versions count it, padded by reflection. It is computed in float64; the "
     "script's float32 differs in the fifth decimal."
 )
-_NAMES = "Pairs are matched by the whole name; what has no partner is an error."
+_NAMES = (
+    "Pairs are matched by the whole name, or by the person's in PERSON_GARMENT; what has no "
+    "partner is an error."
+)
 
 PRESETS = {
     preset.name: preset
@@ -147,15 +155,22 @@ def compute_preset(
     real: str | Path,
     generated: str | Path,
     *,
+    unpaired: str | Path | None = None,
     weights: str | Path | None = None,
+    interval: bool = False,
+    published: str | None = None,
 ) -> list[Value]:
     """Return the numbers of a preset over two folders.
 
     Args:
         name: ``"ladi"``, ``"catvton"`` or ``"hrvton"``.
         real: A folder or zip file of real images.
-        generated: One of generated images with the same names.
+        generated: One of generated images, named after the real ones: see `match_names`.
+        unpaired: As for `compute_metrics`.
         weights: A folder with the weights.
+        interval: Give FID its interval, which takes a while.
+        published: As for `compute_metrics`. Sets that all have the number of images of a published
+            test split are taken for it.
 
     Raises:
         TpgbenchError: As `compute_metrics`.
@@ -163,9 +178,17 @@ def compute_preset(
     Warns:
         UserWarning: A metric failed on some images, or has no value.
     """
-    results = measure_preset(name, real, generated, weights=weights)
-    for problem in results.problems:
-        warnings.warn(problem, stacklevel=2)
+    results = measure_preset(
+        name,
+        real,
+        generated,
+        unpaired=unpaired,
+        weights=weights,
+        interval=interval,
+        published=published,
+    )
+    for line in (*results.problems, *results.notes):
+        warnings.warn(line, stacklevel=2)
     return list(results.values)
 
 
@@ -174,7 +197,10 @@ def measure_preset(
     real: str | Path,
     generated: str | Path,
     *,
+    unpaired: str | Path | None = None,
     weights: str | Path | None = None,
+    interval: bool = False,
+    published: str | None = None,
 ) -> FolderResults:
     """Return what `compute_preset` does, with what went wrong.
 
@@ -182,26 +208,62 @@ def measure_preset(
         name: As for `compute_preset`.
         real: As for `compute_preset`.
         generated: As for `compute_preset`.
+        unpaired: As for `compute_preset`.
         weights: As for `compute_preset`.
+        interval: As for `compute_preset`.
+        published: As for `compute_preset`.
 
     Raises:
         TpgbenchError: As `compute_metrics`.
     """
     preset = get_preset(name)
-    real, generated = Path(real), Path(generated)
+    folder = None if weights is None else given_path(weights, "weights")
+    metrics = [make_metric(metric, folder) for metric in preset.metrics]
+    # What cannot be computed is found before the first image is saved again.
+    tasks = open_tasks(metrics, [real, generated], unpaired, published)
+    notes = [note for task in tasks for note in task.notes]
+    if published is None and any(isinstance(metric, MomentMetric) for metric in metrics):
+        published = published_split({count for task in tasks for count in task.counts.values()})
+        if published is not None:
+            notes.append(
+                f"{tasks[0].counts['output']:,} images in each set: taken for the complete test "
+                f"split {published}, for which fid is ranked"
+            )
+    for metric in metrics:
+        if isinstance(metric, MomentMetric) and published is not None:
+            metric.published = published_images(published)
     with tempfile.TemporaryDirectory() as scratch:
-        if preset.prepare_real is not None:
-            real = preset.prepare_real(real, generated, Path(scratch))
-        together = [one for one in preset.metrics if one not in preset.prepare_generated]
-        results = [compute_metrics(together, [real, generated], weights=weights)]
-        for metric, prepare in preset.prepare_generated.items():
-            prepared = prepare(generated, Path(scratch))
-            results.append(compute_metrics([metric], [prepared], weights=weights))
-    found = {value.name: value for result in results for value in result.values}
-    return FolderResults(
-        tuple(found[metric] for metric in preset.metrics),
-        tuple(problem for result in results for problem in result.problems),
-    )
+        folders = [Path(real), Path(generated), Path(scratch) / "paired"]
+        tasks = _prepare(preset, metrics, folders, "")
+        if unpaired is not None:
+            sets = [metric for metric in metrics if is_unpaired(metric)]
+            folders = [Path(real), Path(unpaired), Path(scratch) / "unpaired"]
+            tasks += _prepare(preset, sets, folders, "unpaired")
+        results = measure_tasks(tasks, interval=interval)
+    return replace(results, notes=tuple(dict.fromkeys(notes)))
+
+
+def _prepare(
+    preset: Preset, metrics: Sequence[Metric], folders: Sequence[Path], setting: str
+) -> list[FolderTask]:
+    """Save images again as the script does; return what is computed of them, in order.
+
+    Args:
+        preset: The preset.
+        metrics: Its metrics, or those of sets.
+        folders: The real images, the generated ones, and where to make a scratch folder.
+        setting: As for `FolderTask`.
+    """
+    real, generated, scratch = folders
+    scratch.mkdir()
+    if preset.prepare_real is not None:
+        real = preset.prepare_real(real, generated, scratch)
+    prepared = {key: make(generated, scratch) for key, make in preset.prepare_generated.items()}
+    tasks = []
+    for apart, group in groupby(metrics, lambda metric: prepared.get(metric.key)):
+        paths = [real, generated] if apart is None else [apart]
+        tasks.append(FolderTask(list(group), paths, setting))
+    return tasks
 
 
 def _rewrite(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import permutations
 from pathlib import Path
 
 from ...core.errors import TpgbenchError
-from ..base import Metric, SetMetric
+from ..base import Metric, SetMetric, TruthMetric
 from ..engine.measure import measure
 from ..engine.measurement import Measurement, MetricResult, guarded
 from ..engine.set_features import FeatureTable
@@ -16,6 +17,7 @@ from .file_pairs import ImageSet, SideSource
 from .folder_pairs import FolderPairs
 from .image_sides import SetInputs, Side, open_side
 from .own_photos import OwnPhotos
+from .published import published_images
 
 _OWN_PHOTOS = frozenset({"garment", "mask", "caption", "meta"})
 
@@ -26,7 +28,8 @@ def fields_needed(metric: Metric) -> frozenset[str]:
     return frozenset({*metric.needs, *used} - {"output", "cloth"})
 
 
-def _is_unpaired(metric: Metric) -> bool:
+def is_unpaired(metric: Metric) -> bool:
+    """Return whether a metric compares sets of images, whatever their names."""
     return (
         isinstance(metric, SetMetric) and not metric.paired and fields_needed(metric) <= {"truth"}
     )
@@ -38,18 +41,22 @@ class FolderTask:
     Args:
         metrics: The metrics.
         paths: The generated images, or what they are judged against and the generated images.
+        setting: What the generated images are, where it is said: ``"unpaired"``; it joins the names
+            and recipes of the values.
 
     Attributes:
-        notes: What lies in the folders and was passed over, a line each.
+        metrics: The metrics.
+        notes: What lies in the folders and was passed over, and how names were read, a line each.
 
     Raises:
         TpgbenchError: Something is missing, of the wrong kind, or without a partner.
     """
 
-    def __init__(self, metrics: Sequence[Metric], paths: Sequence[Path]) -> None:
-        self._metrics = metrics
-        self._unpaired = [metric for metric in metrics if _is_unpaired(metric)]
-        self._paired = [metric for metric in metrics if not _is_unpaired(metric)]
+    def __init__(self, metrics: Sequence[Metric], paths: Sequence[Path], setting: str = "") -> None:
+        self.metrics = metrics
+        self._setting = setting
+        self._unpaired = [metric for metric in metrics if is_unpaired(metric)]
+        self._paired = [metric for metric in metrics if not is_unpaired(metric)]
         needs = frozenset[str]().union(*map(fields_needed, metrics))
         photos = _own_photos(paths, needs)
         track = bool(self._unpaired)
@@ -57,10 +64,60 @@ class FolderTask:
         if "truth" in needs:
             self._sides["truth"] = open_side(_truth_path(paths[0], photos), track=track)
         self._sides["output"] = open_side(paths[-1], track=track)
+        check_places([side.path for side in self._sides.values()])
         _check_counts(metrics, self._sides)
         self._pairs = self._match(photos, needs & _OWN_PHOTOS) if self._paired else None
-        self.notes = _passed_over(self._sides.values(), photos)
+        read_names = self._pairs.note if self._pairs is not None else ""
+        self.notes = (
+            *_passed_over(self._sides.values(), photos),
+            *([read_names] if read_names else []),
+        )
         self._measured: dict[str, Measurement] = {}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many images each side has, but for files of statistics."""
+        return {role: len(side.images) for role, side in self._sides.items() if side.images}
+
+    def check_published(self, name: str) -> None:
+        """Refuse sets that are not a complete published split.
+
+        Args:
+            name: The split.
+
+        Raises:
+            TpgbenchError: A set has another number of images.
+        """
+        images = published_images(name)
+        for role, count in self.counts.items():
+            if count != images:
+                raise TpgbenchError(
+                    f"{self._sides[role].path}: holds {count:,} images, and the complete test "
+                    f"split {name} has {images:,}: complete it, or leave out --published"
+                )
+
+    def check_sizes(self) -> None:
+        """Refuse pairs whose sizes do not fit, before any image is decoded.
+
+        Raises:
+            TpgbenchError: A metric cannot compare two images of these sizes.
+        """
+        metrics = [
+            one for one in self._paired if isinstance(one, TruthMetric) and one.min_side is not None
+        ]
+        if self._pairs is None or not metrics:
+            return
+        by_sizes: dict[tuple[tuple[int, int], tuple[int, int]], list[str]] = {}
+        for name, output, truth in self._pairs.sizes():
+            by_sizes.setdefault((output, truth), []).append(name)
+        for sizes, names in by_sizes.items():
+            for metric in metrics:
+                try:
+                    metric.check_sizes(*sizes)
+                except TpgbenchError as error:
+                    raise TpgbenchError(
+                        f"{names[0]}: {error} ({len(names)} of {len(self._pairs)} pairs)"
+                    ) from error
 
     def measure(self, cache: bool) -> None:
         """Compute the scores of all samples and gather all features."""
@@ -68,7 +125,7 @@ class FolderTask:
         if self._pairs is not None:
             needs = frozenset[str]().union(*map(fields_needed, rest))
             together = self._pairs.is_in_order and needs <= self._pairs.fields
-            chosen, rest = (self._metrics, []) if together else (self._paired, rest)
+            chosen, rest = (self.metrics, []) if together else (self._paired, rest)
             found = measure(chosen, [self._pairs], cache=cache, strict=True)
             self._measured |= {metric.key: found for metric in chosen}
         if rest:
@@ -82,25 +139,37 @@ class FolderTask:
 
     def result(self, metric: Metric, *, interval: bool) -> MetricResult:
         """Return what a metric came to; with an interval that takes a while if asked for."""
+        found = self._result(metric, interval=interval)
+        if not self._setting:
+            return found
+        renamed = [
+            one.model_copy(update={"name": f"{one.name}:{self._setting}"}) for one in found.values
+        ]
+        return MetricResult(tuple(renamed), found.problems)
+
+    def _result(self, metric: Metric, *, interval: bool) -> MetricResult:
         measured = self._measured[metric.key]
         if self._pairs is not None and metric in self._paired:
             return measured.result(metric, self._pairs.context(fields_needed(metric)))
         if not isinstance(metric, SetMetric):
             raise TypeError(f"{type(metric).__name__} is neither a SampleMetric nor a SetMetric")
         inputs = self._inputs(metric)
-        context = inputs.context()
+        context = inputs.context() | ({"setting": self._setting} if self._setting else {})
         if inputs.has_statistics:
-            found = guarded(metric, inputs.compute, 0, context, strict=True)
+            found = guarded(metric, lambda: inputs.compute(context), 0, context, strict=True)
         else:
             found = measured.result(metric, context)
-        if not interval or not isinstance(metric, MomentMetric) or found.values[0].value is None:
+        value = found.values[0]
+        if not interval or not isinstance(metric, MomentMetric) or value.value is None:
             return found  # others have their own interval, or none
-        ends = inputs.interval()
-        return MetricResult((found.values[0].model_copy(update={"interval": ends}),), ())
+        further = {"interval": inputs.interval()}
+        if value.bias is None:
+            further["bias"] = inputs.bias(value.value)
+        return MetricResult((value.model_copy(update=further),), ())
 
-    def save_statistics(self, path: Path) -> None:
-        """Write the real images' statistics."""
-        able = [one for one in self._metrics if isinstance(one, SetMetric) and one.statistics]
+    def save_statistics(self, path: Path) -> str:
+        """Write the real images' statistics; return whose they are, in a sentence."""
+        able = [one for one in self.metrics if isinstance(one, SetMetric) and one.statistics]
         keys = {metric.extractor().key for metric in able}
         if len(keys) > 1:
             raise TpgbenchError(
@@ -110,6 +179,10 @@ class FolderTask:
         features = self._inputs(able[0]).needed("truth", "a statistics file")
         keep = any(metric.statistics == "features" for metric in able)
         write_statistics(path, features, keys.pop(), keep_features=keep)
+        names = ", ".join(metric.key for metric in able)
+        what = "features and statistics" if keep else "statistics"
+        images = f"the {len(features):,} images of {self._sides['truth'].path}"
+        return f"{path}: {what} of {images}, for {names}"
 
     def _inputs(self, metric: SetMetric) -> SetInputs:
         table = self._measured[metric.key].features.table(metric)
@@ -137,6 +210,16 @@ def _passed_over(sides: Iterable[Side], photos: OwnPhotos | None) -> tuple[str, 
     if photos is not None:
         found[photos.path] = photos.passed_over
     return tuple(f"{path}: passed over: {what}" for path, what in found.items() if what)
+
+
+def check_places(paths: Sequence[Path]) -> None:
+    """Refuse a folder within the other: its images would be counted on both sides."""
+    for outer, inner in permutations(paths, 2):
+        if outer.is_dir() and outer.resolve() in inner.resolve().parents and inner.is_dir():
+            raise TpgbenchError(
+                f"{inner}: lies within {outer}, whose images it would be counted among: move one "
+                "of them out of the other"
+            )
 
 
 def _check_counts(metrics: Sequence[Metric], sides: Mapping[str, Side]) -> None:
