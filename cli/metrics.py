@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import FOLDER
+from .options import FOLDER, output_format
 from .options import as_json as json_option
 
 if TYPE_CHECKING:
+    from ..leaderboard.exported_tables import Format
     from ..metrics.base import Value
 
 
@@ -61,39 +62,50 @@ def _clear_cache(context: click.Context, _: click.Parameter, given: bool) -> Non
     callback=_clear_cache,
     help="Delete the cached features of images (8 KiB each), and do nothing else.",
 )
+@click.option("--unpaired", type=FOLDER, help="Generated images of persons in other garments.")
+@click.option(
+    "--published", help="The complete test split that each set is: viton-hd, viton-hd-clean."
+)
 @unverified_option
-@json_option
-def metrics(names: str, folders: tuple[Path, ...], as_json: bool, **given: Any) -> int:
+@output_format
+def metrics(names: str, folders: tuple[Path, ...], form: Format, **given: Any) -> int:
     """Compute metrics over two folders: ssim, lpips@vgg, fid, kid, ...
 
     A folder may be nested, and may be a zip file or, for fid and kid, a .npz file of statistics.
-    Images of paired metrics are matched by name. Metrics that need the generated images alone (is,
-    tileability@seam) take one folder. Metrics of garments, masks or captions (cts, retrieval,
-    clip_score) read them from REAL: photos in it or in garment/, masks in mask/, ground truth in
-    pattern/, captions in metadata.jsonl or NAME.txt. A preset (ladi, catvton, hrvton) computes what
-    that repository's script does.
+    Images of paired metrics are matched by name: equal ones, or PERSON_GARMENT and PERSON__GARMENT
+    in GENERATED. Metrics that need the generated images alone (is, tileability@seam) take one
+    folder. Metrics of garments, masks or captions (cts, retrieval, clip_score) read them from REAL:
+    photos in it or in garment/, masks in mask/, ground truth in pattern/, captions in
+    metadata.jsonl or NAME.txt. A preset (ladi, catvton, hrvton) computes what that repository's
+    script does; with --unpaired, metrics of sets are computed of those images too. FID is ranked
+    for 2,048 images or more, and for a complete --published split.
     """
+    from ..leaderboard.exported_tables import export_values
     from ..metrics.folders.compute import compute_metrics
     from ..metrics.folders.presets import PRESETS, measure_preset
 
     if names in PRESETS:
-        if len(folders) != 2 or given["protocol"] or given["interval"] or given["statistics"]:
+        if len(folders) != 2 or given["protocol"] or given["statistics"]:
             raise click.UsageError(
-                f"{names} takes two folders, and no --protocol, --interval or --save-statistics."
+                f"{names} takes two folders, and no --protocol or --save-statistics."
             )
-        results = measure_preset(names, *folders, weights=given["weights"])
+        del given["protocol"], given["statistics"]
+        results = measure_preset(names, *folders, **given)
     else:
-        chosen = [name.strip() for name in names.split(",") if name.strip()]
-        results = compute_metrics(chosen, folders, **given)
-    if as_json:
-        documents = [value.model_dump(mode="json") for value in results.values]
+        results = compute_metrics(names, folders, **given)
+    if form == "json":
+        facts = {"notes": list(results.notes)}
+        documents = [value.model_dump(mode="json") | facts for value in results.values]
         document = documents[0] if len(documents) == 1 and names not in PRESETS else documents
         click.echo(json.dumps(document, indent=2, ensure_ascii=False))
-    else:
+    elif form == "text":
         for value in results.values:
             _print_value(value)
-    for note in results.notes:
-        click.echo(f"note: {note}", err=True)
+    else:
+        click.echo(export_values(results.values, form))
+    for note in (*results.notes, results.saved):
+        if note:
+            click.echo(f"note: {note}", err=True)
     for problem in results.problems:
         click.echo(f"incomplete: {problem}", err=True)
     return 1 if results.problems else 0
@@ -156,8 +168,10 @@ def _print_value(value: Value) -> None:
         facts.append(f"spread {format_number(value.spread)}")
     if value.infinite:
         facts.append(f"{value.infinite:,} infinite")
+    if value.bias is not None:
+        facts.append(f"bias about +{format_number(value.bias)} at this n")
     if value.unranked is not None:
-        facts.append(value.unranked)
+        facts.append(f"not ranked: {value.unranked}")
     arrow = "\N{UPWARDS ARROW}" if value.higher_is_better else "\N{DOWNWARDS ARROW}"
     unit = unit_of(value.name)
     number = f"{format_value(value)} {unit}".rstrip()

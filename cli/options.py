@@ -12,8 +12,45 @@ from ..core.options import ListedOption, listed
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-FOLDER = click.Path(path_type=Path)
+
+class _GivenPath(click.Path):
+    """A path; an empty text, as of a shell variable that is not set, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value).strip():
+            self.fail("the path is empty, as of a variable that is not set", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FOLDER = _GivenPath(path_type=Path)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+
+
+def _as_format(context: click.Context, _: click.Parameter, given: bool) -> None:
+    if given:
+        context.params["form"] = "json"
+
+
+def output_format(command: Command) -> Command:
+    """Add ``--format``, and ``--json`` as a short form; the command takes ``form``."""
+    return together(
+        click.option(
+            "--format",
+            "form",
+            type=click.Choice(["text", "json", "csv", "markdown", "latex"]),
+            default="text",
+            show_default=True,
+            is_eager=True,
+            help="How values are printed.",
+        ),
+        click.option(
+            "--json",
+            is_flag=True,
+            expose_value=False,
+            callback=_as_format,
+            help="The same as --format json.",
+        ),
+    )(command)
 
 
 def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:

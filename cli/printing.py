@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from ..api.outcomes import RunOutcome
     from ..core.outcome import Outcome
+    from ..leaderboard.exported_tables import Format
 
 
 def typed() -> tuple[str, ...]:
@@ -36,14 +37,17 @@ def print_table(table: object) -> None:
     Console(soft_wrap=False).print(table)
 
 
-def show_run(outcome: RunOutcome, as_json: bool) -> int:
+def show_run(outcome: RunOutcome, form: Format) -> int:
     """Print a run's values, then what a user should know; return the exit code."""
+    from ..leaderboard.exported_tables import export_values
     from ..leaderboard.result_tables import result_table
 
-    if as_json:
+    if form == "json":
         print_json(outcome.result)
-    else:
+    elif form == "text":
         print_table(result_table(outcome.result))
+    else:
+        click.echo(export_values(outcome.result.metrics, form))
     for note in outcome.notes:
         say(f"note: {note}")
     show_problems(outcome)

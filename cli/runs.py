@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,8 +18,11 @@ from ..benchmark.run.options import (
 from ..core.errors import TpgbenchError
 from ..core.options import split_names
 from .metrics import unverified_option
-from .options import FOLDER, as_json, given_options, options_of, together
+from .options import FOLDER, given_options, options_of, output_format, together
 from .printing import print_json, print_table, say, show_problems, show_run, typed
+
+if TYPE_CHECKING:
+    from ..leaderboard.exported_tables import Format
 
 _model = click.option("--model", required=True, help="See 'tpgbench list models'.")
 _presets = together(
@@ -32,13 +35,13 @@ _presets = together(
 @_model
 @options_of(RunOptions)
 @_presets
-@as_json
+@output_format
 def run(options: Sequence[str], metrics: Sequence[str], preset: str | None, **given: Any) -> int:
     """Generate, score and report. The same command resumes an interrupted run."""
     from .. import api
     from ..benchmark.model_options import parse_assignments
 
-    in_json = given.pop("as_json")
+    form = given.pop("form")
     outcome = api.run(
         **given,
         options=parse_assignments(options),
@@ -46,7 +49,7 @@ def run(options: Sequence[str], metrics: Sequence[str], preset: str | None, **gi
         show_progress=True,
         command=typed(),
     )
-    return show_run(outcome, in_json)
+    return show_run(outcome, form)
 
 
 @click.command()
@@ -82,14 +85,14 @@ def export_inputs(dataset: str, out: Path, **given: Any) -> int:
 @click.option("--dataset", metavar="NAME|DIR", help="For external images: their dataset.")
 @options_of(ExternalOptions)
 @_presets
-@as_json
+@output_format
 def score(
     path: Path, dataset: str | None, metrics: Sequence[str], preset: str | None, **given: Any
 ) -> int:
     """Score a run directory, or images made elsewhere (with --dataset)."""
     from .. import api
 
-    in_json = given.pop("as_json")
+    form = given.pop("form")
     names = _metric_names(metrics, preset)
     if (path / "run.json").exists():
         _refuse_options_of_external_images()
@@ -100,7 +103,7 @@ def score(
         outcome = api.score_images(
             path, dataset, metrics=names, show_progress=True, command=typed(), **given
         )
-    return show_run(outcome, in_json)
+    return show_run(outcome, form)
 
 
 @click.command()
@@ -118,20 +121,23 @@ def report(path: Path, dataset: str | None) -> int:
 @click.command()
 @click.argument("paths", metavar="RUN RUN...", nargs=-1, type=FOLDER)
 @click.option("--html", type=FOLDER, help="Also write a page to this file.")
-@as_json
-def compare(paths: Sequence[Path], html: Path | None, as_json: bool) -> int:
+@output_format
+def compare(paths: Sequence[Path], html: Path | None, form: Format) -> int:
     """Compare scored runs of the same data by paired tests, Holm-corrected."""
     from .. import api
     from ..leaderboard.comparison_page import write_comparison
+    from ..leaderboard.exported_tables import export_comparison
     from ..leaderboard.result_tables import comparison_table
 
     if html is not None and html.suffix.lower() not in (".html", ".htm"):
         raise TpgbenchError(f"--html {html}: give a file that ends in .html")
     comparison = api.compare(paths)
-    if as_json:
+    if form == "json":
         print_json(comparison)
-    else:
+    elif form == "text":
         print_table(comparison_table(comparison))
+    else:
+        click.echo(export_comparison(comparison, form))
     if html is not None:
         write_comparison(comparison, html)
         say(f"page: {html}")
@@ -150,7 +156,14 @@ def _metric_names(texts: Sequence[str], preset: str | None) -> list[str] | None:
 
 
 def _refuse_options_of_external_images() -> None:
-    allowed = {"--dataset", "--metrics", "--preset", "--json", "--unverified-weights"}
+    allowed = {
+        "--dataset",
+        "--metrics",
+        "--preset",
+        "--json",
+        "--format",
+        "--unverified-weights",
+    }
     for flag in given_options():
         if flag not in allowed:
             raise TpgbenchError(

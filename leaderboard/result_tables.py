@@ -18,6 +18,7 @@ from ..benchmark.run.results import Result
 from ..metrics.base import Value
 from .formatting import (
     FEW_SAMPLES,
+    format_number,
     format_uncertainty,
     format_value,
     shorten,
@@ -53,6 +54,11 @@ def result_table(result: Result) -> Table:
             Text(_notes(value)),
         )
     lines += [f"not computed: {', '.join(names)}: {reason}" for reason, names in lacking.items()]
+    lines += [
+        f"{value.name} is not ranked: {value.unranked}"
+        for value in result.metrics
+        if value.unranked is not None and value.value is not None
+    ]
     lines += _spread_note(result.metrics)
     table.caption = _lines(lines)
     return table
@@ -129,6 +135,8 @@ def _notes(value: Value) -> str:
         notes.append(f"{value.missing:,} missing")
     if value.infinite:
         notes.append(f"{value.infinite:,} infinite")
+    if value.bias is not None:
+        notes.append(f"bias about +{format_number(value.bias)}")
     if value.value is not None and value.n < FEW_SAMPLES:
         notes.append("few samples")
     if value.unranked is not None:

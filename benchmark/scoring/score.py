@@ -20,6 +20,7 @@ from ...metrics.engine.measure import measure
 from ...metrics.engine.measurement import Measurement
 from ...metrics.engine.sample_scores import PLUGIN_ERRORS, describe
 from ...metrics.engine.source import Entry
+from ...metrics.moments import MomentMetric
 from ..fit import OUTPUT_FRAME, RESIZE
 from ..run.identity import RunRecord
 from ..run.results import Result, SampleCounts
@@ -105,6 +106,9 @@ def score(run: Run, metrics: Sequence[str] | None = None, *, show_progress: bool
     chosen = check_metrics(metrics, record.identity.task)
     image_of, notes = _image_finder(store, record, run.sample_ids)
     loaded = [metric for metric, reason in chosen if reason is None]
+    for metric in loaded:
+        if isinstance(metric, MomentMetric) and len(run.sample_ids) == run.dataset.published:
+            metric.published = run.dataset.published
     with store.locked():
         if store.read_record() != record:
             raise TpgbenchError(f"{store.path}: another process has just worked in it; score again")

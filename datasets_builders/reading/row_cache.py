@@ -62,6 +62,7 @@ class CachedRows(Dataset):
         self.track = dataset.track
         self.fingerprint = dataset.fingerprint
         self.licence = dataset.licence
+        self.published = dataset.published
         self.uncached = dataset
         self._folder = folder
         self._writes = folder is not None

@@ -162,9 +162,8 @@ class FolderTask:
         value = found.values[0]
         if not interval or not isinstance(metric, MomentMetric) or value.value is None:
             return found  # others have their own interval, or none
-        further = {"interval": inputs.interval()}
-        if value.bias is None:
-            further["bias"] = inputs.bias(value.value)
+        bias = inputs.bias(value.value) if value.bias is None else value.bias
+        further = {"interval": inputs.interval(), "bias": bias}
         return MetricResult((value.model_copy(update=further),), ())
 
     def save_statistics(self, path: Path) -> str:

@@ -77,6 +77,7 @@ def test_the_recipe_names_all_that_matters(real, generated):
     assert parts.pop("weights") not in ("", inception.INCEPTION_WEIGHTS.sha256[:8])
     assert parts == {
         "read": READING,
+        "bound": "2048",
         "backbone": "inception-2015-12-05",
         "features": "1",
         "format": "png",
@@ -225,8 +226,8 @@ def test_statistics_of_another_protocol_are_refused(real, generated, tmp_path):
     [
         (b"no archive", "cannot be read as statistics"),
         ({"other": np.zeros(3)}, "holds other; statistics are mu and sigma"),
-        ({"mu": np.zeros(3), "sigma": np.eye(4)}, "are not of one distribution"),
-        ({"mu": np.full(3, np.nan), "sigma": np.eye(3)}, "not finite"),
+        ({"mu": np.zeros(3), "sigma": np.eye(4)}, "sigma has shape"),
+        ({"mu": np.full(3, np.nan), "sigma": np.eye(3)}, "mu holds NaN or infinite values"),
         ({"feats": np.zeros((1, 27))}, "at least 2 images"),
         ({"mu": np.array([{}]), "sigma": np.eye(1)}, "cannot be read as statistics"),
         ({"mu": np.zeros(5), "sigma": np.eye(5)}, "5 dimensions and the other"),
