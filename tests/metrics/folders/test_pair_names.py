@@ -66,6 +66,9 @@ def test_a_set_within_the_other_is_refused_and_one_set_twice_is_not(tmp_path):
 
 
 def test_everything_is_checked_before_anything_is_computed(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        pytest.fail("computed")
+
     real, out = folders(tmp_path, lambda name: name)
     save(photo(1, (20, 20)), out / f"{PEOPLE[2]}.png")
     monkeypatch.setattr(
