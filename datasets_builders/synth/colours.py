@@ -46,10 +46,10 @@ _NAMED_FROM = (0.0, 0.03, 0.12)
 @cache
 def _lab_shades() -> tuple[Floats, tuple[str, ...]]:
     shades = [(shade, word) for word, shades in _SHADES.items() for shade in shades]
-    return _lab(np.array([shade for shade, _ in shades]) / 255.0), tuple(w for _, w in shades)
+    return to_lab(np.array([shade for shade, _ in shades]) / 255.0), tuple(w for _, w in shades)
 
 
-def _lab(colours: Floats) -> Floats:
+def to_lab(colours: Floats) -> Floats:
     """Return CIELAB (D65) of sRGB colours (n, 3)."""
     from skimage.color import rgb2lab
 
@@ -59,7 +59,7 @@ def _lab(colours: Floats) -> Floats:
 def colour_word(colour: Floats) -> str:
     """Return the basic word of an RGB colour from 0 to 1: that of the nearest shade in CIELAB."""
     shades, words = _lab_shades()
-    distances = np.sum((shades - _lab(colour[None])) ** 2, axis=1)
+    distances = np.sum((shades - to_lab(colour[None])) ** 2, axis=1)
     return words[int(np.argmin(distances))]
 
 

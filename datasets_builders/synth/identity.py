@@ -10,7 +10,7 @@ from ...core.errors import TpgbenchError
 from .streams import SceneKey
 
 # Raised whenever a row changes for an equal key: each is part of its datasets' fingerprints.
-VERSION = 1  # of `render`
+VERSION = 2  # of `render`; 2: captions name pale and muted colours rightly
 MANNEQUIN_VERSION = 1  # of `mannequin`
 
 MIN_SIZE, MAX_SIZE = 64, 1024

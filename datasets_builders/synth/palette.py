@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import colorsys
+from functools import cache
 
 import numpy as np
 
+from .colours import to_lab
 from .raster import Floats
 from .streams import pick
 
@@ -17,36 +19,49 @@ _GROUNDS = {
     "saturated": ((0.6, 0.9), (0.5, 0.9)),
     "pastel": ((0.15, 0.35), (0.85, 0.98)),
 }
+# Typical shades of each name, RGB from 0 to 255; pale grounds and muted tones have their own.
 _NAMES = {
-    "black": (18, 18, 20),
-    "charcoal": (62, 62, 66),
-    "grey": (128, 128, 130),
-    "silver": (192, 192, 194),
-    "white": (247, 246, 244),
-    "cream": (240, 228, 200),
-    "beige": (208, 186, 150),
-    "tan": (176, 134, 90),
-    "brown": (104, 66, 36),
-    "maroon": (104, 20, 36),
-    "red": (204, 34, 40),
-    "coral": (240, 120, 100),
-    "orange": (238, 130, 28),
-    "mustard": (200, 156, 36),
-    "yellow": (244, 220, 64),
-    "olive": (108, 108, 44),
-    "lime": (160, 212, 60),
-    "green": (44, 144, 62),
-    "dark green": (20, 70, 42),
-    "mint": (166, 226, 194),
-    "teal": (24, 124, 128),
-    "turquoise": (64, 196, 200),
-    "light blue": (160, 200, 236),
-    "blue": (40, 92, 196),
-    "navy": (22, 32, 84),
-    "lavender": (190, 172, 228),
-    "purple": (108, 48, 144),
-    "magenta": (204, 40, 140),
-    "pink": (244, 172, 192),
+    "black": ((18, 18, 20),),
+    "charcoal": ((62, 62, 66),),
+    "grey": ((128, 128, 130), (158, 158, 160)),
+    "silver": ((192, 192, 194), (214, 214, 216)),
+    "white": ((247, 246, 244), (255, 255, 255)),
+    "cream": ((240, 228, 200), (250, 240, 220)),
+    "beige": ((208, 186, 150), (226, 208, 180)),
+    "tan": ((176, 134, 90),),
+    "brown": ((104, 66, 36), (60, 34, 24), (140, 96, 66)),
+    "maroon": ((104, 20, 36), (60, 10, 20)),
+    "red": ((204, 34, 40), (170, 30, 36)),
+    "rust": ((170, 84, 52),),
+    "coral": ((240, 120, 100),),
+    "peach": ((248, 206, 176), (255, 224, 204)),
+    "orange": ((238, 130, 28),),
+    "mustard": ((200, 156, 36), (150, 120, 40)),
+    "yellow": ((244, 220, 64),),
+    "pale yellow": ((250, 246, 206), (244, 238, 170)),
+    "khaki": ((150, 144, 104), (184, 178, 136)),
+    "olive": ((108, 108, 44), (66, 66, 24)),
+    "lime": ((160, 212, 60), (208, 240, 150)),
+    "sage": ((146, 168, 138), (112, 142, 112)),
+    "green": ((44, 144, 62), (90, 180, 90)),
+    "dark green": ((20, 70, 42), (14, 48, 24)),
+    "mint": ((166, 226, 194), (203, 242, 219), (222, 246, 226)),
+    "teal": ((24, 124, 128), (16, 70, 74), (96, 146, 146)),
+    "turquoise": ((64, 196, 200), (140, 224, 220)),
+    "pale blue": ((214, 230, 246), (220, 244, 248)),
+    "light blue": ((160, 200, 236),),
+    "blue": ((40, 92, 196), (70, 130, 200)),
+    "slate blue": ((100, 118, 150), (140, 156, 186)),
+    "navy": ((22, 32, 84), (12, 16, 50)),
+    "lilac": ((222, 212, 244), (232, 222, 246)),
+    "lavender": ((190, 172, 228),),
+    "purple": ((108, 48, 144), (140, 80, 190), (60, 24, 80)),
+    "mauve": ((150, 118, 146), (182, 146, 174), (124, 92, 118)),
+    "plum": ((92, 44, 82),),
+    "magenta": ((204, 40, 140),),
+    "pink": ((244, 172, 192), (232, 120, 160)),
+    "dusty pink": ((196, 148, 156), (160, 112, 122)),
+    "pale pink": ((250, 222, 230),),
 }
 
 
@@ -91,15 +106,15 @@ def _gap(colours: Floats, other: Floats) -> Floats:
 
 
 def colour_name(colour: Floats) -> str:
-    """Return the everyday name nearest to an RGB colour from 0 to 1."""
-    red, green, blue = 255.0 * colour
+    """Return the everyday name nearest to an RGB colour from 0 to 1, by CIEDE2000."""
+    from skimage.color import deltaE_ciede2000
 
-    def distance(name: str) -> float:
-        # The "redmean" approximation of perceived difference.
-        r, g, b = _NAMES[name]
-        mean = 0.5 * (r + red) / 256.0
-        return float(
-            (2 + mean) * (r - red) ** 2 + 4 * (g - green) ** 2 + (3 - mean) * (b - blue) ** 2
-        )
+    shades, names = _lab_shades()
+    differences = deltaE_ciede2000(shades, np.broadcast_to(to_lab(colour[None]), shades.shape))
+    return names[int(np.argmin(differences))]
 
-    return min(_NAMES, key=distance)
+
+@cache
+def _lab_shades() -> tuple[Floats, tuple[str, ...]]:
+    shades = [(shade, name) for name, shades in _NAMES.items() for shade in shades]
+    return to_lab(np.array([shade for shade, _ in shades]) / 255.0), tuple(n for _, n in shades)
