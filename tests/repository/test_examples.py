@@ -27,6 +27,7 @@ PAGES = [
     page.relative_to(ROOT).as_posix()
     for page in written_pages()
     if page.name != "CONTRIBUTING.md"  # a package: test_contributing.py
+    and page.parent.name != "tutorials"  # whole jobs: test_tutorials.py
     and any(block.language == "python" for block in code_blocks(page))
 ]
 
