@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..core.errors import TpgbenchError
+from ..core.files import given_path
 from ..datasets_builders.base import DATASETS, Dataset
 from ..datasets_builders.load import open_dataset
 from ..datasets_builders.masks.find import GIVEN
@@ -88,6 +89,8 @@ def build_dataset(
         (2, 200)
     """
     builder = DATASETS.get(name)()
+    if source is not None:
+        given_path(source, "source")
     if push_to_hub is not None:
         check_push(push_to_hub)  # before hours of building
     if isinstance(builder, PackagedDataset):
@@ -95,7 +98,7 @@ def build_dataset(
             raise TpgbenchError(f"{name}: --train-rows is for procedural datasets; leave it out")
         report = builder.build(
             source,
-            Path(out),
+            given_path(out, "out"),
             size=size,
             workers=workers,
             strict=strict,
@@ -106,7 +109,7 @@ def build_dataset(
     else:
         report = build_procedural(
             builder,
-            Path(out),
+            given_path(out, "out"),
             size=size,
             train_rows=train_rows,
             workers=workers,
@@ -131,7 +134,7 @@ def verify_dataset(folder: str | Path, *, source: str | Path | None = None) -> V
         >>> verify_dataset("data/ctp-synth").differences
         ()
     """
-    return verify(Path(folder), source)
+    return verify(given_path(folder, "folder"), source and given_path(source, "source"))
 
 
 def make_masks(
@@ -153,8 +156,10 @@ def make_masks(
     Raises:
         TpgbenchError: No photo without a mask, or the folder is there already.
     """
-    folder = None if out is None else Path(out)
-    return write_masks(Path(photos), folder, masks=masks, show_progress=show_progress)
+    folder = None if out is None else given_path(out, "out")
+    return write_masks(
+        given_path(photos, "photos"), folder, masks=masks, show_progress=show_progress
+    )
 
 
 def show_dataset(
@@ -188,5 +193,5 @@ def show_dataset(
         >>> sheet = show_dataset("ctp-synth", limit=4, size=64, out="sheet.png")
     """
     dataset = open_dataset(name_or_folder, split, config=config, size=size, seed=seed, masks=masks)
-    picture = Path(f"{dataset.name}-{split}.png") if out is None else Path(out)
+    picture = Path(f"{dataset.name}-{split}.png") if out is None else given_path(out, "out")
     return write_contact_sheet(dataset, picture, limit=limit)

@@ -29,6 +29,7 @@ from ..benchmark.scoring.score import Scored, check_metrics
 from ..benchmark.scoring.score import score as score_stage
 from ..benchmark.scoring.score_external import open_external
 from ..core.errors import TpgbenchError
+from ..core.files import given_path
 from ..core.options import resolve, takes
 from ..datasets_builders.reference import DatasetRef, portable_location
 from ..leaderboard.report_page import write_report
@@ -128,7 +129,7 @@ def export_inputs(
     )
     return write_inputs(
         reference,
-        Path(out),
+        given_path(out, "out"),
         limit=chosen["limit"],
         fit=chosen["fit"],
         seed=chosen["seed"],
@@ -153,7 +154,7 @@ def score(path: str | Path, **options: Unpack[ScoreOptions]) -> RunOutcome:
         2
     """
     chosen = cast(ScoreOptions, resolve(ScoreOptions, options))
-    found = Run.open(path, dataset=chosen["dataset"])
+    found = Run.open(given_path(path, "path"), dataset=chosen["dataset"])
     scored = score_stage(found, metrics=chosen["metrics"], show_progress=chosen["show_progress"])
     return _outcome(found, scored, None)
 
@@ -181,7 +182,7 @@ def score_images(
         2
     """
     chosen = cast(ExternalOptions, resolve(ExternalOptions, options))
-    found = open_external(Path(images), dataset, chosen)
+    found = open_external(given_path(images, "images"), dataset, chosen)
     scored = score_stage(found, metrics=chosen["metrics"], show_progress=chosen["show_progress"])
     return _outcome(found, scored, None)
 
@@ -202,7 +203,9 @@ def report(path: str | Path, *, dataset: str | Path | None = None) -> ReportOutc
         >>> report("runs/crop").path.name
         'report.html'
     """
-    return _report(Run.open(path, dataset=dataset), must_have_photos=dataset is not None)
+    return _report(
+        Run.open(given_path(path, "path"), dataset=dataset), must_have_photos=dataset is not None
+    )
 
 
 def compare(paths: Sequence[str | Path]) -> RunComparison:
@@ -222,7 +225,7 @@ def compare(paths: Sequence[str | Path]) -> RunComparison:
     """
     from ..benchmark.comparing.compare import compare_runs
 
-    return compare_runs([Path(path) for path in paths])
+    return compare_runs([given_path(path, "path") for path in paths])
 
 
 def _generate(model: AnyModel | GivenModel, options: GenerateOptions) -> Generated:

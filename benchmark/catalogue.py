@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
+from ..core.registry import Registry
 from ..core.weights import WeightFile, is_offline, weights_folder
 from ..datasets_builders.base import DATASETS
 from ..metrics.base import METRICS
@@ -26,6 +29,7 @@ class ModelEntry(_Entry):
     title: str
     source: str
     options: dict[str, str]
+    defaults: dict[str, str]
 
 
 class MetricEntry(_Entry):
@@ -66,6 +70,20 @@ class Diagnosis(_Entry):
     broken: tuple[str, ...]
 
 
+def list_broken(kind: str) -> tuple[str, ...]:
+    """Return why entries of a registry cannot be imported, a line each.
+
+    Args:
+        kind: ``"models"``, ``"metrics"`` or ``"datasets"``.
+    """
+    registries: dict[str, Registry[Any]] = {
+        "models": MODELS,
+        "metrics": METRICS,
+        "datasets": DATASETS,
+    }
+    return registries[kind].load_all()[1]
+
+
 def list_models() -> list[ModelEntry]:
     """Return every model of the registry that can be imported."""
     return [
@@ -79,6 +97,9 @@ def list_models() -> list[ModelEntry]:
             options={
                 key: f"{field.description or ''} (default {field.default})".strip()
                 for key, field in model.config_type.model_fields.items()
+            },
+            defaults={
+                key: str(field.default) for key, field in model.config_type.model_fields.items()
             },
         )
         for name, model in MODELS.load_all()[0].items()

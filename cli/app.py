@@ -68,7 +68,15 @@ def list_(kind: str, as_json: bool) -> int:
         click.echo(json.dumps([entry.model_dump(mode="json") for entry in entries], indent=2))
     else:
         print_table(catalogue_table(entries))
-    return 0
+    if kind == "metrics" and not as_json:
+        from ..metrics.folders.presets import PRESETS
+
+        presets = "; ".join(f"{name}: {', '.join(one.metrics)}" for name, one in PRESETS.items())
+        click.echo(f"presets (run --preset, metrics NAME): {presets}")
+    broken = catalogue.list_broken(kind)
+    for line in broken:
+        say(f"broken: {line}")
+    return EXIT_INCOMPLETE if broken else 0
 
 
 @cli.command()

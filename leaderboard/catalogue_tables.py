@@ -32,11 +32,12 @@ def _cells(entry: BaseModel) -> dict[str, str]:
             "licence": entry.licence,
             "weights": ", ".join(entry.weights) or "none",
             "what": entry.title,
-            "options": ", ".join(entry.options) or "none",
+            "options": ", ".join(f"{key}={one}" for key, one in entry.defaults.items()) or "none",
         }
     if isinstance(entry, MetricEntry):
         return {
             "metric": entry.name,
+            "variants": ", ".join(entry.variants) or "-",
             "tasks": ", ".join(entry.tasks),
             "better": "higher" if entry.higher_is_better else "lower",
             "range": " to ".join(entry.range) + (f" {entry.unit}" if entry.unit else ""),

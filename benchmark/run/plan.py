@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from ...core.errors import TpgbenchError
-from ...core.files import known_sha256, recordable
+from ...core.files import given_path, known_sha256, recordable
 from ...datasets_builders.reference import DatasetRef, portable_location
 from ..fit import check_fit
 from ..given_model import AnyModel, GivenModel
@@ -98,7 +98,8 @@ def make_plan(model: AnyModel | GivenModel, options: GenerateOptions) -> tuple[P
         )
     size, fit = options["size"] or dataset.size, options["fit"] or dataset.fit
     check_fit(fit, size, task)
-    weights = None if options["weights"] is None else str(options["weights"])
+    given_weights = options["weights"]
+    weights = None if given_weights is None else str(given_path(given_weights, "--weights"))
     identity = Identity(
         task=task.name,
         model=name,
@@ -123,7 +124,11 @@ def make_plan(model: AnyModel | GivenModel, options: GenerateOptions) -> tuple[P
         limit=options["limit"],
     )
     out = options["out"]
-    run = Run(RunStore(Path(out) if out is not None else default_folder(identity)), record, dataset)
+    run = Run(
+        RunStore(given_path(out, "--out") if out is not None else default_folder(identity)),
+        record,
+        dataset,
+    )
     run.sample_ids  # noqa: B018 (raises where the split has none, or two of one id)
     run.check_outside_of_dataset()
     if not options["overwrite"]:

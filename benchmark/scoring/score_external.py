@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ...core.files import recordable
+from ...core.files import given_path, recordable
 from ...datasets_builders.reference import DatasetRef, portable_location
 from ..fit import check_fit
 from ..run.identity import ExternalImages, Identity, RunRecord
@@ -45,6 +45,8 @@ def open_external(images: Path, dataset: str | Path, options: ExternalOptions) -
     size, fit = options["size"] or rows.size, options["fit"] or rows.fit
     check_fit(fit, size, get_task(rows.task))
     manifest = options["manifest"]
+    if manifest is not None:
+        given_path(manifest, "--manifest")
     external = ExternalImages(
         folder=recordable(str(images.resolve()), "folder of images"),
         manifest=None
@@ -77,7 +79,11 @@ def open_external(images: Path, dataset: str | Path, options: ExternalOptions) -
         sessions=(new_session(options["command"], 1, "none"),),
     )
     out = options["out"]
-    run = Run(RunStore(Path(out) if out is not None else default_folder(identity)), record, rows)
+    run = Run(
+        RunStore(given_path(out, "--out") if out is not None else default_folder(identity)),
+        record,
+        rows,
+    )
     find_images(external, run.sample_ids)
     run.check_outside_of_dataset()
     check_folder(run.store, identity, record.limit)

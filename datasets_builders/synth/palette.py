@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -107,10 +108,11 @@ def _gap(colours: Floats, other: Floats) -> Floats:
 
 def colour_name(colour: Floats) -> str:
     """Return the everyday name nearest to an RGB colour from 0 to 1, by CIEDE2000."""
-    from skimage.color import deltaE_ciede2000
+    from skimage import color
 
     shades, names = _lab_shades()
-    differences = deltaE_ciede2000(shades, np.broadcast_to(to_lab(colour[None]), shades.shape))
+    difference: Any = color.deltaE_ciede2000
+    differences = difference(shades, np.broadcast_to(to_lab(colour[None]), shades.shape))
     return names[int(np.argmin(differences))]
 
 

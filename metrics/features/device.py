@@ -11,7 +11,9 @@ from ...core.errors import TpgbenchError
 
 
 class _FullPrecision:
-    """Keeps TF32 and bfloat16 out of float32 products while any thread of the process is within.
+    """Keeps other types than plain float32 out while any thread of the process is within.
+
+    These are TF32 and bfloat16 in products, and another default type of new tensors.
 
     The switches belong to the process and not to a thread: each thread setting them back by
     itself would do so under another one's hands.
@@ -30,6 +32,8 @@ class _FullPrecision:
                 before = torch.get_float32_matmul_precision()
                 self._restore.callback(torch.set_float32_matmul_precision, before)
                 torch.set_float32_matmul_precision("highest")
+                self._restore.callback(torch.set_default_dtype, torch.get_default_dtype())
+                torch.set_default_dtype(torch.float32)
                 self._restore.enter_context(
                     torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
                 )

@@ -9,13 +9,14 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import PIL.Image
 
 from ...core.errors import UnknownNameError
 from ...core.files import given_path
 from ...core.images import Image
+from ...core.picture_files import split_suffix
 from ...metrics import frames
 from ..base import Metric, Value, make_metric
 from ..moments import MomentMetric
@@ -272,9 +273,10 @@ def _rewrite(
     """Save changed images into a new zip file, where no name that they bring can leave it."""
     with zipfile.ZipFile(path, "w") as archive:
         for index, name in enumerate(source.ids):
-            ending = suffix or PurePosixPath(source.name(index)).suffix
+            ending = suffix or split_suffix(source.name(index))[1] or ".png"
             buffer = io.BytesIO()
             picture = PIL.Image.fromarray(change(source.read(index)))
             picture.save(buffer, format=PIL.Image.registered_extensions()[ending.lower()])
-            archive.writestr(f"{name}{ending}", buffer.getvalue())
+            # With the format's own first date: it has none before 1980, as a wrong clock may say.
+            archive.writestr(zipfile.ZipInfo(f"{name}{ending}"), buffer.getvalue())
     return path

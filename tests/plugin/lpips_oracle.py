@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import torch
@@ -9,9 +10,9 @@ import torchvision
 from tpgbench.metrics.features.backbones import BACKBONES
 
 
-def write_backbones(folder: Path) -> Path:
-    """Write all three under their owner's names, without the classifiers, which LPIPS ignores."""
-    for backbone in BACKBONES.values():
+def write_backbones(folder: Path, nets: Collection[str] = tuple(BACKBONES)) -> Path:
+    """Write them under their owner's names, without the classifiers, which LPIPS ignores."""
+    for backbone in map(BACKBONES.get, nets):
         torch.manual_seed(0)
         features = getattr(torchvision.models, backbone.model)(weights=None).features
         state = {f"features.{name}": tensor for name, tensor in features.state_dict().items()}
