@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from ..core.errors import TpgbenchError
 from ..core.picture_files import split_suffix
 from .base import DatasetCard
+from .packaging.accounting import refuse_renamed_list
 from .packaging.build import PackagedDataset
 from .packaging.pictures import Pictures, check_inside
 from .packaging.rows import RawRow, RowRefusedError
@@ -60,6 +61,11 @@ class CtpHd(PackagedDataset):
                 f"{source}: has no {'cloth/ folder' if lists else 'train.txt or test.txt'}; "
                 "a CTP-HD folder holds cloth/, cloth_mask/, pattern/, train.txt and test.txt"
             )
+        for split, list_name in _LISTS.items():
+            refuse_renamed_list(source, list_name, f"the split '{split}'")
+            if split not in lists:
+                detail = f"is not there: the build has no split '{split}'"
+                yield Finding(FindingKind.COUNT, list_name, detail, left_out=False)
         folders = {column: Pictures(source, folder) for column, folder in _FOLDERS.items()}
         listed: set[str] = set()
         for split, list_name in lists.items():

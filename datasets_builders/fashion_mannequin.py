@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -160,19 +160,8 @@ class _Listed:
                     yield error.finding
         unnamed = [name for name in sorted(files) if is_picture(name) and name not in self._named]
         if len(unnamed) > refused:  # else the refused lines are why
-            yield from self._unlisted(unnamed)
-
-    def _unlisted(self, unnamed: Iterable[str]) -> Iterator[Finding]:
-        """Yield the pictures that no metadata names, one finding for each folder."""
-        folders: dict[str, list[str]] = {}
-        for name in unnamed:
-            folders.setdefault(name.rpartition("/")[0] or ".", []).append(name)
-        for folder, names in folders.items():
-            detail = (
-                f"holds {len(names):,} pictures that no metadata names (first: {names[0]}); add a "
-                "line for each, or remove them"
-            )
-            yield Finding(FindingKind.UNLISTED, folder, detail)
+            detail = "is named by no metadata; add a line for it, or remove it"
+            yield from (Finding(FindingKind.UNLISTED, name, detail) for name in unnamed)
 
     def read(self, photo: _Photo) -> bytes:
         """Return the photo's bytes."""

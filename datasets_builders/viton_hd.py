@@ -11,6 +11,7 @@ from typing import ClassVar
 from ..core.errors import TpgbenchError
 from ..core.picture_files import split_suffix
 from .base import DatasetCard
+from .packaging.accounting import refuse_renamed_list
 from .packaging.build import PackagedDataset
 from .packaging.pictures import Pictures, check_inside
 from .packaging.rows import RawRow, RowRefusedError
@@ -86,6 +87,8 @@ class VitonHd(PackagedDataset):
         CLEAN: {"test": 1_990, "train": 11_552},
     }
     lists = tuple(sorted(_LISTS.values()))
+    # What later authors published for this dataset, to lie in its folders.
+    side_material = ("*/gt_cloth_warped_mask/*", "*vitonhd_*_tagged.json")
     where_to_get = (
         "its authors give it out for non-commercial research at "
         "https://github.com/shadow2496/VITON-HD"
@@ -115,32 +118,19 @@ class VitonHd(PackagedDataset):
                 f"{source}: has no pair list with its cloth/ folder; a VITON-HD folder holds "
                 "train_pairs.txt, test_pairs.txt, train/cloth/ and test/cloth/"
             )
-        _check_lists(source)
+        for split, list_name in _LISTS.items():
+            refuse_renamed_list(source, list_name, f"{split}/")
         for split, list_name in _LISTS.items():
             if (source.root / list_name).is_file():
                 yield from _Split(source, split, list_name).rows()
-
-
-def _check_lists(source: SourceFolder) -> None:
-    """Refuse a split whose list is missing: all of its rows would be.
-
-    Raises:
-        TpgbenchError: A split has garments and no list.
-    """
-    for split, list_name in _LISTS.items():
-        if (source.root / list_name).is_file() or not (source.root / split / "cloth").is_dir():
-            continue
-        alike = sorted(
-            path.name
-            for path in source.top()
-            if path.is_file() and (path.name.startswith(split) or "pairs" in path.name)
-        )
-        others = [name for name in alike if name not in _LISTS.values()]
-        found = f" (there is {', '.join(others)})" if others else ""
-        raise TpgbenchError(
-            f"{source}: {split}/ has garments and no {list_name}{found}: give the list that name, "
-            f"or take {split}/ out of the folder"
-        )
+            elif (source.root / split / "cloth").is_dir():
+                raise TpgbenchError(
+                    f"{source}: {split}/ has garments and no {list_name}: add the list, or take "
+                    f"{split}/ out of the folder"
+                )
+            else:
+                detail = f"is not there, nor is {split}/: the build lacks that split"
+                yield Finding(FindingKind.COUNT, list_name, detail, left_out=False)
 
 
 def _read_known(split: str) -> Mapping[str, frozenset[str]]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from fnmatch import fnmatch
 from itertools import tee
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import JsonValue
@@ -16,26 +14,19 @@ from pydantic import JsonValue
 from ...core.errors import TpgbenchError
 from ...core.folders import new_folder
 from ...core.images import MASK_THRESHOLD, check_size
-from ...core.picture_files import split_suffix
 from ...core.progress import Advance, progress
 from ..base import DatasetSource, Track
 from ..reading.build_info import BuildInfo
 from ..reading.findings import BuildReport, Finding, FindingKind, summarise
 from ..reading.schema import DEFAULT_CONFIG, RowSchema
-from ..reading.sources import SourceFolder, is_picture
+from ..reading.sources import SourceFolder
+from .accounting import find_unused, group_by_folder, unused_finding
 from .audit import RowAudit
 from .integrity_page import write_integrity_page
 from .opening import open_source
 from .package import Package, PackageWriter, seal
 from .rows import PackedRow, Packer, RawRow, RowRefusedError, SourceFile
 from .workers import ordered_map
-
-# What describes a dataset beside its data, in lower case.
-_DOCUMENTS = re.compile(
-    r"(.*/)?((readme|licen[cs]e|citation|copying|changelog|notice)[^/]*"
-    r"|[^/]*\.(md|pdf|html|bib|sha256|md5))"
-)
-_MENTIONED = re.compile(r"'([^']+)'|(\S+\.\w+)")  # the files that a finding is about
 
 
 class PackagedDataset(DatasetSource):
@@ -170,17 +161,6 @@ def _files_of(item: RawRow | Finding) -> Iterator[str]:
         yield item.within
 
 
-def _stems_in(findings: Iterable[Finding]) -> frozenset[str]:
-    """Return the names of the files that findings are about: what else they lack is known."""
-    texts = (f"{finding.where} {finding.detail}" for finding in findings)
-    names = (one for text in texts for found in _MENTIONED.findall(text) for one in found if one)
-    return frozenset(map(_stem, names))
-
-
-def _stem(name: str) -> str:
-    return split_suffix(PurePosixPath(name).name)[0]
-
-
 class _Build:
     """One build in progress."""
 
@@ -227,7 +207,7 @@ class _Build:
                     self._store(item, result)
                 advance(1)
         self.findings += self._audit.findings()
-        self.findings += self._unused()
+        self.findings = group_by_folder([*self.findings, *self._unused()])
 
     def finish(self) -> BuildInfo:
         """Close the files and write what describes them.
@@ -254,29 +234,10 @@ class _Build:
             self.findings.append(finding)
 
     def _unused(self) -> Iterator[Finding]:
-        """Yield what lies in the source and went into nothing, one finding for each folder."""
-        accounted = self._accounted | set(self._dataset.find_lists(self._source))
-        mentioned = _stems_in(self.findings)
-        folders: dict[str, list[str]] = {}
-        for name in self._source.files():
-            folder = name.rpartition("/")[0]
-            if name in accounted or (is_picture(name) and (folder or ".") in accounted):
-                continue
-            beside = any(fnmatch(name, one) for one in self._dataset.side_material)
-            if beside or _DOCUMENTS.fullmatch(name.lower()) or _stem(name) in mentioned:
-                continue
-            folders.setdefault(folder, []).append(name)
-        for folder, names in folders.items():
-            if len(names) == 1:
-                detail = "is used by no row and no list; remove it, or name it in a list"
-                yield Finding(FindingKind.UNUSED, names[0], detail, left_out=False)
-                continue
-            shown = ", ".join(name.rpartition("/")[2] for name in names[:3])
-            detail = (
-                f"holds {len(names):,} files that no row and no list uses ({shown}, ...); remove "
-                "them, or name them in a list"
-            )
-            yield Finding(FindingKind.UNUSED, folder or ".", detail, left_out=False)
+        used = self._accounted | set(self._dataset.find_lists(self._source))
+        side_material = self._dataset.side_material
+        unused = find_unused(self._source, used, self.findings, side_material)
+        return map(unused_finding, unused)
 
     def _check_id(self, item: RawRow | Finding) -> RawRow | Finding:
         self._accounted.update(_files_of(item))

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..base import DatasetCard
 from ..reading.build_info import BuildInfo
-from ..reading.findings import FindingKind
+from ..reading.findings import FindingKind, count_left_out
 from ..reading.schema import RowSchema
 
 CARD_NAME = "README.md"
@@ -147,7 +147,7 @@ def _limits(info: BuildInfo, card: DatasetCard) -> str:
         for finding in info.findings
         if finding.kind is FindingKind.COUNT
     ]
-    left_out = sum(finding.left_out for finding in info.findings)
+    left_out = count_left_out(info.findings)
     if info.findings:
         kinds = Counter(finding.kind for finding in info.findings)
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...core.pages import render_page
 from ..reading.build_info import BuildInfo
-from ..reading.findings import Finding, FindingKind
+from ..reading.findings import Finding, FindingKind, count_left_out
 from .audit import AuditSummary
 
 PAGE_NAME = "integrity.html"
@@ -68,7 +68,7 @@ def write_integrity_page(folder: Path, info: BuildInfo, summary: AuditSummary) -
     ]
     context = {
         "info": info,
-        "left_out": sum(finding.left_out for finding in info.findings),
+        "left_out": count_left_out(info.findings),
         "groups": groups,
         "summary": summary,
         "shown": _SHOWN_SIZES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -50,12 +50,14 @@ class Finding:
         where: The file or the list's line, relative to the source: ``"train.txt:12"``.
         detail: What is wrong and how to fix it, in one line.
         left_out: Whether a row was left out because of it.
+        files: How many files of a folder it stands for.
     """
 
     kind: FindingKind
     where: str
     detail: str
     left_out: bool = True
+    files: int = 1
 
     def __str__(self) -> str:
         return printable(f"{self.kind}: {self.where}: {self.detail}")
@@ -96,7 +98,7 @@ class BuildReport(Outcome):
     @property
     def left_out(self) -> int:
         """How many rows of the source were left out."""
-        return sum(finding.left_out for finding in self.findings)
+        return count_left_out(self.findings)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON types."""
@@ -117,6 +119,11 @@ class BuildReport(Outcome):
             if len(self.findings) > SHOWN:
                 text.append(f"  and {len(self.findings) - SHOWN} more in build.json")
         return text
+
+
+def count_left_out(findings: Iterable[Finding]) -> int:
+    """Return how many rows of the source were left out."""
+    return sum(finding.files for finding in findings if finding.left_out)
 
 
 def summarise(findings: Sequence[Finding], shown: int = 3) -> str:

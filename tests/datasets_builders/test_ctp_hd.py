@@ -536,3 +536,21 @@ def test_the_real_samples(shared_dir, out):
         np.testing.assert_array_equal(row.garment, read_image(source / "cloth" / name, name))
         assert 0.1 < row.mask.mean() < 0.6
         assert row.meta == {}
+
+
+@pytest.mark.parametrize("name", ["test_list.txt", "test.txt.bak", "Test.csv"])
+def test_a_list_under_another_name_is_refused(source, out, name):
+    (source / "test.txt").rename(source / name)
+    says = rf"has no test\.txt, the list of the split 'test', but {name}: give the list the name"
+    with pytest.raises(TpgbenchError, match=says):
+        build(source, out)
+    assert not out.exists()
+
+
+def test_a_split_without_a_list_is_a_finding_and_its_garments_are_left_out(source, out):
+    (source / "test.txt").unlink()
+    report = build(source, out)
+    assert (report.findings[0].kind, report.findings[0].where) == ("count", "test.txt")
+    assert report.findings[0].detail == "is not there: the build has no split 'test'"
+    assert {one.kind for one in report.findings[1:] if one.left_out} == {"unlisted"}
+    assert report.exit_code == 1

@@ -257,11 +257,32 @@ def spoilt(source, request):
 def test_what_is_wrong_is_left_out_and_named(source, out, spoilt):
     report = build(source, out)
     # What a refused line leaves unused is a consequence.
-    found = [one for one in report.findings if one.kind != "unused"]
-    assert [(f.kind, f.where, f.left_out) for f in found if f.where != "images"] == [
+    found = [one for one in report.findings if one.kind not in ("unused", "unlisted")]
+    assert [(f.kind, f.where, f.left_out) for f in found] == [
         (spoilt, "images/bad.jpg" if spoilt == "unreadable" else "metadata.jsonl:21", True)
     ]
     assert sum(report.rows.values()) == 20
+
+
+@pytest.mark.parametrize("count", [2, 12])
+def test_photos_that_no_metadata_names_are_left_out_and_counted(source, out, count):
+    for number in range(count):
+        image = source / "images" / f"more-{number:02d}.jpg"
+        image.write_bytes((source / "images" / "00.jpg").read_bytes())
+    report = build(source, out)
+    found = [(one.where, one.detail.partition(";")[0], one.files) for one in report.findings]
+    if count == 2:
+        said = "is named by no metadata"
+        assert found == [(f"images/more-{number:02d}.jpg", said, 1) for number in range(2)]
+    else:
+        said = "holds 12 files (more-00.jpg, more-01.jpg, more-02.jpg, ...)"
+        assert found == [("images", said, 12)]
+    assert {one.kind for one in report.findings} == {"unlisted"}
+    assert report.left_out == count
+    assert report.exit_code == 1
+    assert report.problems[0].startswith(f"{count} rows were left out")
+    assert f"left out: {count}." in (out / "README.md").read_text()
+    assert f'<td class="number bad">{count}</td>' in (out / "integrity.html").read_text()
 
 
 @pytest.mark.parametrize("spoilt", SPOILT, indirect=True)

@@ -300,25 +300,57 @@ def test_the_real_samples(shared_dir, out):
 
 def test_a_split_whose_list_has_another_name_is_refused(source, out):
     (source / "test_pairs.txt").rename(source / "test_pairs_unpaired.txt")
-    says = r"test/ has garments and no test_pairs\.txt \(there is test_pairs_unpaired\.txt\): give"
+    says = r"has no test_pairs\.txt, the list of test/, but test_pairs_unpaired\.txt: give the list"
     with pytest.raises(TpgbenchError, match=says):
         build(source, out)
     assert not out.exists()
 
 
-def test_whatever_went_into_nothing_is_a_finding(source, out, published):
-    for name in ("extra/a.jpg", "extra/b.jpg", "test/old/e1.png", "README.md", "list.txt"):
+def test_a_split_without_any_list_is_refused(source, out):
+    (source / "test_pairs.txt").unlink()
+    with pytest.raises(TpgbenchError, match=r"test/ has garments and no test_pairs\.txt: add the l"):
+        build(source, out)
+
+
+def test_a_split_that_is_not_there_is_a_finding(source, out, published):
+    (source / "test_pairs.txt").unlink()
+    shutil.rmtree(source / "test")
+    [finding] = build(source, out).findings
+    assert (finding.kind, finding.where) == ("count", "test_pairs.txt")
+    assert finding.detail == "is not there, nor is test/: the build lacks that split"
+    with pytest.raises(TpgbenchError, match="nor is test/: the build lacks that split"):
+        build(source, out.with_name("strict"), strict=True)
+
+
+def put(source, *names):
+    for name in names:
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_bytes((source / "test/cloth/e1.jpg").read_bytes())
+
+
+def test_whatever_went_into_nothing_is_a_finding(source, out, published):
+    put(source, "extra/a.jpg", "extra/b.jpg", "test/old/e1.png", "list.txt", "train/image.zip")
+    put(source, *(f"results/{number}.png" for number in range(11)))
     report = build(source, out)
-    assert [(f.kind, f.where, f.left_out) for f in report.findings] == [
-        ("unused", "extra", False),
-        ("unused", "list.txt", False),
-        ("unused", "test/old/e1.png", False),
+    detail = "is used by no row and no list; remove it, or name it in a list"
+    together = f"holds 11 files (0.png, 1.png, 10.png, ...); each {detail}"
+    assert [(f.kind, f.where, f.detail, f.files) for f in report.findings] == [
+        ("unused", "extra/a.jpg", detail, 1),
+        ("unused", "extra/b.jpg", detail, 1),
+        ("unused", "list.txt", detail, 1),
+        ("unused", "results", together, 11),
+        ("unused", "test/old/e1.png", detail, 1),
+        ("unused", "train/image.zip", detail, 1),
     ]
-    assert "holds 2 files that no row and no list uses (a.jpg, b.jpg" in str(report.findings[0])
-    with pytest.raises(TpgbenchError, match="3 findings .*unused: extra: holds 2 files"):
+    assert report.exit_code == 0  # nothing of the published dataset is missing
+    with pytest.raises(TpgbenchError, match=r"6 findings .*unused: extra/a\.jpg: is used by no"):
         build(source, out.with_name("strict"), strict=True)
+
+
+def test_what_is_published_beside_the_dataset_is_no_finding(source, out, published):
+    put(source, "README.md", "LICENSE.txt", "docs/paper.pdf", "test/vitonhd_test_tagged.json")
+    put(source, "train/gt_cloth_warped_mask/t1.jpg")
+    assert build(source, out, strict=True).findings == ()
 
 
 def test_an_agnostic_photo_is_no_mask(source, out, published):
