@@ -120,12 +120,15 @@ def build_dataset(
     return report
 
 
-def verify_dataset(folder: str | Path, *, source: str | Path | None = None) -> Verification:
+def verify_dataset(
+    folder: str | Path, *, source: str | Path | None = None, show_progress: bool = False
+) -> Verification:
     """Hold a packaged dataset against its own ``build.json`` and manifest.
 
     Args:
         folder: The dataset's folder.
         source: Its owner's folder or archive, to hold against the manifest too.
+        show_progress: Show progress on stderr.
 
     Raises:
         TpgbenchError: Not a packaged dataset.
@@ -134,7 +137,8 @@ def verify_dataset(folder: str | Path, *, source: str | Path | None = None) -> V
         >>> verify_dataset("data/ctp-synth").differences
         ()
     """
-    return verify(given_path(folder, "folder"), source and given_path(source, "source"))
+    given = source and given_path(source, "source")
+    return verify(given_path(folder, "folder"), given, show_progress=show_progress)
 
 
 def make_masks(

@@ -42,7 +42,7 @@ def verify_dataset(folder: Path, source: Path | None, as_json: bool) -> int:
     """Check a built dataset against its build.json and manifest."""
     from .. import api
 
-    found = api.verify_dataset(folder, source=source)
+    found = api.verify_dataset(folder, source=source, show_progress=True)
     if as_json:
         click.echo(json.dumps(found.as_dict(), indent=2, ensure_ascii=False))
     else:

@@ -68,7 +68,7 @@ class FashionMannequin(PackagedDataset):
         """Whether there is a metadata file that gives photos captions."""
         for name in METADATA:
             if (source.root / name).is_file():
-                start = source.read(name)[:_HEAD]
+                start = source.read_head(name, _HEAD)
                 return b"file_name" in start and b"caption" in start
         return False
 
@@ -147,7 +147,7 @@ class _Listed:
         files, refused = frozenset(self._source.files()), 0
         for name in self._lists:
             folder = PurePosixPath(name).parent
-            for number, entry in read_metadata(self._source.read(name), name):
+            for number, entry in read_metadata(self._source.read_list(name), name):
                 where = f"{name}:{number}"
                 if isinstance(entry, str):
                     refused += 1

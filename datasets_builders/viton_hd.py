@@ -161,7 +161,7 @@ class _Split:
 
     def rows(self) -> Iterator[RawRow | Finding]:
         """Yield the paired rows, the unpaired ones of test, and what is wrong."""
-        data, name = self._source.read(self._list_name), self._list_name
+        data, name = self._source.read_list(self._list_name), self._list_name
         pairs: list[tuple[str, str, str]] = []  # where, person, garment
         for number, pair in read_pairs(data, name):
             where = f"{name}:{number}"

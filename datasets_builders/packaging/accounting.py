@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
@@ -15,6 +15,7 @@ from ..reading.sources import SourceFolder, is_picture
 
 _APART = 10  # files of one folder that have findings of their own; more have one together
 _SHOWN = 3
+_OF_FILES = (FindingKind.UNLISTED, FindingKind.UNUSED)
 
 # What describes a dataset beside its data, in lower case.
 _DOCUMENTS = re.compile(
@@ -33,7 +34,7 @@ def find_unused(
     """Yield the names of files that went into nothing.
 
     A row that is left out leaves its other files unused: what has the name of a file that is the
-    reason is passed over.
+    reason is passed over, as are the files of a folder of which a finding says so.
 
     Args:
         source: The owner's files.
@@ -44,9 +45,16 @@ def find_unused(
     Raises:
         TpgbenchError: A folder cannot be listed.
     """
+    findings = tuple(findings)
     refused = _stems_in(finding for finding in findings if finding.left_out)
+    folders = {finding.where for finding in findings if finding.files > 1}
     for name in source.files():
-        known = name in used or _DOCUMENTS.fullmatch(name.lower()) or _stem(name) in refused
+        known = (
+            name in used
+            or _folder(name) in folders
+            or _DOCUMENTS.fullmatch(name.lower())
+            or _stem(name) in refused
+        )
         if not known and not any(fnmatchcase(name, pattern) for pattern in side_material):
             yield name
 
@@ -58,26 +66,56 @@ def unused_finding(name: str) -> Finding:
 
 
 def group_by_folder(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings with one for each folder of which more than ten say the same.
+    """Return findings of files with one for each folder of which more than ten say the same.
 
     It stands where the first of them stood.
     """
-    grouped: dict[tuple[str, Finding], list[Finding]] = {}
+    grouped: dict[Finding, list[Finding]] = {}
     for finding in findings:
-        by_file = finding.kind in (FindingKind.UNLISTED, FindingKind.UNUSED)
-        place = finding.where.rpartition("/")[0] or "." if by_file else finding.where
-        grouped.setdefault((place, replace(finding, where="")), []).append(finding)
-    return [
-        one
-        for (folder, _), group in grouped.items()
-        for one in (group if len(group) <= _APART else [_together(folder, group)])
-    ]
+        place = _folder(finding.where) if finding.kind in _OF_FILES else finding.where
+        grouped.setdefault(replace(finding, where=place), []).append(finding)
+    result: list[Finding] = []
+    for alike in grouped.values():
+        if alike[0].kind in _OF_FILES:
+            names = (finding.where for finding in alike)
+            result += (replace(alike[0], **asdict(one)) for one in gather(names, alike[0].detail))
+        else:
+            result += alike
+    return result
 
 
-def _together(folder: str, group: Sequence[Finding]) -> Finding:
-    names = ", ".join(one.where.rpartition("/")[2] for one in group[:_SHOWN])
-    detail = f"holds {len(group):,} files ({names}, ...); each {group[0].detail}"
-    return replace(group[0], where=folder, detail=detail, files=len(group))
+@dataclass(frozen=True)
+class Gathered:
+    """A file of which something is said, or a folder of many such files.
+
+    Attributes:
+        where: Its name.
+        detail: What is said.
+        files: How many files it is said of.
+    """
+
+    where: str
+    detail: str
+    files: int = 1
+
+
+def gather(names: Iterable[str], detail: str) -> Iterator[Gathered]:
+    """Yield what is said of files: of each, or once for a folder with more than ten of them.
+
+    Args:
+        names: The files.
+        detail: What is said of each, without its name.
+    """
+    folders: dict[str, list[str]] = {}
+    for name in names:
+        folders.setdefault(_folder(name), []).append(name)
+    for folder, found in folders.items():
+        if len(found) <= _APART:
+            yield from (Gathered(name, detail) for name in found)
+        else:
+            shown = ", ".join(name.rpartition("/")[2] for name in found[:_SHOWN])
+            text = f"holds {len(found):,} files ({shown}, ...); each {detail}"
+            yield Gathered(folder, text, len(found))
 
 
 def refuse_renamed_list(source: SourceFolder, name: str, of: str) -> None:
@@ -113,6 +151,10 @@ def _stems_in(findings: Iterable[Finding]) -> frozenset[str]:
     texts = (f"{finding.where} {finding.detail}" for finding in findings)
     names = (one for text in texts for found in _MENTIONED.findall(text) for one in found if one)
     return frozenset(map(_stem, names))
+
+
+def _folder(name: str) -> str:
+    return name.rpartition("/")[0] or "."
 
 
 def _stem(name: str) -> str:

@@ -16,7 +16,7 @@ from ...core.folders import new_folder
 from ...core.images import MASK_THRESHOLD, check_size
 from ...core.progress import Advance, progress
 from ..base import DatasetSource, Track
-from ..reading.build_info import BuildInfo
+from ..reading.build_info import BuildInfo, refuse_within_dataset
 from ..reading.findings import BuildReport, Finding, FindingKind, summarise
 from ..reading.schema import DEFAULT_CONFIG, RowSchema
 from ..reading.sources import SourceFolder
@@ -126,6 +126,7 @@ class PackagedDataset(DatasetSource):
             )
         if size is not None:
             check_size((size, size), "--size")
+        refuse_within_dataset(out)
         folder = Path(source) if Path(source).is_dir() else None
         with new_folder(out, outside=folder) as staging:
             files = open_source(

@@ -15,6 +15,7 @@ from ...core.folders import new_folder
 from ...core.images import png_bytes
 from ...core.progress import progress
 from ..base import Dataset, DatasetSource, Row
+from ..reading.build_info import refuse_within_dataset
 from ..reading.findings import BuildReport
 from ..reading.schema import DEFAULT_CONFIG, SCHEMAS, RowSchema
 from .package import Package, PackageWriter, seal
@@ -55,6 +56,7 @@ def build_procedural(
     """
     if train_rows < 0:
         raise TpgbenchError(f"--train-rows {train_rows}: give 0 or more")
+    refuse_within_dataset(out)
     size = dataset.default_size if size is None else size
     opened = {split: dataset.open(split, size=size, seed=seed) for split in dataset.splits}
     schema = SCHEMAS[dataset.task]

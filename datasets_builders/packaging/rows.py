@@ -21,6 +21,7 @@ from ...core.images import (
     Image,
     Mask,
     open_picture,
+    open_upright,
     png_bytes,
     read_photo,
 )
@@ -281,7 +282,11 @@ class _Packing:
             self.no_masks[name] = _without(name, error)
 
     def _mask(self, column: Column, name: str, data: bytes) -> bytes:
-        mask = read_mask(data, name)
+        try:
+            mask = read_mask(data, name)
+        except TpgbenchError as error:
+            open_upright(data, name)  # raises what makes it unreadable; else it is no mask
+            raise RowRefusedError(FindingKind.NO_MASK, name, _without(name, error)) from error
         photo = self._owner_sizes.get(column.of or "", mask.shape)
         if mask.shape != photo:
             raise RowRefusedError(

@@ -17,16 +17,23 @@ from ...core.errors import TpgbenchError
 from ...core.files import recordable, sha256_file
 from ...core.images import DAMAGE, open_picture
 from ...core.outcome import Outcome
+from ...core.progress import Advance, progress
+from ..base import DATASETS
 from ..reading.build_info import BUILD_INFO_NAME, BuildInfo, SplitInfo
 from ..reading.findings import printable
 from ..reading.fingerprint import Fingerprint
 from ..reading.schema import SCHEMAS
 from ..reading.shards import MANIFEST_NAME, ShardReader
 from ..reading.sources import SourceFolder
+from .accounting import find_unused, gather
+from .build import PackagedDataset
 from .manifest import ManifestEntry, read_manifest
 from .opening import open_source
 
 SHOWN = 20  # differences that a report prints; JSON holds them all
+
+_MISSING = "is not in the source"
+_NEW = "is in the source and not in the build; build it again, or remove the file"
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,9 @@ class Verification(Outcome):
         return text
 
 
-def verify(folder: Path, source: str | Path | None = None) -> Verification:
+def verify(
+    folder: Path, source: str | Path | None = None, *, show_progress: bool = False
+) -> Verification:
     """Compare a packaged dataset with its ``build.json`` and ``manifest.parquet``.
 
     Every file must be there with its digest, and no other; every split must have its rows; an
@@ -94,6 +103,7 @@ def verify(folder: Path, source: str | Path | None = None) -> Verification:
     Args:
         folder: The dataset's folder.
         source: The owner's folder or archive, whose files are then compared with the manifest.
+        show_progress: Show the number of rows, then of the source's files, on stderr.
 
     Raises:
         TpgbenchError: Not a packaged dataset, or ``build.json`` or the source cannot be read.
@@ -104,15 +114,19 @@ def verify(folder: Path, source: str | Path | None = None) -> Verification:
         raise TpgbenchError(
             f"{folder}: has no {BUILD_INFO_NAME}; give a folder that build-dataset made"
         )
-    differences = list(_changed_files(folder, info))
+    differences = [*_changed_files(folder, info), *_false_claims(info)]
     if info.task not in SCHEMAS:
         differences.append(Difference(BUILD_INFO_NAME, f"holds the unknown task '{info.task}'"))
         return Verification(folder, len(info.files), 0, tuple(differences))
-    check = _Rows(folder, info)
-    differences += check.differences()
+    total = sum(split.rows for split in info.by_split().values())
+    with progress("verify", total, unit="rows", show=show_progress) as advance:
+        check = _Rows(folder, info, advance)
+        differences += check.differences()
     if source is not None:
         with tempfile.TemporaryDirectory() as scratch:
-            differences += _changed_sources(folder, open_source(source, Path(scratch)))
+            files = open_source(source, Path(scratch))
+            with progress("source", None, unit="files", show=show_progress) as advance:
+                differences += _changed_sources(folder, info, files, advance)
     return Verification(folder, len(info.files), check.rows, tuple(differences))
 
 
@@ -121,7 +135,9 @@ def _changed_files(folder: Path, info: BuildInfo) -> Iterator[Difference]:
     for name, recorded in info.files.items():
         if name not in there:
             yield Difference(name, "is missing")
-        elif sha256_file(folder / name) != recorded.sha256:
+            continue
+        size = (folder / name).stat().st_size
+        if size != recorded.size or sha256_file(folder / name) != recorded.sha256:
             yield Difference(name, "has other bytes than were written")
     for name in sorted(there - info.files.keys() - {BUILD_INFO_NAME}):
         if not _is_hidden(name):
@@ -136,8 +152,9 @@ def _is_hidden(name: str) -> bool:
 class _Rows:
     """The check of all rows of a folder."""
 
-    def __init__(self, folder: Path, info: BuildInfo) -> None:
+    def __init__(self, folder: Path, info: BuildInfo, advance: Advance) -> None:
         self.rows = 0
+        self._advance = advance
         self._folder = folder
         self._info = info
         self._columns = {column.name: column for column in SCHEMAS[info.task].columns}
@@ -177,6 +194,7 @@ class _Rows:
             for index in range(len(reader)):
                 record = reader.row(index, reader.schema.names)
                 rows += 1
+                self._advance(1)
                 unlabelled += record[SCHEMAS[self._info.task].truth] is None
                 yield from self._row(config, split, record)
         except (TpgbenchError, LookupError, TypeError, ValueError, OSError) as error:
@@ -232,16 +250,65 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _changed_sources(folder: Path, source: SourceFolder) -> Iterator[Difference]:
-    seen: set[str] = set()
+def _builder(name: str) -> type[PackagedDataset] | None:
+    """Return the builder of a dataset, if it is there and can be imported."""
+    try:
+        found = DATASETS.get(name)
+    except TpgbenchError:
+        return None
+    return found if issubclass(found, PackagedDataset) else None
+
+
+def _false_claims(info: BuildInfo) -> Iterator[Difference]:
+    """Yield the splits that are said to be complete as published and are not."""
+    builder = _builder(info.name)
+    if builder is None:
+        return
+    for config, splits in info.configs.items():
+        for split, recorded in splits.items():
+            known = builder.published.get(config, {}).get(split)
+            if recorded.published is not None and recorded.published != known:
+                detail = f"{recorded.published:,} rows are not all that was published"
+                yield Difference(f"{config}/{split}", f"{detail}, as {BUILD_INFO_NAME} says")
+
+
+def _changed_sources(
+    folder: Path, info: BuildInfo, source: SourceFolder, advance: Advance
+) -> Iterator[Difference]:
+    """Yield how the source differs from what was packaged, a line for each cause and folder."""
+    there = frozenset(source.files())
+    packaged = {}
+    used = set()
     for entry in read_manifest(folder):
-        if entry.file in seen or entry.within is not None:
-            continue  # what is part of a file is checked with that file, which has its own entry
-        seen.add(entry.file)
-        try:
-            _, digest = source.measure(entry.file)
-        except TpgbenchError as error:
-            yield Difference(entry.file, f"is not in the source: {error}")
-        else:
-            if digest != entry.sha256:
-                yield Difference(entry.file, "has other bytes in the source than were packaged")
+        if entry.within is None:
+            packaged[entry.file] = entry.sha256
+        else:  # it is checked with the file that holds it, which has an entry of its own
+            used.add(entry.within)
+    if packaged and there.isdisjoint(packaged):
+        first = next(iter(packaged))
+        detail = (
+            f"holds none of the {len(packaged):,} files that were packaged (first: {first}): give "
+            "the folder or archive that the dataset was built from"
+        )
+        yield Difference(str(source), detail)
+        return
+    problems: dict[str, list[str]] = {}
+    for name, digest in packaged.items():
+        problem = _source_problem(source, name, digest) if name in there else _MISSING
+        if problem is not None:
+            problems.setdefault(problem, []).append(name)
+        advance(1)
+    builder = _builder(info.name)
+    used |= packaged.keys() | {finding.where for finding in info.findings}
+    side_material = builder.side_material if builder is not None else ()
+    problems[_NEW] = list(find_unused(source, used, info.findings, side_material))
+    for problem, names in problems.items():
+        yield from (Difference(one.where, one.detail) for one in gather(names, problem))
+
+
+def _source_problem(source: SourceFolder, name: str, digest: str) -> str | None:
+    try:
+        same = source.measure(name)[1] == digest
+    except TpgbenchError as error:
+        return str(error).removeprefix(f"{name}: ")
+    return None if same else "has other bytes in the source than were packaged"

@@ -18,6 +18,7 @@ from ...core.processes import follow_parent
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+MAX_WORKERS = 256
 CHUNK = 16  # items per message: one by one, the messages would cost more than the work
 _AHEAD = 2  # chunks that wait for each process, so that none is ever idle
 
@@ -34,13 +35,13 @@ def ordered_map(
     Args:
         function: Picklable, as items and results are; it keeps nothing from call to call.
         items: Taken as they are needed.
-        workers: How many processes, from 1.
+        workers: How many processes, 1 to 256.
 
     Raises:
-        TpgbenchError: ``workers`` is not positive, or a process was killed.
+        TpgbenchError: ``workers`` is not from 1 to 256, or a process was killed.
     """
-    if workers < 1:
-        raise TpgbenchError(f"--workers {workers}: give at least 1")
+    if not 1 <= workers <= MAX_WORKERS:
+        raise TpgbenchError(f"--workers {workers}: give 1 to {MAX_WORKERS}")
     if workers == 1:
         yield from map(function, items)
         return

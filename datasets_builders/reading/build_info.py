@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from ...core.documents import Document
 from ...core.errors import TpgbenchError
 from ...core.files import known_sha256
+from ...core.images import MAX_SIDE, MIN_SIDE
 from ..base import Track
 from .findings import Finding
-from .shards import DATA_FOLDER
+from .shards import DATA_FOLDER, MANIFEST_NAME
 
 BUILD_INFO_NAME = "build.json"
 
@@ -30,9 +31,17 @@ class SplitInfo(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rows: int = 0
-    unlabelled: int = 0
+    rows: int = Field(default=0, ge=0)
+    unlabelled: int = Field(default=0, ge=0)
     published: int | None = None
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        if self.unlabelled > self.rows:
+            raise ValueError("there are more unlabelled rows than rows")
+        if self.published not in (None, self.rows):
+            raise ValueError("published is neither null nor the number of rows")
+        return self
 
 
 class FileInfo(BaseModel):
@@ -45,7 +54,7 @@ class FileInfo(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    size: int
+    size: int = Field(ge=0)
     sha256: str
 
 
@@ -74,8 +83,8 @@ class BuildInfo(Document):
     task: str
     builder_version: int
     options: dict[str, JsonValue]
-    default_size: int
-    rendered_size: int | None = None
+    default_size: int = Field(ge=MIN_SIDE, le=MAX_SIDE)
+    rendered_size: int | None = Field(default=None, ge=MIN_SIDE, le=MAX_SIDE)
     track: Track = "aligned"
     licence: str
     fingerprint: str
@@ -154,4 +163,21 @@ def check_digests(folder: Path, info: BuildInfo, paths: Iterable[Path]) -> None:
             raise TpgbenchError(
                 f"{path}: changed since it was built: build it again, or remove "
                 f"{BUILD_INFO_NAME} to read the files as a dataset of your own"
+            )
+
+
+def refuse_within_dataset(out: Path) -> None:
+    """Refuse to write into a packaged dataset, which would no longer be as it was built.
+
+    Args:
+        out: A folder or file that is to be made.
+
+    Raises:
+        TpgbenchError: It lies within a packaged dataset.
+    """
+    for place in out.resolve().parents:
+        if all((place / name).is_file() for name in (BUILD_INFO_NAME, MANIFEST_NAME)):
+            raise TpgbenchError(
+                f"{out}: lies within the packaged dataset {place}, which must stay as it was "
+                "built: give an --out elsewhere"
             )

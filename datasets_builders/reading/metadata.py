@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.errors import TpgbenchError
-from .lists import decode, read_lines
+from .lists import check_lines, decode, read_lines
 
 _TEXTS = ("file_name", "caption", "garment_id", "condition", "mask", "split")
 _REQUIRED = ("file_name", "caption")
@@ -50,7 +50,8 @@ def read_metadata(data: bytes, name: str) -> Iterator[tuple[int, Entry | str]]:
         name: What to call it in an error; its suffix says whether it is CSV or JSON Lines.
 
     Raises:
-        TpgbenchError: It is not UTF-8, or CSV that has not the columns or cannot be parsed.
+        TpgbenchError: It is not UTF-8, too large (see `read_lines`), or CSV that lacks columns or
+            cannot be parsed.
     """
     records = _read_csv(data, name) if name.lower().endswith(".csv") else _read_jsonl(data, name)
     for number, record in records:
@@ -82,6 +83,7 @@ def _read_csv(data: bytes, name: str) -> Iterator[tuple[int, dict[str, Any] | st
                 f"{', '.join(header) or 'none'}); separate them by commas"
             )
         for values in reader:
+            check_lines(reader.line_num, name)
             if len(values) > len(header):
                 yield reader.line_num, "has more values than there are columns; quote its commas"
             elif any(values):

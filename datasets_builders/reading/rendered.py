@@ -12,6 +12,7 @@ from ..base import Dataset, Row
 from ..synth.identity import check_size
 
 LICENCE = "CC0-1.0"
+MAX_ROWS = 10_000_000  # whose ids are listed at once
 
 
 class RenderedSplit(Dataset):
@@ -61,13 +62,18 @@ class RenderedSplit(Dataset):
         """Return the ids of the first ``limit`` rows, or of all; nothing is rendered.
 
         Raises:
-            TpgbenchError: The split is endless and no limit was given.
+            TpgbenchError: The split is endless and no limit was given, or one over 10 million.
         """
         count = limit if self._rows is None else self._rows
         if count is None:
             raise TpgbenchError(f"{self.name}: the split '{self.split}' is endless: give --limit")
         if limit is not None:
             count = min(count, limit)
+        if count > MAX_ROWS:
+            raise TpgbenchError(
+                f"{self.name}: {count:,} rows of '{self.split}' are too many: ask for at most "
+                f"{MAX_ROWS:,}"
+            )
         return [self._row_id(index) for index in range(count)]
 
     def __getitem__(self, index: int) -> Row:

@@ -147,11 +147,24 @@ class ShardReader:
         return bisect_right(self._starts, index) - 1
 
     def column(self, name: str) -> list[Any]:
-        """Return all values of one column."""
+        """Return all values of one column.
+
+        Raises:
+            TpgbenchError: A file is damaged, or has not as many rows as it states.
+        """
         values: list[Any] = []
         for path, file in zip(self._paths, self._files, strict=True):
             with self._lock, _explain_damage(path):
-                values += file.read(columns=[name]).column(name).to_pylist()
+                found = file.read(columns=[name]).column(name).to_pylist()
+                values += found
+                footer = file.metadata
+            groups = sum(footer.row_group(group).num_rows for group in range(footer.num_row_groups))
+            stated = next((one for one in (footer.num_rows, groups) if one != len(found)), None)
+            if stated is not None:
+                raise TpgbenchError(
+                    f"{path}: states {stated:,} rows and holds {len(found):,}; copy or build it "
+                    "again"
+                )
         return values
 
     def row(self, index: int, columns: list[str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ...core.picture_files import (
     read_start,
     split_suffix,
 )
+from .lists import check_bytes
 
 MAX_FILE_BYTES = 1 << 30
 
@@ -107,6 +108,30 @@ class SourceFolder:
             if path.stat().st_size > MAX_FILE_BYTES:
                 raise TpgbenchError(f"{name}: is larger than 1 GiB; replace or remove it")
             return path.read_bytes()
+
+    def read_list(self, name: str) -> bytes:
+        """Return the bytes of a list, which is of bounded size.
+
+        Raises:
+            TpgbenchError: As `read`, or it is larger than 256 MiB.
+        """
+        path = self._path(name)
+        with _explain_errors(name):
+            _check_file(path, name)
+            check_bytes(path.stat().st_size, name)
+        return self.read(name)
+
+    def read_head(self, name: str, size: int) -> bytes:
+        """Return a file's first bytes.
+
+        Raises:
+            TpgbenchError: It cannot be read, or is not a plain file.
+        """
+        path = self._path(name)
+        with _explain_errors(name):
+            _check_file(path, name)
+            with path.open("rb") as stream:
+                return stream.read(size)
 
     def measure(self, name: str) -> tuple[int, str]:
         """Return a file's size in bytes and its hex SHA-256, however large it is.

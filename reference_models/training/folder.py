@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ...core.errors import TpgbenchError
 from ...core.files import explain_os_errors, locked_folder, write_atomic
 from ...core.images import Image, png_bytes
-from ...datasets_builders.reading.build_info import BUILD_INFO_NAME
+from ...datasets_builders.reading.build_info import refuse_within_dataset
 
 
 class CurvePoint(BaseModel):
@@ -56,15 +56,11 @@ class TrainingFolder:
         A new folder is removed again if the block fails before anything was trained.
 
         Raises:
-            TpgbenchError: Another process trains in this folder, or it cannot be written.
+            TpgbenchError: Another process trains in this folder, it lies within a packaged dataset,
+                or it cannot be written.
         """
-        for parent in self.path.resolve().parents:
-            if (parent / BUILD_INFO_NAME).is_file():
-                raise TpgbenchError(
-                    f"{self.path}: lies within the dataset {parent}, whose files a training would "
-                    "change: give an --out elsewhere"
-                )
         busy = "another process trains here; wait for it, or give another folder"
+        refuse_within_dataset(self.state_path)
         new = not self.path.exists()
         with locked_folder(self.path, busy, sweep=(self.path, self.previews)):
             try:

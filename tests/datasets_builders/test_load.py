@@ -330,6 +330,19 @@ def other_columns(folder):
             r"build\.json: is damaged \(invalid JSON",
         ),
         (edit_info(default_size="big"), r"build\.json: is damaged \(default_size: "),
+        (
+            edit_info(default_size=10**9),
+            r"is damaged \(default_size: .*less than or equal to 16384",
+        ),
+        (edit_info(default_size=-1), r"is damaged \(default_size: .*greater than or equal to 16"),
+        (
+            edit_info(configs={"default": {"test": {"rows": 6, "published": 2032}}}),
+            r"is damaged \(configs\.default\.test: published is neither null nor the number",
+        ),
+        (
+            edit_info(configs={"default": {"test": {"rows": 6, "unlabelled": 10**18}}}),
+            r"is damaged \(configs\.default\.test: there are more unlabelled rows than rows",
+        ),
         (edit_info(task="mannequin"), "is no dataset of the task 'mannequin': it lacks"),
         (edit_info(schema_version=2, new=1), "schema version 2, .* up to 1; upgrade tpgbench"),
     ],
@@ -360,6 +373,28 @@ def test_a_changed_dataset_without_its_build_json_is_another_dataset(built):
     second = open_dataset(built).fingerprint
     other_rows(built)
     assert len({first, second, open_dataset(built).fingerprint}) == 3
+
+
+@pytest.mark.parametrize("group", [False, True], ids=["file", "row group"])
+def test_a_file_that_states_more_rows_than_it_holds_is_refused(tmp_path, group):
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"sample_id": [f"r{number}" for number in range(6)]}), path)
+    data = path.read_bytes()
+    for place in range(len(data) - int.from_bytes(data[-8:-4], "little") - 8, len(data) - 8):
+        if data[place] != 2 * 6:  # how Thrift writes 6
+            continue
+        path.write_bytes(data[:place] + bytes([2 * 7]) + data[place + 1 :])
+        try:
+            footer = pq.ParquetFile(path).metadata
+            stated = footer.row_group(0).num_rows if group else footer.num_rows
+        except (OSError, pa.ArrowException):
+            continue
+        if stated == 7:
+            break
+    else:
+        pytest.fail("nothing was changed")
+    with pytest.raises(TpgbenchError, match=r"parquet: states 7 rows and holds 6; copy or build"):
+        shards.ShardReader([path]).column("sample_id")
 
 
 def test_a_split_whose_files_are_gone_is_no_unknown_split(built):

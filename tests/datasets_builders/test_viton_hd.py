@@ -308,7 +308,7 @@ def test_a_split_whose_list_has_another_name_is_refused(source, out):
 
 def test_a_split_without_any_list_is_refused(source, out):
     (source / "test_pairs.txt").unlink()
-    with pytest.raises(TpgbenchError, match=r"test/ has garments and no test_pairs\.txt: add the l"):
+    with pytest.raises(TpgbenchError, match=r"test/ has garments and no test_pairs\.txt: add"):
         build(source, out)
 
 

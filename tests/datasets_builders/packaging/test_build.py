@@ -122,6 +122,18 @@ def test_a_missing_source_is_told_with_where_to_get_it(tmp_path, monkeypatch, gi
     assert left_beside(tmp_path) == {"notes.rar"}
 
 
+@pytest.mark.parametrize("name", ["ctp-hd", "ctp-synth"])
+@pytest.mark.parametrize("where", ["new", "data/new/deep"])
+def test_nothing_is_built_within_a_packaged_dataset(source, tmp_path, name, where):
+    built = tmp_path / "built"
+    api_datasets.build_dataset("ctp-hd", source=source, out=built)
+    given = {"source": source} if name == "ctp-hd" else {"size": 64}
+    with pytest.raises(TpgbenchError, match=f"{where}: lies within the packaged dataset .*built,"):
+        api_datasets.build_dataset(name, out=built / where, **given)
+    assert api_datasets.verify_dataset(built).differences == ()
+    assert left_beside(tmp_path) >= {"built"}
+
+
 class FromHub(CtpHd):
     name = "from-hub"
     hub = True
@@ -210,9 +222,10 @@ def test_builds_are_byte_identical_whatever_the_workers(tmp_path):
     assert tree(tmp_path / "one") == tree(tmp_path / "three")
 
 
-def test_workers_must_be_positive(source, tmp_path):
-    with pytest.raises(TpgbenchError, match="--workers 0: give at least 1"):
-        api_datasets.build_dataset("ctp-hd", source=source, out=tmp_path / "out", workers=0)
+@pytest.mark.parametrize("workers", [-1, 0, 257, 10**9])
+def test_a_number_of_workers_is_bounded(source, tmp_path, workers):
+    with pytest.raises(TpgbenchError, match=f"--workers {workers}: give 1 to 256"):
+        api_datasets.build_dataset("ctp-hd", source=source, out=tmp_path / "out", workers=workers)
     assert left_beside(tmp_path) == {"source"}
 
 

@@ -120,6 +120,23 @@ def test_the_measures_are_of_what_is_stored(source):
     assert facts.appearances["garment"] is not None
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "says"),
+    [
+        ("garment.png", "no-mask", "is no mask but a picture in colours"),
+        ("cut.png", "unreadable", "truncated"),
+        ("tiny.png", "image-size", "8x8"),
+    ],
+)
+def test_what_is_wrong_with_a_mask_has_its_own_kind(source, name, kind, says):
+    data = (source.root / "mask.png").read_bytes()
+    (source.root / "cut.png").write_bytes(data[: len(data) // 2])
+    save(np.zeros((8, 8), np.uint8), source.root / "tiny.png")
+    with pytest.raises(RowRefusedError, match=says) as caught:
+        pack(source, mask=name)
+    assert (caught.value.finding.kind, caught.value.finding.where) == (kind, name)
+
+
 def test_a_mannequin_row_needs_its_photo_only(source):
     raw = RawRow(
         "test", "a", "list:1", {"image": "garment.png"}, {"caption": "c", "garment_id": "g"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import shutil
 
 import numpy as np
@@ -112,6 +113,15 @@ TAMPERED = {
     "readme": (flip_a_byte("README.md"), [("README.md", "has other bytes")]),
     "croissant": (flip_a_byte("croissant.json"), [("croissant.json", "has other bytes")]),
     "page": (flip_a_byte("integrity.html"), [("integrity.html", "has other bytes")]),
+    "size": (
+        lambda folder: edit_info(
+            files={
+                name: {**file, "size": 10**30 if name == SHARD else file["size"]}
+                for name, file in json.loads((folder / "build.json").read_text())["files"].items()
+            }
+        )(folder),
+        [(SHARD, "has other bytes")],
+    ),
     "file gone": (lambda folder: (folder / "README.md").unlink(), [("README.md", "is missing")]),
     "file more": (
         lambda folder: (folder / "data" / "x.parquet").write_bytes(b""),
@@ -210,6 +220,61 @@ def test_the_source_is_held_against_the_manifest(original, tmp_path):
     (source / "pattern" / "1.png").unlink()
     found = differences(original / "built", source)
     assert [where for where, _ in found] == ["cloth/0.png", "pattern/1.png"]
+
+
+def test_a_wrong_source_is_one_line(original, tmp_path):
+    (tmp_path / "other").mkdir()
+    [(where, detail)] = differences(original / "built", tmp_path / "other")
+    assert where == str(tmp_path / "other")
+    assert detail.startswith("holds none of the 12 files that were packaged (first: cloth/0.png): ")
+
+
+def test_files_of_a_folder_that_share_a_cause_are_one_line(original, tmp_path):
+    source = shutil.copytree(original / "source", tmp_path / "source")
+    (source / "train_list.txt").write_text("x.png\n")
+    (source / "README.md").write_text("")
+    for number in range(11):
+        (source / "cloth" / f"new{number:02d}.png").write_bytes(b"x")
+    shutil.rmtree(source / "pattern")
+    assert differences(original / "built", source) == [
+        ("pattern/0.png", "is not in the source"),
+        ("pattern/1.png", "is not in the source"),
+        ("pattern/2.png", "is not in the source"),
+        (
+            "cloth",
+            "holds 11 files (new00.png, new01.png, new02.png, ...); each is in the source and not "
+            "in the build; build it again, or remove the file",
+        ),
+        (
+            "train_list.txt",
+            "is in the source and not in the build; build it again, or remove the file",
+        ),
+    ]
+
+
+def test_what_the_build_left_out_is_no_difference(tmp_path, original):
+    source = shutil.copytree(original / "source", tmp_path / "source")
+    (source / "notes.txt").write_text("")
+    for number in range(11):
+        shutil.copy(source / "cloth" / "0.png", source / "cloth" / f"new{number:02d}.png")
+    (source / "cloth_mask" / "2.png").write_bytes(b"no picture")
+    report = api_datasets.build_dataset("ctp-hd", source=source, out=tmp_path / "built")
+    assert report.left_out == 12
+    assert differences(tmp_path / "built", source) == []
+
+
+def test_a_split_that_is_falsely_said_to_be_complete_is_named(built):
+    published = {"rows": 4, "unlabelled": 1, "published": 4}
+    edit_info(configs={"default": {"test": published}})(built)
+    said = ("default/test", "4 rows are not all that was published, as build.json says")
+    assert said in differences(built)
+
+
+def test_progress_is_shown_of_rows_and_of_the_source(original):
+    words = ["verify-dataset", str(original / "built"), "--source", str(original / "source")]
+    told = CliRunner().invoke(cli, words, standalone_mode=False).stderr
+    assert re.search(r"verify 4/4, .* rows/s", told)
+    assert re.search(r"source 12, .* files/s", told)
 
 
 def test_names_cannot_steer_the_terminal(built):

@@ -219,6 +219,8 @@ def test_the_splits_have_their_rows():
     with pytest.raises(TpgbenchError, match="endless: give --limit"):
         train.sample_ids()
     assert train.sample_ids(2) == ["train-0000", "train-0001"]
+    with pytest.raises(TpgbenchError, match="1,000,000,000,000 rows of 'train' are too many: ask"):
+        train.sample_ids(10**12)
     assert train[10**7].sample_id == "train-10000000"
     for index in (-1, 200):
         with pytest.raises(IndexError):

@@ -282,6 +282,15 @@ class Weighted(Regression):
         return {"losses": {"square": 2.0}}
 
 
+@pytest.mark.parametrize("where", [".", "training"])
+def test_a_packaged_dataset_is_no_place_for_a_training(tmp_path, where):
+    for name in ("build.json", "manifest.parquet"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(TpgbenchError, match=r"state\.pt: lies within the packaged dataset .*, whi"):
+        trained(tmp_path / where)
+    assert {path.name for path in tmp_path.iterdir()} == {"build.json", "manifest.parquet"}
+
+
 def test_the_state_of_another_training_is_refused(tmp_path):
     trained(tmp_path, steps=4)
     before = (tmp_path / "state.pt").read_bytes()
