@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
@@ -17,7 +17,7 @@ from .. import __version__
 from ..cli import datasets, metrics, runs, train
 from ..core.errors import TpgbenchError, UnknownNameError
 from .options import as_json as json_option
-from .printing import print_json, print_table, say
+from .printing import print_json, say, say_broken
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -52,9 +52,9 @@ def cli() -> None:
 @click.argument("kind", metavar="models|datasets|metrics")
 @json_option
 def list_(kind: str, as_json: bool) -> int:
-    """List the registered models, datasets or metrics."""
+    """List the registered models, datasets or metrics, with options, variants and presets."""
     from ..benchmark import catalogue
-    from ..leaderboard.catalogue_tables import catalogue_table
+    from ..leaderboard.catalogue_tables import catalogue_lines
 
     kinds: dict[str, Callable[[], Sequence[BaseModel]]] = {
         "models": catalogue.list_models,
@@ -67,16 +67,8 @@ def list_(kind: str, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps([entry.model_dump(mode="json") for entry in entries], indent=2))
     else:
-        print_table(catalogue_table(entries))
-    if kind == "metrics" and not as_json:
-        from ..metrics.folders.presets import PRESETS
-
-        presets = "; ".join(f"{name}: {', '.join(one.metrics)}" for name, one in PRESETS.items())
-        click.echo(f"presets (run --preset, metrics NAME): {presets}")
-    broken = catalogue.list_broken(kind)
-    for line in broken:
-        say(f"broken: {line}")
-    return EXIT_INCOMPLETE if broken else 0
+        click.echo("\n".join(catalogue_lines(entries)))
+    return say_broken(cast("catalogue.Kind", kind))
 
 
 @cli.command()
@@ -84,13 +76,13 @@ def list_(kind: str, as_json: bool) -> int:
 def doctor(as_json: bool) -> int:
     """Show versions, devices, and which weights are here or missing."""
     from ..benchmark.catalogue import diagnose
-    from ..leaderboard.catalogue_tables import diagnosis_table
+    from ..leaderboard.catalogue_tables import diagnosis_lines
 
     diagnosis = diagnose()
     if as_json:
         print_json(diagnosis)
     else:
-        print_table(diagnosis_table(diagnosis))
+        click.echo("\n".join(diagnosis_lines(diagnosis)))
     return EXIT_INCOMPLETE if diagnosis.broken else 0
 
 

@@ -12,6 +12,7 @@ import click
 
 from .options import FOLDER, output_format
 from .options import as_json as json_option
+from .printing import say_broken
 
 if TYPE_CHECKING:
     from ..leaderboard.exported_tables import Format
@@ -126,13 +127,13 @@ def list_(as_json: bool) -> int:
     if as_json:
         documents = [status.model_dump(mode="json") for status in statuses]
         click.echo(json.dumps(documents, indent=2, ensure_ascii=False))
-        return 0
-    for status in statuses:
-        click.echo(f"{status.name}: {status.path or 'missing'}")
-        click.echo(f"    for {', '.join(status.needed_by)}; licence {status.licence}")
-        if status.path is None:
-            click.echo(f"    {status.how_to_get}")
-    return 0
+    else:
+        for status in statuses:
+            click.echo(f"{status.name}: {status.path or 'missing'}")
+            click.echo(f"    for {', '.join(status.needed_by)}; licence {status.licence}")
+            if status.path is None:
+                click.echo(f"    {status.how_to_get}")
+    return say_broken("models", "metrics")
 
 
 @weights.command()
@@ -173,6 +174,9 @@ def _print_value(value: Value) -> None:
     if value.unranked is not None:
         facts.append(f"not ranked: {value.unranked}")
     arrow = "\N{UPWARDS ARROW}" if value.higher_is_better else "\N{DOWNWARDS ARROW}"
+    if value.not_computed is not None:  # why stands on stderr, one line a cause
+        click.echo(f"{value.name} {arrow} not computed")
+        return
     unit = unit_of(value.name)
     number = f"{format_value(value)} {unit}".rstrip()
     click.echo(f"{value.name} {arrow} {number} ({'; '.join(facts)})")

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from ..api.outcomes import RunOutcome
+    from ..benchmark.catalogue import Kind
     from ..core.outcome import Outcome
     from ..leaderboard.exported_tables import Format
 
@@ -31,10 +32,20 @@ def print_json(document: BaseModel) -> None:
 
 
 def print_table(table: object) -> None:
-    """Print a rich table on stdout."""
+    """Print a rich table on stdout, and the notes below it in full."""
     from rich.console import Console
 
-    Console(soft_wrap=False).print(table)
+    Console(soft_wrap=False).print(table, crop=False)
+
+
+def say_broken(*kinds: Kind) -> int:
+    """Print on stderr which registered entries are broken, a line each; return the exit code."""
+    from ..benchmark.catalogue import find_broken
+
+    lines = [line for kind in kinds for line in find_broken(kind)]
+    for line in lines:
+        say(f"not listed: {line}")
+    return 1 if lines else 0
 
 
 def show_run(outcome: RunOutcome, form: Format) -> int:

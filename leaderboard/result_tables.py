@@ -1,14 +1,17 @@
 """The values of a run, and of a comparison, as tables for the terminal.
 
-They fit into 80 columns and need no colour, so logs and pipes get the same text.
+The tables fit into 80 columns and need no colour, so logs and pipes get the same text. Each note
+below a table is one line, however long: a path or an address that is broken into two lines can be
+neither copied nor found by grep.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import rich.box
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -26,24 +29,26 @@ from .formatting import (
 )
 
 _LONGEST_NAME = 40
+_LONGEST_TITLE = 160
 
 
-def result_table(result: Result) -> Table:
-    """Return the values of a run, one line per metric; those that were not computed stand below.
+def result_table(result: Result) -> RenderableType:
+    """Return the values of a run, one line per metric.
+
+    Below stand the metrics that were not computed or are not ranked, one line per cause. Where no
+    metric has a value there is no table, only these lines.
 
     Args:
         result: The run's `result.json`.
     """
     counts = result.samples
-    title = f"{result.model} on {result.dataset} ({result.split}), {counts.total:,} samples"
+    title = f"{result.model} on {result.dataset} ({result.split}), {counts.total:,} sample"
+    title += "" if counts.total == 1 else "s"
     if counts.failed:
         title += f", {counts.failed:,} FAILED"
-    lines = ["↑ higher is better, ↓ lower is better"]
-    lacking: dict[str, list[str]] = {}
-    table = _table(title, ("metric", "value", "unit", "95 % interval", "n", "notes"))
+    table = _table(("metric", "value", "unit", "95 % interval", "n", "notes"))
     for value in result.metrics:
         if value.value is None and value.not_computed:
-            lacking.setdefault(value.not_computed, []).append(value.name)
             continue
         table.add_row(
             _metric(value),
@@ -53,31 +58,32 @@ def result_table(result: Result) -> Table:
             Text(f"{value.n:,}"),
             Text(_notes(value)),
         )
-    lines += [f"not computed: {', '.join(names)}: {reason}" for reason, names in lacking.items()]
-    lines += [
-        f"{value.name} is not ranked: {value.unranked}"
-        for value in result.metrics
-        if value.unranked is not None and value.value is not None
+    lines = [
+        *_by_cause("not computed", _lacking(result)),
+        *_by_cause(
+            "not ranked",
+            ((value.name, value.unranked) for value in result.metrics if value.value is not None),
+        ),
     ]
-    lines += _spread_note(result.metrics)
-    table.caption = _lines(lines)
-    return table
+    return _with_notes(table, title, [*lines, *_spread_note(result.metrics)])
 
 
-def comparison_table(comparison: RunComparison) -> Table:
+def comparison_table(comparison: RunComparison) -> RenderableType:
     """Return runs side by side: a block per metric, a line per run, the best runs marked.
+
+    Below stand the metrics that are not ranked or were not computed, one line per cause. Where no
+    run has a value there is no table, only these lines.
 
     Args:
         comparison: Two runs or more.
     """
-    lines = ["↑ higher is better, ↓ lower is better"]
     title = f"{len(comparison.runs)} runs on {comparison.dataset} ({comparison.split})"
-    table = _table(title, ("metric", "value", "unit", "95 % interval", "run", "verdict"))
+    table = _table(("metric", "value", "unit", "95 % interval", "run", "verdict"))
     tied = False
+    unranked: list[tuple[str, str | None]] = []
     for metric in comparison.metrics:
         ranking = rank(comparison, metric)
-        if not ranking.best:
-            lines.append(f"{metric}: {ranking.verdict}")
+        unranked.append((metric, ranking.reason))
         tied |= len(ranking.best) > 1
         table.add_section()
         for run in comparison.runs:
@@ -92,18 +98,21 @@ def comparison_table(comparison: RunComparison) -> Table:
                 Text(shorten(run.label, _LONGEST_NAME)),
                 Text(ranking.mark(run.label)),
             )
+    lines = _by_cause("not ranked", unranked)
+    causes: dict[str, list[str]] = {}  # several runs often lack the same metrics
+    for run in comparison.runs:
+        for line in _by_cause("not computed", _lacking(run.result)):
+            causes.setdefault(line, []).append(shorten(run.label, _LONGEST_NAME))
+    lines += [f"{', '.join(labels)}: {line}" for line, labels in causes.items()]
     lines += _spread_note([value for run in comparison.runs for value in run.result.metrics])
     if tied:
         lines.append(f"tied: not significantly different from the best mean {AT_LEVEL}")
-    table.caption = _lines(lines)
-    return table
+    return _with_notes(table, title, lines)
 
 
-def _table(title: str, columns: Sequence[str]) -> Table:
+def _table(columns: Sequence[str]) -> Table:
     table = Table(
-        title=Text(shorten(title, 160), style="bold"),
         title_justify="left",
-        caption_justify="left",
         box=rich.box.SIMPLE_HEAD,
         pad_edge=False,
     )
@@ -120,8 +129,32 @@ def _spread_note(values: Sequence[Value]) -> list[str]:
     return ["sd: standard deviation over subsets or splits, not a confidence interval"]
 
 
-def _lines(lines: Sequence[str]) -> Text:
-    return Text("\n".join(lines), style="dim")
+def _lacking(result: Result) -> list[tuple[str, str | None]]:
+    """Return the name and the cause of each metric that was not computed."""
+    return [(value.name, value.not_computed) for value in result.metrics if value.value is None]
+
+
+def _by_cause(what: str, causes: Iterable[tuple[str, str | None]]) -> list[str]:
+    """Return one line per cause, with all metrics it concerns; those without a cause are fine."""
+    names: dict[str, list[str]] = {}
+    for name, cause in causes:
+        if cause:
+            names.setdefault(cause, []).append(shorten(name, _LONGEST_NAME))
+    return [f"{what}: {', '.join(those)}: {cause}" for cause, those in names.items()]
+
+
+def _with_notes(table: Table, title: str, lines: Sequence[str]) -> RenderableType:
+    """Return a table with its notes below, or the notes alone if it has no line."""
+    heading = Text(shorten(title, _LONGEST_TITLE), style="bold")
+    if not table.row_count:
+        return Group(heading, _unbroken(lines))
+    table.title = heading
+    return Group(table, _unbroken(["↑ higher is better, ↓ lower is better", *lines]))
+
+
+def _unbroken(lines: Sequence[str]) -> Text:
+    """Return lines that are not wrapped; the console must not crop them."""
+    return Text("\n".join(lines), style="dim", no_wrap=True, overflow="ignore")
 
 
 def _metric(value: Value) -> Text:

@@ -120,3 +120,24 @@ def format_recipe(name: str, parts: Mapping[str, str]) -> str:
     """
     quoted = {key: value.replace("%", "%25").replace("|", "%7C") for key, value in parts.items()}
     return "|".join([name, *(f"{key}:{value}" for key, value in sorted(quoted.items()))])
+
+
+def read_recipe(recipe: str) -> dict[str, str]:
+    """Return the settings of a recipe that `format_recipe` wrote, by name."""
+    parts = (part.partition(":") for part in recipe.split("|")[1:])
+    return {key: one.replace("%7C", "|").replace("%25", "%") for key, _, one in parts}
+
+
+def explain_difference(first: str, second: str) -> str:
+    """Return in what two recipes differ: ``"n is 200 and 40; size is 256 and 512"``.
+
+    Args:
+        first: A recipe.
+        second: Another one of the same metric.
+    """
+    ours, theirs = read_recipe(first), read_recipe(second)
+    return "; ".join(
+        f"{key} is {ours.get(key, 'not given')} and {theirs.get(key, 'not given')}"
+        for key in sorted(ours.keys() | theirs.keys())
+        if ours.get(key) != theirs.get(key)
+    )

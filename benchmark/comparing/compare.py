@@ -16,6 +16,7 @@ from ...core.errors import TpgbenchError
 from ...core.outcome import Outcome
 from ...metrics.base import Value
 from ...metrics.bootstrap import bootstrap_mean_interval
+from ...metrics.value import explain_difference
 from ..run.identity import RunRecord
 from ..run.results import Result
 from ..run.store import RunStore
@@ -165,8 +166,8 @@ def _test_pair(
         if value.value is None:
             return refuse(f"{label}: {value.not_computed or 'no finite score'}")
     a, b = values
-    if a is None or b is None or a.recipe != b.recipe:
-        return refuse("the recipes differ")
+    if a is not None and b is not None and a.recipe != b.recipe:
+        return refuse(f"the recipes differ: {explain_difference(a.recipe, b.recipe)}")
     if not all(any(name in row.scores for row in table.values()) for table in tables):
         return refuse("the metric has no scores per sample")
     both = [(row, tables[1][key]) for key, row in tables[0].items() if key in tables[1]]

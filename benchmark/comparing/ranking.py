@@ -23,11 +23,13 @@ class Ranking:
         best: The labels of the run with the best mean and of every run not significantly different
             from it; empty if the metric cannot be ranked.
         verdict: The same in a sentence, or why there is no ranking.
+        reason: Why there is no ranking, or None if there is one.
     """
 
     metric: str
     best: frozenset[str]
     verdict: str
+    reason: str | None = None
 
     def mark(self, label: str) -> str:
         """Return ``"best"``, ``"tied"`` (one of several that are best) or ``""`` for a run."""
@@ -86,7 +88,7 @@ def rank(comparison: RunComparison, metric: str) -> Ranking:
 
 
 def _unranked(metric: str, reason: str) -> Ranking:
-    return Ranking(metric, frozenset(), f"Not ranked: {reason}.")
+    return Ranking(metric, frozenset(), f"Not ranked: {reason}.", reason)
 
 
 def _leader(values: Mapping[str, Value]) -> str:

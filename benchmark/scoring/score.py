@@ -21,6 +21,7 @@ from ...metrics.engine.measurement import Measurement
 from ...metrics.engine.sample_scores import PLUGIN_ERRORS, describe
 from ...metrics.engine.source import Entry
 from ...metrics.moments import MomentMetric
+from ...metrics.value import explain_missing
 from ..fit import OUTPUT_FRAME, RESIZE
 from ..run.identity import RunRecord
 from ..run.results import Result, SampleCounts
@@ -122,6 +123,7 @@ def score(run: Run, metrics: Sequence[str] | None = None, *, show_progress: bool
         context = recipe_context(record, run.dataset, run.sample_ids, formats)
         values: list[Value] = []
         problems: list[str] = []
+        unexplained: list[Value] = []  # asked for by name; no problem says why one is missing
         for metric, reason in chosen:
             if reason is not None:
                 values.append(metric.not_computed(reason, len(entries), context))
@@ -130,7 +132,10 @@ def score(run: Run, metrics: Sequence[str] | None = None, *, show_progress: bool
                 continue
             found = measured.result(metric, context)
             values += found.values
-            problems += found.problems if metrics is None else found.incomplete
+            problems += found.problems
+            if metrics is not None and not found.problems:
+                unexplained += found.values
+        problems += explain_missing(unexplained)
         by_sample = [metric for metric in loaded if isinstance(metric, SampleMetric)]
         inputs = digest_inputs(_journal_context(run), measured.samples)
         earlier = Earlier.read(store)

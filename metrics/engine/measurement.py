@@ -54,15 +54,6 @@ class MetricResult:
     values: tuple[Value, ...]
     problems: tuple[str, ...]
 
-    @property
-    def incomplete(self) -> tuple[str, ...]:
-        """The problems, or, where nothing went wrong and yet a value is missing, why."""
-        return self.problems or tuple(
-            f"{value.name} was not computed: {value.not_computed}"
-            for value in self.values
-            if value.not_computed is not None
-        )
-
 
 @dataclass(frozen=True)
 class Measurement:
