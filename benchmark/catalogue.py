@@ -89,20 +89,6 @@ class Diagnosis(_Entry):
     broken: tuple[str, ...]
 
 
-def list_broken(kind: str) -> tuple[str, ...]:
-    """Return why entries of a registry cannot be imported, a line each.
-
-    Args:
-        kind: ``"models"``, ``"metrics"`` or ``"datasets"``.
-    """
-    registries: dict[str, Registry[Any]] = {
-        "models": MODELS,
-        "metrics": METRICS,
-        "datasets": DATASETS,
-    }
-    return registries[kind].load_all()[1]
-
-
 def list_models() -> list[ModelEntry]:
     """Return every model of the registry that can be imported."""
     return _entries(MODELS, _model_entry)[0]

@@ -14,6 +14,7 @@ import PIL.Image
 from markupsafe import Markup
 
 from .images import Image
+from .places import without_places
 
 THUMBNAIL_SIDE = 160
 _QUALITY = 75
@@ -22,7 +23,8 @@ _QUALITY = 75
 def render_page(package: str, template: str, context: Mapping[str, object]) -> bytes:
     """Return a page as UTF-8; equal contexts give equal bytes.
 
-    Everything in ``context`` is escaped where it is inserted, except `Markup`. The page's
+    Everything in ``context`` is escaped where it is inserted, except `Markup`, and absolute paths
+    become ``path/to/NAME``: pages are shared, and nobody needs the folders of a machine. The page's
     Content-Security-Policy allows our own style and script by their hashes, and images embedded
     in the page; nothing else runs or loads, even if the escaping fails.
 
@@ -43,7 +45,9 @@ def render_page(package: str, template: str, context: Mapping[str, object]) -> b
         "base-uri 'none'; form-action 'none'"
     )
     page = _environment(package).get_template(template)
-    text = page.render(policy=policy, style=Markup(style), script=Markup(script), **context)  # noqa: S704
+    own = {"policy": policy, "style": style, "script": script}
+    safe = {name: Markup(text) for name, text in own.items()}  # noqa: S704 (none is a user's)
+    text = page.render(**safe, **context)
     return text.encode("utf-8", "replace")  # a lone surrogate in an id is not UTF-8
 
 
@@ -80,10 +84,18 @@ def _environment(package: str) -> jinja2.Environment:
         loader=jinja2.FunctionLoader(lambda name: _find(name, package) or None),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_shared,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+def _shared(value: object) -> object:
+    """Return what is inserted for a value: a text without places; images and markup as they are."""
+    if type(value) is not str or value.startswith("data:image/"):
+        return value
+    return without_places(value)
 
 
 @cache

@@ -123,8 +123,8 @@ def weights_hash(weights: WeightFile, folder: Path | None = None) -> str:
 def how_to_get(weights: WeightFile) -> str:
     """Return one line that tells a user how to get the file."""
     return (
-        f"download {weights.url} and put it into {weights_folder()}, or run 'tpgbench weights "
-        f"fetch {weights.name}' where there is a network"
+        f"run 'tpgbench weights fetch {weights.name}' where there is a network, or download "
+        f"{weights.url} and put it into the folder that 'tpgbench weights path' prints"
     )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..benchmark.run.identity import RunRecord
 from ..benchmark.run.results import Result
+from ..core.places import command_without_places, place_name
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,9 @@ class ProvenanceSection:
 
 def reproduce_command(record: RunRecord, result: Result) -> str:
     """Return the shell command that reproduces the run, quoted for a POSIX shell.
+
+    Folders are named as ``path/to/NAME``, because the page is shared: whoever has them elsewhere
+    puts in the path.
 
     Options that are None are left out: None is their default, and cannot be typed. External images
     cannot be generated again, so for them the command scores the images again.
@@ -55,7 +58,7 @@ def reproduce_command(record: RunRecord, result: Result) -> str:
             words += ["--manifest", images.manifest]
         if images.resize:
             words.append("--resize")
-        return shlex.join(words)
+        return command_without_places(words)
     words = ["tpgbench", "run", "--model", identity.model, *frame]
     if record.weights_location is not None:
         words += ["--weights", record.weights_location]
@@ -66,7 +69,7 @@ def reproduce_command(record: RunRecord, result: Result) -> str:
     for name, value in identity.options.items():
         if value is not None:
             words += ["-o", f"{name}={_typed(value)}"]
-    return shlex.join(words)
+    return command_without_places(words)
 
 
 def provenance(record: RunRecord) -> list[ProvenanceSection]:
@@ -76,7 +79,7 @@ def provenance(record: RunRecord) -> list[ProvenanceSection]:
         "task": identity.task,
         "model": f"{identity.model}, version {identity.model_version}",
         "dataset": identity.dataset,
-        "dataset location": record.dataset_location,
+        "dataset location": place_name(record.dataset_location),
         "dataset fingerprint": identity.dataset_fingerprint,
         "split": identity.split,
         **({"config": record.dataset_config} if record.dataset_config is not None else {}),
@@ -87,12 +90,17 @@ def provenance(record: RunRecord) -> list[ProvenanceSection]:
         "seed": str(identity.seed),
         "precision": identity.precision,
         **(
-            {"weights from": record.weights_location} if record.weights_location is not None else {}
+            {"weights from": place_name(record.weights_location)}
+            if record.weights_location is not None
+            else {}
         ),
-        **({"images from": record.images.folder} if record.images is not None else {}),
+        **({"images from": place_name(record.images.folder)} if record.images is not None else {}),
         "identity": identity.digest(),
     }
-    options = {name: json.dumps(v, ensure_ascii=False) for name, v in identity.options.items()}
+    options = {
+        name: json.dumps(place_name(value) if isinstance(value, str) else value, ensure_ascii=False)
+        for name, value in identity.options.items()
+    }
     sections = [
         _section("Identity", what),
         _section("Options", options),
@@ -101,7 +109,7 @@ def provenance(record: RunRecord) -> list[ProvenanceSection]:
     for number, session in enumerate(record.sessions, start=1):
         facts = {
             "started": session.started,
-            "command": shlex.join(session.command),
+            "command": command_without_places(session.command),
             "device": session.device,
             "batch size": str(session.batch_size),
         }

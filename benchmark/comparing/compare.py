@@ -141,12 +141,19 @@ def _check_same_data(paths: Sequence[Path], records: Sequence[RunRecord]) -> Non
 
 
 def _labels(paths: Sequence[Path], records: Sequence[RunRecord]) -> list[str]:
-    """Label a run by its model, or by its folder where two runs share the model."""
+    """Label a run by its model, or by its folder where two runs share the model.
+
+    Of folders of one name it is the shortest end of their paths that tells them apart: labels stand
+    in pages that are shared.
+    """
     models = [record.identity.model for record in records]
     if len(set(models)) == len(models):
         return models
-    names = [path.resolve().name for path in paths]
-    return names if len(set(names)) == len(names) else [str(path) for path in paths]
+    parts = [path.resolve().parts[1:] for path in paths]
+    length = 1
+    while len({one[-length:] for one in parts}) < len(parts):
+        length += 1
+    return ["/".join(one[-length:]) for one in parts]
 
 
 def _test_pair(

@@ -12,6 +12,7 @@ from typing import cast
 
 from ...core.errors import TpgbenchError
 from ...core.images import READING
+from ...core.places import without_places
 from ...core.progress import progress
 from ...core.weights import without_downloads
 from ...datasets_builders.base import Dataset
@@ -144,7 +145,7 @@ def score(run: Run, metrics: Sequence[str] | None = None, *, show_progress: bool
             if others.values:
                 notes = (*notes, _dropped(others.values))
             earlier = others = Earlier()
-        merged = earlier.merge_values(values)
+        merged = earlier.merge_values([_shared(value) for value in values])
         write_evidence(
             store.evidence,
             {one.key: _scores(measured, one) for one in by_sample},
@@ -157,6 +158,14 @@ def score(run: Run, metrics: Sequence[str] | None = None, *, show_progress: bool
         result = _result(run, measured, merged, digest, inputs)
         result.write(store.result_path)
     return Scored(result, (*_failed_samples(measured), *problems), notes)
+
+
+def _shared(value: Value) -> Value:
+    """Return a value without this machine's folders in its reasons: `result.json` is shared."""
+    reasons = {"not_computed": value.not_computed, "unranked": value.unranked}
+    return value.model_copy(
+        update={name: without_places(one) for name, one in reasons.items() if one is not None}
+    )
 
 
 def _dropped(values: Sequence[Value]) -> str:
@@ -285,7 +294,7 @@ def _table(
         ScoredSample(
             sample_id=entry.sample_id,
             garment_id=entry.group,
-            error=sample.error,
+            error=None if sample.error is None else without_places(sample.error),
             meta=entry.meta,
             scores={
                 name: float(column[index])

@@ -16,6 +16,7 @@ from torch import Tensor
 from ...core.errors import TpgbenchError
 from ...core.files import explain_os_errors, sha256_file, user_cache
 from ...core.folders import recover, replaced_folder
+from ...core.places import place_name
 from ..shared.autoencoder import PatchAutoencoder
 from ..shared.card import EARLIER, keep_records
 from ..shared.quiet import quiet_libraries
@@ -343,7 +344,7 @@ def _card(spec: TrainingSpec, pipeline: Any) -> AdapterCard:
         size=spec.preset.size,
         rank_attention=spec.preset.rank_attention,
         rank_convolution=spec.preset.rank_convolution,
-        trained_on=f"{spec.dataset}, {spec.split}",
+        trained_on=f"{place_name(spec.dataset)}, {spec.split}",
         guidance=spec.preset.guidance,
         base_weights=sample_weights(pipeline.unet),
     )

@@ -11,6 +11,7 @@ import jinja2
 from pydantic import BaseModel
 
 from ...core.files import explain_os_errors, write_atomic
+from ...core.places import command_without_places
 from ..training.folder import CurvePoint, TrainingFolder, read_curve
 from ..training.sessions import TrainingSession, read_sessions
 
@@ -244,13 +245,8 @@ def _all_sessions(training: Path) -> list[TrainingSession]:
 
 
 def _elsewhere(session: TrainingSession) -> TrainingSession:
-    return session.model_copy(update={"command": _without_places(session.command)})
-
-
-def _without_places(command: str) -> str:
-    """Return a command without the folders of the machine that it was typed on."""
-    words = shlex.split(command)
-    return shlex.join(Path(word).name if Path(word).is_absolute() else word for word in words)
+    command = command_without_places(shlex.split(session.command))
+    return session.model_copy(update={"command": command})
 
 
 def _thinned(points: Sequence[CurvePoint], most: int = 12) -> list[CurvePoint]:

@@ -96,7 +96,7 @@ def test_a_damaged_local_file_is_refused(published):
 
 def test_offline_says_what_to_do(published, monkeypatch):
     monkeypatch.setenv("TPGBENCH_OFFLINE", "1")
-    with pytest.raises(TpgbenchError, match=r"TPGBENCH_OFFLINE is set: download file:.* and put"):
+    with pytest.raises(TpgbenchError, match=r"OFFLINE is set: run .* or download file:"):
         get_weights(published)
 
 
@@ -138,7 +138,10 @@ def test_many_readers_of_one_folder_leave_it_as_it_was(published):
 
 
 def test_nothing_is_downloaded_where_that_is_forbidden(published):
-    with without_downloads(), pytest.raises(TpgbenchError, match=r"w\.bin is not here: download"):
+    with (
+        without_downloads(),
+        pytest.raises(TpgbenchError, match=r"w\.bin is not here: run"),
+    ):
         get_weights(published)
     assert get_weights(published).exists()
 

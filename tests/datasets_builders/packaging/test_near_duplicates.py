@@ -43,8 +43,9 @@ def pairs(*images):
         lambda image: resized(image, (48, 64)),
         lambda image: resized(image, (301, 402)),
         lambda image: np.clip(image.astype(int) + 5, 0, 255).astype(np.uint8),
+        lambda image: jpeg(resized(image[1:-1, 1:-1], (192, 256)), 70),
     ],
-    ids=["copy", "jpeg", "smaller", "larger", "brighter"],
+    ids=["copy", "jpeg", "smaller", "larger", "brighter", "cropped, larger and jpeg"],
 )
 @pytest.mark.parametrize("seed", range(5))
 def test_the_same_photo_stored_otherwise_looks_alike(change, seed):
