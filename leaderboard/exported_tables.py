@@ -11,12 +11,13 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from ..benchmark.comparing.compare import RunComparison
-from ..benchmark.comparing.ranking import AT_LEVEL, rank
 from ..metrics.base import Value
 from .formatting import NOTHING, format_number, format_uncertainty, format_value, unit_of
+
+if TYPE_CHECKING:
+    from ..benchmark.comparing.compare import RunComparison
 
 Format = Literal["text", "json", "csv", "markdown", "latex"]
 FORMATS: tuple[Format, ...] = ("text", "json", "csv", "markdown", "latex")
@@ -106,6 +107,8 @@ def export_comparison(comparison: RunComparison, form: Format) -> str:
         comparison: Two runs or more.
         form: As for `export_values`; CSV has one line for each run and metric.
     """
+    from ..benchmark.comparing.ranking import AT_LEVEL, rank  # it needs pandas, values do not
+
     if form == "csv":
         lines = (
             [run.label, *_facts(value)] for run in comparison.runs for value in run.result.metrics

@@ -44,7 +44,7 @@ VERSION_1 = """{
 
 
 @pytest.mark.parametrize("seed", [None, 5])
-def test_a_record_of_version_1_is_read_and_written_as_version_2(tmp_path, seed):
+def test_a_record_of_version_1_is_read_and_written_as_version_3(tmp_path, seed):
     path = tmp_path / "run.json"
     stored = json.loads(VERSION_1)
     if seed is not None:  # the last of version 1 had it already
@@ -56,7 +56,11 @@ def test_a_record_of_version_1_is_read_and_written_as_version_2(tmp_path, seed):
     assert record.identity.options == {"side": 0.5}
     assert record.sessions[0].command[-1] == "crop"
     record.write(path)
-    wanted = stored | {"schema_version": 2, "dataset_seed": seed or 0}
+    wanted = stored | {
+        "schema_version": 3,
+        "dataset_seed": seed or 0,
+        "dataset_masks": "given",
+    }
     assert json.loads(path.read_text()) == wanted
 
 
@@ -66,10 +70,11 @@ def test_a_run_of_version_1_resumes_and_is_scored(tmp_path):
     path = tmp_path / "run" / "run.json"
     record = json.loads(path.read_text())
     assert record.pop("dataset_seed") == 0
+    assert record.pop("dataset_masks") == "given"
     path.write_text(json.dumps(record | {"schema_version": 1}))
     again = tpgbench.generate(**given | {"limit": 3}, out=tmp_path / "run")
     assert again.path == made.path
     assert tpgbench.score(tmp_path / "run", metrics=["mse"]).result.samples.ok == 3
     stored = json.loads(path.read_text())
-    assert (stored["schema_version"], stored["dataset_seed"]) == (2, 0)
+    assert (stored["schema_version"], stored["dataset_seed"]) == (3, 0)
     assert len(stored["sessions"]) == 2

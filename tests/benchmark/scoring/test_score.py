@@ -342,7 +342,7 @@ def test_not_a_run(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"schema_version": 99}', "has schema version 99, .* up to 2; upgrade tpgbench"),
+        ('{"schema_version": 99}', "has schema version 99, .* up to 3; upgrade tpgbench"),
         ('{"schema_version": 1}', r"is damaged \(identity: field required\); run the stage again"),
         ("{}", "is damaged .schema_version: it is not a number"),
         ("[1", "is damaged .invalid JSON"),

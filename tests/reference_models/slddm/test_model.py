@@ -208,6 +208,7 @@ def test_photos_without_masks_are_taken_whole_with_a_warning(weights, tmp_path):
     assert outcome.result.samples.ok == 3
 
 
+@pytest.mark.filterwarnings("ignore:.*has no checksums.json")  # nobody shipped it
 def test_the_paper_s_backbone_runs_under_the_harness(tmp_path):
     from tpgbench.reference_models.slddm.presets import SD15
 
