@@ -95,7 +95,7 @@ def train() -> None:
     "--preset",
     default="tiny",
     show_default=True,
-    help="Size of the model: tiny, tiny-fill, smoke or sd15.",
+    help="Size of the model: tiny, tiny-fill, smoke-fill or sd15.",
 )
 @click.option(
     "--dataset",

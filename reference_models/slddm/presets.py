@@ -150,9 +150,9 @@ TINY_FILL = TINY.model_copy(
 _SMOKE_TRAINING = TrainingConfig(
     steps=3, batch_size=8, learning_rate=1e-3, validate_every=3, preview_every=3, log_every=1
 )
-SMOKE = TINY_FILL.model_copy(
+SMOKE_FILL = TINY_FILL.model_copy(
     update={
-        "name": "smoke",
+        "name": "smoke-fill",
         "datasets": ("ctp-synth", "ctp-synth-unaligned"),  # in three steps each has a turn
         "size": 64,
         "first_rows": 64,
@@ -169,7 +169,7 @@ SMOKE = TINY_FILL.model_copy(
     }
 )
 
-_PRESETS = {preset.name: preset for preset in (TINY, TINY_FILL, SMOKE, SD15)}
+_PRESETS = {preset.name: preset for preset in (TINY, TINY_FILL, SMOKE_FILL, SD15)}
 
 
 def get_preset(name: str) -> Preset:

@@ -12,20 +12,20 @@ from tpgbench.reference_models.shared.shipping import new_checkpoint
 from tpgbench.reference_models.slddm.checkpoint import write_parts
 from tpgbench.reference_models.slddm.networks import make_pipeline
 from tpgbench.reference_models.slddm.pipeline import SLDDMPipeline
-from tpgbench.reference_models.slddm.presets import SMOKE, TINY
+from tpgbench.reference_models.slddm.presets import SMOKE_FILL, TINY
 from tpgbench.reference_models.slddm.settings import Preset
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
 NOWHERE = Path("no-such-folder")
 
-# The paper's method, where SMOKE is of the extension.
-SMALL = SMOKE.model_copy(
+# The paper's method, where SMOKE_FILL is of the extension.
+SMALL = SMOKE_FILL.model_copy(
     update={
         "fill": False,
-        "networks": SMOKE.networks.model_copy(
+        "networks": SMOKE_FILL.networks.model_copy(
             update={
                 "unet": {
-                    **(SMOKE.networks.unet or {}),
+                    **(SMOKE_FILL.networks.unet or {}),
                     "in_channels": (TINY.networks.unet or {})["in_channels"],
                 }
             }

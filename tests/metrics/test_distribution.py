@@ -11,6 +11,7 @@ from tpgbench.core.images import READING
 from tpgbench.metrics import compute_fid, compute_is, compute_kid, save_statistics
 from tpgbench.metrics.features import inception
 from tpgbench.metrics.features.inception import InceptionFeatures
+from tpgbench.metrics.features.statistics import read_statistics
 from tpgbench.metrics.fid import FIDMetric, fid_interval
 from tpgbench.metrics.frechet import Gaussian, frechet_distance
 
@@ -228,6 +229,11 @@ def test_statistics_of_another_protocol_are_refused(real, generated, tmp_path):
         ({"other": np.zeros(3)}, "holds other; statistics are mu and sigma"),
         ({"mu": np.zeros(3), "sigma": np.eye(4)}, "sigma has shape"),
         ({"mu": np.full(3, np.nan), "sigma": np.eye(3)}, "mu holds NaN or infinite values"),
+        ({"mu": np.zeros(3), "sigma": np.eye(3) + np.eye(3, k=1)}, "sigma is not symmetric"),
+        ({"mu": np.zeros(3), "sigma": np.diag([1, 1, -0.1])}, "it has the eigenvalue -0.1"),
+        ({"mu": np.zeros(3), "sigma": 1j * np.eye(3)}, "sigma is complex128 of shape"),
+        ({"mu": np.zeros(3), "sigma": np.eye(3), "n": np.array(-4)}, "n is -4: it must be"),
+        ({"feats": np.full((4, 27), np.inf)}, "feats holds NaN or infinite"),
         ({"feats": np.zeros((1, 27))}, "at least 2 images"),
         ({"mu": np.array([{}]), "sigma": np.eye(1)}, "cannot be read as statistics"),
         ({"mu": np.zeros(5), "sigma": np.eye(5)}, "5 dimensions and the other"),
@@ -340,3 +346,20 @@ def test_a_value_of_few_images_is_marked_and_one_of_many_is_not():
     none = FIDMetric().compute({"truth": rows, "output": rows[:1]}, 5, {})
     assert (none.value, none.missing) == (None, 5)
     assert "at least 2 images in each set, not 1" in none.not_computed
+
+
+def test_a_damaged_byte_of_a_statistics_file_is_an_error_of_ours(tmp_path):
+    path = tmp_path / "bad.npz"
+    features = np.random.default_rng(0).normal(size=(8, 27)).astype(np.float32)
+    np.savez_compressed(path, feats=features)
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(40, len(whole), 7):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x5A
+        path.write_bytes(damaged)
+        try:
+            read_statistics(path, "any")
+        except TpgbenchError:
+            refused += 1
+    assert refused > 50

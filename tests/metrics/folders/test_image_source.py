@@ -195,3 +195,17 @@ def test_linked_folders_are_followed_and_a_circle_is_refused(tmp_path):
     (tmp_path / "set" / "round").symlink_to(tmp_path / "set")
     with pytest.raises(TpgbenchError, match="round: is a link to a folder above it"):
         read_images(tmp_path / "set")
+
+
+def test_the_recipe_names_the_size_of_the_upright_photos(tmp_path):
+    """The same pictures, stored upright and stored turned."""
+    turned = PIL.Image.Exif()
+    turned[0x0112] = 6
+    for index in range(3):
+        picture = PIL.Image.fromarray(photo(index, (48, 64)))
+        save(picture, tmp_path / "real" / f"{index}.png")
+        sideways = picture.transpose(PIL.Image.Transpose.ROTATE_90)
+        save(sideways, tmp_path / "generated" / f"{index}.png", exif=turned)
+    value = compute_metrics("toy-distance", [tmp_path / "real", tmp_path / "generated"]).values[0]
+    assert value.value == 0
+    assert "|size:48x64|size-real:48x64|" in value.recipe

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from slddm_samples import SMALL, SMOKE, save_checkpoint, untrained
+from slddm_samples import SMALL, SMOKE_FILL, save_checkpoint, untrained
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.core.files import sha256_file
 from tpgbench.reference_models.shared.shipping import CHECKSUMS
@@ -67,7 +67,7 @@ def test_what_the_networks_are_told_identifies_a_checkpoint_too(stored, copy):
 
 def test_equal_parts_are_stored_once(stored, tmp_path):
     # Both share the random start of all parts but the U-Net.
-    extended = untrained(SMOKE)
+    extended = untrained(SMOKE_FILL)
     for part in ("vae", "ldn", "image_encoder", "conditioner"):
         getattr(extended, part).load_state_dict(getattr(untrained(), part).state_dict())
     folder = save_checkpoint(extended, tmp_path / "slddm-fill", shared=stored)
@@ -113,7 +113,7 @@ def test_a_torn_file_without_checksums_is_refused(copy, part):
 def test_a_part_of_another_preset_is_refused(copy, stored, tmp_path):
     (copy / CHECKSUMS).unlink()
     shutil.rmtree(copy / "unet")
-    untrained(SMOKE).unet.save_pretrained(copy / "unet")
+    untrained(SMOKE_FILL).unet.save_pretrained(copy / "unet")
 
     with pytest.raises(TpgbenchError, match=r"unet\.in_channels is 73 .* different presets"):
         load_checkpoint(copy)

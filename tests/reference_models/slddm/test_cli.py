@@ -56,8 +56,8 @@ def refused(*words: object) -> str:
         (("--image-encoder", "clip"), "--image-encoder clip: the preset 'tiny' has networks of"),
         (("--held-out", "test-of-none"), "--held-out test-of-none: "),
         (
-            ("--preset", "smoke", "--stage", "sldm", "--start", CHECKPOINT),
-            "vae: is of another preset than 'smoke': its width is 128, not 32",
+            ("--preset", "smoke-fill", "--stage", "sldm", "--start", CHECKPOINT),
+            "vae: is of another preset than 'smoke-fill': its width is 128, not 32",
         ),
         (("--tracker", "tensorbord"), "unknown tracker 'tensorbord': did you mean 'tensorboard'?"),
     ],
@@ -89,7 +89,7 @@ def test_without_the_extra_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setitem(sys.modules, "accelerate", None)  # as if it were not installed
 
-    said = refused("train", "slddm", "--preset", "smoke", "--out", tmp_path / "out")
+    said = refused("train", "slddm", "--preset", "smoke-fill", "--out", tmp_path / "out")
     assert "pip install 'tpgbench[train]'" in said
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from slddm_samples import (
     NOWHERE,
-    SMOKE,
+    SMOKE_FILL,
     narrow_clip,
     narrow_stable_diffusion,
     photo_folder,
@@ -35,7 +35,9 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def fill_weights(tmp_path_factory):
-    return str(save_checkpoint(untrained(SMOKE), tmp_path_factory.mktemp("fill") / "slddm-fill"))
+    return str(
+        save_checkpoint(untrained(SMOKE_FILL), tmp_path_factory.mktemp("fill") / "slddm-fill")
+    )
 
 
 def loaded(kind, weights, **options):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from commands import run_code
 from diffusers import DDPMScheduler, DPMSolverMultistepScheduler, EulerDiscreteScheduler
-from slddm_samples import SMALL, SMOKE, garments, generators, untrained
+from slddm_samples import SMALL, SMOKE_FILL, garments, generators, untrained
 from tpgbench.core.errors import TpgbenchError
 from tpgbench.reference_models.slddm import contexts
 from tpgbench.reference_models.slddm import pipeline as pipeline_module
@@ -140,7 +140,7 @@ def test_starts_from_the_noised_garment(pipeline, monkeypatch):
 
 
 def test_the_extension_starts_from_the_fill():
-    extended = untrained(SMOKE)
+    extended = untrained(SMOKE_FILL)
     images, masks = garments(2)
     given = {"num_inference_steps": 1, "output_type": "pt", "return_dict": False}
 

@@ -29,7 +29,7 @@ from tpgbench.reference_models.slddm.contexts import label_tracks
 from tpgbench.reference_models.slddm.diffusion_objective import DiffusionObjective
 from tpgbench.reference_models.slddm.networks import make_autoencoder
 from tpgbench.reference_models.slddm.pipeline_folder import PARTS, open_pipeline_folder
-from tpgbench.reference_models.slddm.presets import SD15, SMOKE, adjust_preset
+from tpgbench.reference_models.slddm.presets import SD15, SMOKE_FILL, adjust_preset
 from tpgbench.reference_models.slddm.train import TrainingSpec, train_slddm
 from tpgbench.reference_models.training.folder import read_curve
 
@@ -50,7 +50,7 @@ def _cache(tmp_path_factory):
         yield
 
 
-def spec(folder, photos, preset=SMOKE, **changes):
+def spec(folder, photos, preset=SMOKE_FILL, **changes):
     given = {
         "preset": adjust_preset(preset, tracker="tensorboard"),
         "folder": folder,
@@ -100,7 +100,16 @@ def test_a_finished_training_is_not_done_again(trained, photos):
 
 
 def test_killed_and_resumed_gives_the_same_weights(trained, photos, tmp_path):
-    words = ["train", "slddm", "--preset", "smoke", "--dataset", str(photos), "--split", "test"]
+    words = [
+        "train",
+        "slddm",
+        "--preset",
+        "smoke-fill",
+        "--dataset",
+        str(photos),
+        "--split",
+        "test",
+    ]
     words += ["--held-out", "test", "--out", str(tmp_path / "killed")]
     process = subprocess.Popen(
         [sys.executable, "-m", "tpgbench", *words],
@@ -138,20 +147,22 @@ def test_both_tracks_train_together_and_each_is_judged_fairly(tmp_path):
 
 
 def test_both_tracks_without_telling_are_refused(tmp_path):
-    unet = SMOKE.networks.unet | {"num_class_embeds": None}
-    untold = SMOKE.model_copy(update={"networks": SMOKE.networks.model_copy(update={"unet": unet})})
+    unet = SMOKE_FILL.networks.unet | {"num_class_embeds": None}
+    untold = SMOKE_FILL.model_copy(
+        update={"networks": SMOKE_FILL.networks.model_copy(update={"unet": unet})}
+    )
     tracks = ("ctp-synth", "ctp-synth-unaligned")
 
-    with pytest.raises(TpgbenchError, match="both tracks, and the U-Net of the preset 'smoke'"):
+    with pytest.raises(TpgbenchError, match="and the U-Net of the preset 'smoke-fill'"):
         train_slddm(spec(tmp_path / "out", None, untold, datasets=tracks, split="train"))
     assert not (tmp_path / "out").exists()
 
 
 def test_an_unlabelled_row_asks_for_what_it_is_judged_by():
     """Its pattern unknown, it is judged by the garment as worn, whatever its dataset's track."""
-    pipeline = untrained(SMOKE)
+    pipeline = untrained(SMOKE_FILL)
     torch.nn.init.normal_(pipeline.unet.class_embedding.weight)
-    objective = DiffusionObjective(pipeline, SMOKE.diffusion)
+    objective = DiffusionObjective(pipeline, SMOKE_FILL.diffusion)
     images, masks = garments(4)
 
     def losses(track, *, labelled):
@@ -167,8 +178,10 @@ def test_an_unlabelled_row_asks_for_what_it_is_judged_by():
 
 
 def test_a_network_that_knew_one_track_is_told_of_both(trained, photos, tmp_path):
-    unet = {**SMOKE.networks.unet, "num_class_embeds": None}
-    untold = SMOKE.model_copy(update={"networks": SMOKE.networks.model_copy(update={"unet": unet})})
+    unet = {**SMOKE_FILL.networks.unet, "num_class_embeds": None}
+    untold = SMOKE_FILL.model_copy(
+        update={"networks": SMOKE_FILL.networks.model_copy(update={"unet": unet})}
+    )
     start = (trained[0] / "pipeline",)
     one = spec(tmp_path / "one", photos, untold, stages=("sldm",), start=start)
     train_slddm(one)
@@ -188,7 +201,7 @@ def test_a_share_of_labels_changes_what_is_learned(trained, photos, tmp_path):
     changed = spec(
         tmp_path / "out",
         photos,
-        adjust_preset(SMOKE, labelled=1.0),
+        adjust_preset(SMOKE_FILL, labelled=1.0),
         stages=("sldm",),
         start=(folder / "pipeline",),
         held_out=None,
@@ -375,7 +388,7 @@ def test_a_refused_command_is_no_session(trained, photos, tmp_path, change):
     sessions = (folder / "sessions.jsonl").read_text()
 
     with pytest.raises(TpgbenchError):
-        train_slddm(replace(spec(folder, photos), preset=adjust_preset(SMOKE, **change)))
+        train_slddm(replace(spec(folder, photos), preset=adjust_preset(SMOKE_FILL, **change)))
 
     assert listing(folder) == before
     assert (folder / "sessions.jsonl").read_text() == sessions
@@ -401,7 +414,7 @@ def test_only_a_training_s_records_are_taken_along(trained, photos, tmp_path):
     (whole / "list.jsonl").write_text("garbage\n")
     out = tmp_path / "second"
     train_slddm(replace(further, folder=out, start=(whole / "pipeline",)))
-    stages = [f"{stage}{end}" for stage in SMOKE.stages for end in ("", "/curve.jsonl")]
+    stages = [f"{stage}{end}" for stage in SMOKE_FILL.stages for end in ("", "/curve.jsonl")]
     assert listing(out / "earlier" / "000") == sorted([*stages, "sessions.jsonl"])
 
     third = tmp_path / "third"
