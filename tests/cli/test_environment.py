@@ -40,10 +40,10 @@ def test_a_file_system_without_locks_is_locked_by_files(tmp_path, name):
         "fcntl.flock = fcntl.lockf = refuse"
     )
     assert python(lockless, *CROP, "run", cwd=tmp_path).returncode == 0
-    build = ["build-dataset", "ctp-synth", "--size", "64", "--out", "built"]
-    done = python(lockless, *build, cwd=tmp_path)
+    export = ["export-inputs", "--dataset", "ctp-synth", "--limit", "1", "--size", "64"]
+    done = python(lockless, *export, "--out", "inputs", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["built", "run"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["inputs", "run"]
 
 
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", ">&- 2>&- <&-"])

@@ -82,7 +82,7 @@ def test_nothing_that_a_dataset_says_is_markup(tmp_path):
     sheet, _, page = show(rows, tmp_path)
     assert "<script" not in page
     assert page.count("&lt;script&gt;") >= 6
-    assert "default-src &#39;none&#39;" in page
+    assert "default-src 'none'" in page
     assert not re.search(r'(src|href)="(?!data:)', page)
     assert len(sheet.problems) == 1
 
